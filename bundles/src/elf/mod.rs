@@ -1,0 +1,1 @@
+//! What an executable needs to start, found by parsing and never by running it.

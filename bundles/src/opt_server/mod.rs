@@ -1,0 +1,1 @@
+//! The Opt-Server: its `config.json`, and one command line made into one bundle.

@@ -1,0 +1,1 @@
+//! Seccomp profiles as data, compiled to BPF and simulated.

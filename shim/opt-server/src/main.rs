@@ -1,0 +1,2 @@
+//! opt-server
+fn main() {}
