@@ -1,0 +1,124 @@
+//! An Opt-Server's `config.json`: read strictly, with a line number for everything that is wrong.
+//!
+//! The format is PIFOP's. Where its documentation is silent (the shape of `environment-variables`,
+//! relative paths) the choices are ours and lean to the strict side. PIFOP has more keys than are
+//! documented, so an unknown key is a [`Warning`]; but one that looks like a misspelt known key is an
+//! error, because a misspelt `mount-dependencies` would fall back to the wider default in silence.
+
+mod error;
+mod file;
+mod json;
+mod keys;
+mod parse;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use error::{ConfigError, Problem, Whose};
+pub use file::MAX_SIZE;
+
+/// An Opt-Server's `config.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where it was read from, for messages.
+    pub path: PathBuf,
+    /// `server-name`.
+    pub server_name: Option<String>,
+    /// `commands`, in the file's order; no two have the same name.
+    pub commands: Vec<Command>,
+    /// What was ignored, in the file's order.
+    pub warnings: Vec<Warning>,
+}
+
+/// One entry of `commands`: a word that users type, and what it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// `name`: not empty; no slash, white space or control character.
+    pub name: String,
+    /// `executable`: absolute, without `..`. Whether it exists is for the bundle's builder to find out.
+    pub executable: PathBuf,
+    /// `mount-readable`: absolute, without `..`.
+    pub mount_readable: Vec<PathBuf>,
+    /// `mount-dependencies`.
+    pub mount_dependencies: MountDependencies,
+    /// `environment-variables`, in the file's order; no name comes twice.
+    pub environment_variables: Vec<(String, String)>,
+    /// `append-options`: the last arguments of every command line, whatever the user typed.
+    pub append_options: Vec<String>,
+    /// The line of `config.json`, from 1, on which this entry begins.
+    pub line: usize,
+}
+
+/// How a command's shared libraries come into its sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MountDependencies {
+    /// The directory of each library, with everything else in it.
+    #[default]
+    Directories,
+    /// The library files alone.
+    Files,
+}
+
+impl MountDependencies {
+    /// As `config.json` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Directories => "DIRECTORIES",
+            Self::Files => "FILES",
+        }
+    }
+}
+
+impl fmt::Display for MountDependencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A key that we do not know and ignored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {whose}unknown key {} is ignored", .path.display(), error::Quoted(.key))]
+pub struct Warning {
+    /// The `config.json`.
+    pub path: PathBuf,
+    /// The line, from 1, on which the key stands.
+    pub line: usize,
+    /// What the key belongs to.
+    pub whose: Whose,
+    /// The key.
+    pub key: String,
+}
+
+impl Config {
+    /// Reads and checks a `config.json`: a regular file of no more than [`MAX_SIZE`] bytes.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&file::read(path)?, path)
+    }
+
+    /// Checks the text of a `config.json`; `path` is for messages only.
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self, ConfigError> {
+        parse::config(text, path)
+    }
+
+    /// The command of this name, or an error that lists the names there are.
+    pub fn command(&self, name: &str) -> Result<&Command, ConfigError> {
+        self.commands
+            .iter()
+            .find(|command| command.name == name)
+            .ok_or_else(|| ConfigError::UnknownCommand {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                nearest: keys::nearest(name, self.commands.iter().map(|command| &*command.name))
+                    .map(str::to_owned),
+                known: self
+                    .commands
+                    .iter()
+                    .map(|command| command.name.clone())
+                    .collect(),
+            })
+    }
+}
