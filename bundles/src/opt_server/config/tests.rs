@@ -209,6 +209,19 @@ fn files_are_loaded() {
 }
 
 #[test]
+fn the_models_own_files_are_read() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../integration/models");
+    for (file, commands) in [("config.json", 6), ("gams.config.json", 3)] {
+        let text = fs::read_to_string(models.join(file)).unwrap();
+        let config = parse(text.replace("@GAMS@", "/opt/gams").as_bytes()).unwrap();
+        assert_eq!(
+            (config.commands.len(), config.warnings.len()),
+            (commands, 0)
+        );
+    }
+}
+
+#[test]
 fn large_files_are_refused_without_reading_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
