@@ -1,1 +1,31 @@
-//! Seccomp profiles as data, compiled to BPF and simulated.
+//! Seccomp: profiles as data with a reason per rule, compiled to BPF programs, and simulated.
+//!
+//! A profile is either one of ours ([`opt_server`]), or any that an OCI bundle brings. [`compile`] makes
+//! the programs to load; [`Filters::decide`] tells what the kernel would do with a call, without loading
+//! anything. [`banned_calls`] are the calls that a sealed bundle's filter has to refuse, whatever its text.
+
+mod allowed;
+mod banned;
+mod compile;
+mod condition;
+mod error;
+mod oci;
+mod policy;
+mod profile;
+mod refused;
+mod simulate;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use banned::banned_calls;
+pub use compile::{CompileOptions, Filters, compile, compile_with};
+pub use error::SeccompError;
+pub use profile::{
+    ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Profile, Rule, RuleAction, group_of, opt_server,
+};
+pub use simulate::{Call, Decision};
+pub use table::{
+    AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT,
+    native_audit_arch, syscall_name, syscall_number, syscalls,
+};
