@@ -6,6 +6,8 @@
 //! process and needs no root; the `runtime` crate owns processes.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod elf;
 pub mod opt_server;
+pub mod promise;
 pub mod seccomp;

@@ -1,1 +1,9 @@
-//! runtime
+//! The OCI runtime: owns processes.
+//!
+//! [`container`] takes a bundle to a running, observed container and back to nothing; [`preflight`] looks
+//! at root file systems before libcontainer does. The `opt-runtime` binary and the shims drive both.
+
+pub mod container;
+pub mod own_executable;
+pub mod preflight;
+mod sys;

@@ -1,3 +1,24 @@
 //! The Opt-Server: its `config.json`, and one command line made into one bundle.
+//!
+//! A [`Request`] names the command, the user's arguments, the project directory and an [`Identity`].
+//! [`Sandbox::plan`] finds out what the command needs and why; [`Sandbox::spec`] and
+//! [`Sandbox::skeleton`] are the bundle; [`Sandbox::info`] is what `--sandbox-info` prints.
 
 pub mod config;
+mod error;
+mod identity;
+mod mounts;
+mod request;
+mod sandbox;
+mod spec;
+
+pub use error::SandboxError;
+pub use identity::Identity;
+pub use request::Request;
+pub use sandbox::Sandbox;
+
+/// Where the project directory is inside. Its place on the host is nobody's business there.
+pub const PROJECT: &str = "/project";
+
+/// The private temporary directory inside.
+pub const TEMPORARY: &str = "/tmp";

@@ -1,2 +1,50 @@
-//! opt-server
-fn main() {}
+//! `opt-server`: command lines of untrusted users, each in a sandbox of its own.
+
+mod commands;
+mod configuration;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use runtime::container::{Error, make_descriptors_sane};
+
+/// The Opt-Server backend: runs command lines of untrusted users, each in a sandbox of its own.
+#[derive(Debug, Parser)]
+#[command(name = "opt-server", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one command line here and now, with this directory as its project
+    Run(commands::run::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error),
+    };
+    let outcome = make_descriptors_sane()
+        .map_err(anyhow::Error::from)
+        .and_then(|()| match cli.command {
+            Command::Run(arguments) => commands::run::execute(&arguments),
+        });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("opt-server: {}", format!("{error:#}").replace('\n', " "));
+        let code = error.downcast_ref::<Error>().map_or(125, Error::exit_code);
+        ExitCode::from(code)
+    })
+}
+
+/// Usage errors are ours, so 125; help and version are no errors.
+fn report_usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(125)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

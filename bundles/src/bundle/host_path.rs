@@ -1,0 +1,150 @@
+//! A path of the host's as it is spelled, and where it leads.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// As many links as path_resolution(7) follows.
+const MAX_LINKS: usize = 40;
+
+/// A spelled path followed to its end, with every symbolic link on the way.
+///
+/// On a merged-usr host `/lib/x.so` leads through the link `/lib`; a sandbox that mounts only
+/// `/usr/lib/x.so` must have that link too, or the spelled path isn't there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPath {
+    /// The end: no component of it is a link.
+    pub canonical: PathBuf,
+    /// Links on the way, in the order met: where each stands (its parent canonical) and its text.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    /// Whether the end is a directory.
+    pub is_directory: bool,
+}
+
+/// A path that can't be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum HostPathError {
+    /// It doesn't begin at the root.
+    #[error("{}: must be an absolute path", .0.display())]
+    Relative(PathBuf),
+    /// Something on the way isn't there or can't be read.
+    #[error("{}", path.display())]
+    Io {
+        /// The spelled path.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Links in a circle, or nearly.
+    #[error("{}: more than {MAX_LINKS} symbolic links", .0.display())]
+    TooManyLinks(PathBuf),
+}
+
+impl HostPath {
+    /// Follows `spelled` on the host.
+    ///
+    /// # Errors
+    /// Where it is relative, absent, or leads through too many links.
+    pub fn follow(spelled: &Path) -> Result<Self, HostPathError> {
+        if !spelled.is_absolute() {
+            return Err(HostPathError::Relative(spelled.to_path_buf()));
+        }
+        let failed = |source| HostPathError::Io {
+            path: spelled.to_path_buf(),
+            source,
+        };
+        let mut canonical = PathBuf::from("/");
+        let mut links = vec![];
+        let mut ahead = components(spelled);
+        while let Some(name) = ahead.pop_front() {
+            if name == ".." {
+                canonical.pop();
+                continue;
+            }
+            let here = canonical.join(&name);
+            let metadata = here.symlink_metadata().map_err(failed)?;
+            if !metadata.is_symlink() {
+                canonical = here;
+                continue;
+            }
+            if links.len() == MAX_LINKS {
+                return Err(HostPathError::TooManyLinks(spelled.to_path_buf()));
+            }
+            let target = here.read_link().map_err(failed)?;
+            if target.is_absolute() {
+                canonical = PathBuf::from("/");
+            }
+            for name in components(&target).into_iter().rev() {
+                ahead.push_front(name);
+            }
+            links.push((here, target));
+        }
+        let is_directory = canonical.metadata().map_err(failed)?.is_dir();
+        Ok(Self {
+            canonical,
+            links,
+            is_directory,
+        })
+    }
+}
+
+fn components(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn every_link_on_the_way_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        fs::create_dir_all(base.join("usr/lib/deep")).unwrap();
+        fs::write(base.join("usr/lib/x.so.1.2"), "").unwrap();
+        symlink("usr/lib", base.join("lib")).unwrap();
+        symlink("x.so.1.2", base.join("usr/lib/x.so.1")).unwrap();
+        symlink("../x.so.1", base.join("usr/lib/deep/up.so")).unwrap();
+        let path = HostPath::follow(&base.join("lib/deep/up.so")).unwrap();
+        assert_eq!(path.canonical, base.join("usr/lib/x.so.1.2"));
+        assert!(!path.is_directory);
+        assert_eq!(
+            path.links,
+            [
+                (base.join("lib"), "usr/lib".into()),
+                (base.join("usr/lib/deep/up.so"), "../x.so.1".into()),
+                (base.join("usr/lib/x.so.1"), "x.so.1.2".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn circles_absences_and_relative_paths_are_errors() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path();
+        symlink("b", base.join("a")).unwrap();
+        symlink("a", base.join("b")).unwrap();
+        assert!(matches!(
+            HostPath::follow(&base.join("a")),
+            Err(HostPathError::TooManyLinks(_))
+        ));
+        assert!(matches!(
+            HostPath::follow(&base.join("nothing")),
+            Err(HostPathError::Io { .. })
+        ));
+        assert!(matches!(
+            HostPath::follow(Path::new("usr/lib")),
+            Err(HostPathError::Relative(_))
+        ));
+    }
+}

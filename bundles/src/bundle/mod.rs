@@ -1,0 +1,9 @@
+//! A bundle on disk: `config.json` and the root file system's skeleton, whole or not at all.
+
+mod host_path;
+mod skeleton;
+mod write;
+
+pub use host_path::{HostPath, HostPathError};
+pub use skeleton::Skeleton;
+pub use write::{BundleError, links_of, write};

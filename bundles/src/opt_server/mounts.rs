@@ -1,0 +1,193 @@
+//! Which paths of the host's are mounted, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::config::MountDependencies;
+use super::{PROJECT, Request, SandboxError, TEMPORARY};
+use crate::bundle::HostPath;
+use crate::elf::{Resolution, Role};
+
+/// Reasons that a mount's line tells; the rest is counted.
+const REASONS_TOLD: usize = 3;
+
+/// One path of the host's, readable inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Readable {
+    /// The canonical path on the host.
+    pub source: PathBuf,
+    pub is_directory: bool,
+    reasons: Vec<String>,
+}
+
+impl Readable {
+    /// The reasons on one line.
+    pub(super) fn why(&self) -> String {
+        let told = self.reasons.iter().take(REASONS_TOLD).cloned();
+        let mut text = told.collect::<Vec<_>>().join("; ");
+        if let Some(more) = self.reasons.len().checked_sub(REASONS_TOLD).filter(|n| *n > 0) {
+            text = format!("{text}; and {more} more");
+        }
+        text
+    }
+}
+
+/// Everything of the host's that is visible inside besides the project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Readables {
+    /// By path inside.
+    pub mounts: BTreeMap<PathBuf, Readable>,
+    /// Symbolic links to recreate: where they stand, and their text.
+    pub links: BTreeSet<(PathBuf, PathBuf)>,
+}
+
+/// A wanted path, before it is followed.
+struct Wanted {
+    path: PathBuf,
+    key: &'static str,
+    reason: String,
+}
+
+/// Finds out what has to be mounted for `request`, whose executable needs `resolution`.
+pub(super) fn plan(
+    request: &Request<'_>,
+    resolution: &Resolution,
+) -> Result<Readables, SandboxError> {
+    let mut plan = Readables::default();
+    for wanted in wanted(request, resolution) {
+        let followed = HostPath::follow(&wanted.path).map_err(|source| SandboxError::Path {
+            command: request.origin(),
+            key: wanted.key,
+            source,
+        })?;
+        refuse_reserved(request, &wanted, &followed.canonical)?;
+        plan.add(&wanted, followed);
+    }
+    plan.absorb();
+    Ok(plan)
+}
+
+fn wanted(request: &Request<'_>, resolution: &Resolution) -> Vec<Wanted> {
+    let directories = request.command.mount_dependencies == MountDependencies::Directories;
+    let mut wanted = vec![];
+    for file in &resolution.files {
+        if directories && file.role == Role::Library {
+            // Both the directory that the loader looks in and the one that a link there leads to.
+            for path in [&file.path, &file.canonical] {
+                if let Some(parent) = path.parent() {
+                    wanted.push(Wanted {
+                        path: parent.to_path_buf(),
+                        key: "mount-dependencies",
+                        reason: format!("directory of {}: {}", name_of(path), file.reason),
+                    });
+                }
+            }
+        }
+        // The file's own path too: its links must be there in either case.
+        wanted.push(Wanted {
+            path: file.path.clone(),
+            key: "executable",
+            reason: file.reason.clone(),
+        });
+    }
+    wanted.extend(resolution.loader_config.iter().map(|path| Wanted {
+        path: path.clone(),
+        key: "executable",
+        reason: "the dynamic loader's index: it finds a needed library only through it".to_owned(),
+    }));
+    let readable = request.command.mount_readable.iter().map(|path| Wanted {
+        path: path.clone(),
+        key: "mount-readable",
+        reason: format!("\"mount-readable\" of {}", request.origin()),
+    });
+    wanted.extend(readable);
+    wanted
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// The sandbox's own directories, and what can't be had read-only through a bind mount.
+fn refuse_reserved(
+    request: &Request<'_>,
+    wanted: &Wanted,
+    canonical: &Path,
+) -> Result<(), SandboxError> {
+    let within = |directory: &str| canonical.starts_with(directory);
+    let reason = if canonical == Path::new("/") {
+        "that would show the whole host"
+    } else if within("/proc") || within("/dev") {
+        "the sandbox has its own"
+    } else if canonical == Path::new(TEMPORARY) || within(PROJECT) {
+        "the sandbox has its own; name what is needed below it"
+    } else {
+        return Ok(());
+    };
+    Err(SandboxError::Reserved {
+        command: request.origin(),
+        key: wanted.key,
+        path: canonical.to_path_buf(),
+        reason,
+    })
+}
+
+impl Readables {
+    fn add(&mut self, wanted: &Wanted, followed: HostPath) {
+        // A link in the private temporary directory would be hidden by it: mount at the spelled path.
+        let hidden = |(link, _): &(PathBuf, PathBuf)| link.starts_with(TEMPORARY);
+        if followed.links.iter().any(hidden) {
+            self.add_at(&wanted.path, wanted, &followed);
+        }
+        self.add_at(&followed.canonical, wanted, &followed);
+        let links = followed.links.into_iter().filter(|link| !hidden(link));
+        self.links.extend(links);
+    }
+
+    fn add_at(&mut self, destination: &Path, wanted: &Wanted, followed: &HostPath) {
+        let readable = self
+            .mounts
+            .entry(destination.to_path_buf())
+            .or_insert_with(|| Readable {
+                source: followed.canonical.clone(),
+                is_directory: followed.is_directory,
+                reasons: vec![],
+            });
+        if !readable.reasons.contains(&wanted.reason) {
+            readable.reasons.push(wanted.reason.clone());
+        }
+    }
+
+    /// Drops what a mounted directory shows already, and links that stand in one.
+    fn absorb(&mut self) {
+        let directories: Vec<(PathBuf, Readable)> = self
+            .mounts
+            .iter()
+            .filter(|(_, readable)| readable.is_directory)
+            .map(|(path, readable)| (path.clone(), readable.clone()))
+            .collect();
+        let above = |path: &Path| {
+            directories
+                .iter()
+                .find(|(directory, _)| path != directory && path.starts_with(directory))
+        };
+        self.mounts.retain(|path, readable| {
+            // What is a mount of its own on the host isn't in a plain bind mount of the directory above.
+            !above(path).is_some_and(|(directory, shown)| {
+                directory == &shown.source && same_device(&readable.source, &shown.source)
+            })
+        });
+        self.links.retain(|(link, _)| {
+            above(link).is_none() && !self.mounts.contains_key(link)
+        });
+    }
+}
+
+fn same_device(one: &Path, other: &Path) -> bool {
+    let device = |path| fs::metadata(path).map(|metadata| metadata.dev());
+    matches!((device(one), device(other)), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,95 @@
+//! One command line's sandbox: planned, then made into a bundle or described.
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Spec;
+
+use super::mounts::{self, Readables};
+use super::{PROJECT, Request, SandboxError, spec};
+use crate::bundle::Skeleton;
+use crate::elf::Resolver;
+
+/// Everything that is decided about a command line before anything is written.
+#[derive(Debug, Clone)]
+pub struct Sandbox<'a> {
+    pub(super) request: Request<'a>,
+    pub(super) command_line: Vec<String>,
+    pub(super) project: PathBuf,
+    pub(super) readables: Readables,
+}
+
+impl<'a> Sandbox<'a> {
+    /// Finds out what the command needs on this host.
+    ///
+    /// # Errors
+    /// [`SandboxError`], one line naming the command and the key.
+    pub fn plan(request: Request<'a>, resolver: &Resolver) -> Result<Self, SandboxError> {
+        let command_line = request.command_line()?;
+        let project = project(&request.project)?;
+        let resolution = resolver
+            .resolve(&request.command.executable)
+            .map_err(|source| SandboxError::Executable {
+                command: request.origin(),
+                source,
+            })?;
+        let readables = mounts::plan(&request, &resolution)?;
+        Ok(Self {
+            request,
+            command_line,
+            project,
+            readables,
+        })
+    }
+
+    /// The bundle's `config.json`.
+    pub fn spec(&self) -> Spec {
+        spec::build(self)
+    }
+
+    /// The bundle's root file system: mount targets and links.
+    pub fn skeleton(&self) -> Skeleton {
+        let mut skeleton = Skeleton::default();
+        for own in ["/proc", "/dev", super::TEMPORARY, PROJECT] {
+            skeleton.add_target(Path::new(own), true);
+        }
+        for (path, readable) in &self.readables.mounts {
+            skeleton.add_target(path, readable.is_directory);
+        }
+        for (link, target) in &self.readables.links {
+            skeleton.add_link(link, target);
+        }
+        skeleton
+    }
+
+    /// The `Mount: '…'` lines that the Opt-Server's `--sandbox-info` prints, one for each readable path.
+    pub fn info(&self) -> String {
+        let mut lines = String::new();
+        for (path, readable) in &self.readables.mounts {
+            let path = path.display();
+            lines.push_str(&format!("Mount: '{path}' read-only: {}\n", readable.why()));
+        }
+        lines.push_str("Mount: '/proc' the sandbox's own processes only\n");
+        lines.push_str("Mount: '/dev' null, zero, full, random, urandom, tty and a private shm\n");
+        lines.push_str("Mount: '/tmp' read-write: a temporary directory of its own\n");
+        let project = self.project.display();
+        lines.push_str(&format!(
+            "Mount: '{PROJECT}' read-write: the project directory {project}\n"
+        ));
+        lines
+    }
+}
+
+fn project(path: &Path) -> Result<PathBuf, SandboxError> {
+    let refuse = |reason: String| SandboxError::Project {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let canonical = path.canonicalize().map_err(|error| refuse(error.to_string()))?;
+    if !canonical.is_dir() {
+        return Err(refuse("not a directory".to_owned()));
+    }
+    if canonical == Path::new("/") {
+        return Err(refuse("the host's root can't be a project".to_owned()));
+    }
+    Ok(canonical)
+}

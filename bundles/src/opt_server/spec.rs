@@ -1,0 +1,184 @@
+//! A planned sandbox as an OCI spec.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use oci_spec::runtime::{
+    Linux, LinuxDeviceCgroup, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, LinuxResources,
+    Mount, PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec, User,
+};
+
+use super::mounts::Readable;
+use super::sandbox::Sandbox;
+use super::{Identity, PROJECT, TEMPORARY};
+use crate::promise::{KIND_ANNOTATION, Kind, seal, why_key};
+
+const OCI_VERSION: &str = "1.2.1";
+
+/// Builds the spec: what this command needs, then sealed, which adds what every sealed bundle has.
+pub(super) fn build(sandbox: &Sandbox<'_>) -> Spec {
+    let identity = sandbox.request.identity;
+    let mut spec = Spec::default();
+    let mut root = Root::default();
+    root.set_path("rootfs".into()).set_readonly(Some(true));
+    let mounts = mounts(sandbox);
+    spec.set_version(OCI_VERSION.to_owned())
+        .set_root(Some(root))
+        .set_hostname(Some("sandbox".to_owned()))
+        .set_process(Some(process(sandbox)))
+        .set_linux(Some(linux(identity)))
+        .set_annotations(Some(annotations(sandbox, &mounts)))
+        .set_mounts(Some(mounts.into_iter().map(|(mount, _)| mount).collect()));
+    seal(&mut spec, Kind::OptServer);
+    spec
+}
+
+fn process(sandbox: &Sandbox<'_>) -> Process {
+    let id = sandbox.request.identity.inside();
+    let mut user = User::default();
+    user.set_uid(id).set_gid(id).set_umask(Some(0o022));
+    let no_core_files = PosixRlimitBuilder::default()
+        .typ(PosixRlimitType::RlimitCore)
+        .hard(0_u64)
+        .soft(0_u64)
+        .build();
+    let mut process = Process::default();
+    process
+        .set_terminal(None)
+        .set_user(user)
+        .set_args(Some(sandbox.command_line.clone()))
+        .set_cwd(PROJECT.into())
+        .set_env(Some(environment(sandbox)))
+        .set_rlimits(no_core_files.ok().map(|rlimit| vec![rlimit]));
+    process
+}
+
+/// A fresh environment; the configuration's variables replace ours of the same name.
+fn environment(sandbox: &Sandbox<'_>) -> Vec<String> {
+    let ours = [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("HOME", TEMPORARY),
+        ("TMPDIR", TEMPORARY),
+        ("LANG", "C.UTF-8"),
+    ];
+    let configured = &sandbox.request.command.environment_variables;
+    let replaced = |name: &str| configured.iter().any(|(other, _)| other == name);
+    ours.iter()
+        .filter(|(name, _)| !replaced(name))
+        .map(|(name, value)| format!("{name}={value}"))
+        .chain(configured.iter().map(|(name, value)| format!("{name}={value}")))
+        .collect()
+}
+
+/// The mounts in order, each with the reason why it is there.
+fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
+    let own = [
+        ("/proc", "proc", &["nosuid", "nodev", "noexec"][..], "always mounted, as the Opt-Server does; shows the sandbox's own processes only"),
+        ("/dev", "tmpfs", &["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"], "null, zero, full, random, urandom and tty"),
+        ("/dev/shm", "tmpfs", &["nosuid", "nodev", "noexec", "mode=1777", "size=256m"], "shared memory of its own, so that no neighbour sees it"),
+        (TEMPORARY, "tmpfs", &["nosuid", "nodev", "mode=1777", "size=1g"], "a temporary directory of its own, gone with the sandbox"),
+    ];
+    let own = own.into_iter().map(|(path, typ, options, why)| {
+        (file_system(path, typ, options), why.to_owned())
+    });
+    let readables = sandbox
+        .readables
+        .mounts
+        .iter()
+        .map(|(path, readable)| (read_only(path, readable), readable.why()));
+    let project = (
+        project(&sandbox.project, sandbox.request.identity),
+        "the project directory: the command's working directory, writable".to_owned(),
+    );
+    own.chain(readables).chain(std::iter::once(project)).collect()
+}
+
+fn file_system(path: &str, typ: &str, options: &[&str]) -> Mount {
+    mount(Path::new(path), typ, Path::new(typ), options)
+}
+
+fn read_only(path: &Path, readable: &Readable) -> Mount {
+    mount(path, "bind", &readable.source, &["bind", "ro", "nosuid", "nodev"])
+}
+
+fn mount(destination: &Path, typ: &str, source: &Path, options: &[&str]) -> Mount {
+    let mut mount = Mount::default();
+    mount
+        .set_destination(destination.to_path_buf())
+        .set_typ(Some(typ.to_owned()))
+        .set_source(Some(source.to_path_buf()))
+        .set_options(Some(options.iter().map(|option| (*option).to_owned()).collect()));
+    mount
+}
+
+/// Writable, and with ids of its own: files of the project's owner are the command's inside, and what the
+/// command makes there belongs to the owner.
+fn project(source: &Path, identity: Identity) -> Mount {
+    let options = ["bind", "rw", "nosuid", "nodev"];
+    let mut mount = mount(Path::new(PROJECT), "bind", source, &options);
+    if let Identity::Own {
+        first_id,
+        project_uid,
+        project_gid,
+    } = identity
+    {
+        let on_host = first_id + identity.inside();
+        mount
+            .set_uid_mappings(Some(vec![id_mapping(project_uid, on_host, 1)]))
+            .set_gid_mappings(Some(vec![id_mapping(project_gid, on_host, 1)]));
+    }
+    mount
+}
+
+fn id_mapping(inside: u32, on_host: u32, count: u32) -> LinuxIdMapping {
+    LinuxIdMappingBuilder::default()
+        .container_id(inside)
+        .host_id(on_host)
+        .size(count)
+        .build()
+        .unwrap_or_default()
+}
+
+fn linux(identity: Identity) -> Linux {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
+    let namespaces = [Pid, Ipc, Uts, Mount, Network, Cgroup, User].map(|typ| {
+        let mut namespace = LinuxNamespace::default();
+        namespace.set_typ(typ);
+        namespace
+    });
+    let (uid, gid, count) = identity.mapping();
+    let mut linux = Linux::default();
+    linux
+        .set_namespaces(Some(namespaces.into()))
+        .set_uid_mappings(Some(vec![id_mapping(0, uid, count)]))
+        .set_gid_mappings(Some(vec![id_mapping(0, gid, count)]))
+        .set_resources(Some(resources()))
+        .set_masked_paths(None)
+        .set_readonly_paths(None);
+    linux
+}
+
+/// No device but those that every container gets; the number of processes comes with sealing.
+fn resources() -> LinuxResources {
+    let mut none = LinuxDeviceCgroup::default();
+    none.set_allow(false).set_access(Some("rwm".to_owned()));
+    let mut resources = LinuxResources::default();
+    resources.set_devices(Some(vec![none]));
+    resources
+}
+
+fn annotations(sandbox: &Sandbox<'_>, mounts: &[(Mount, String)]) -> HashMap<String, String> {
+    let mut annotations: HashMap<String, String> = mounts
+        .iter()
+        .map(|(mount, why)| (why_key(mount.destination()), why.clone()))
+        .collect();
+    annotations.insert(
+        KIND_ANNOTATION.to_owned(),
+        Kind::OptServer.as_str().to_owned(),
+    );
+    annotations.insert(
+        "org.opt-runtime.command".to_owned(),
+        sandbox.request.command.name.clone(),
+    );
+    annotations
+}

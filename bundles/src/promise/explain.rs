@@ -1,0 +1,210 @@
+//! What a bundle exposes, and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
+use serde::Serialize;
+
+use super::spec_view::{has_option, host_id, is_bind, linux, mounts, process};
+use super::{Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
+use crate::seccomp;
+
+/// Everything that `explain` prints, as data.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The command line.
+    pub command: Vec<String>,
+    /// The working directory inside.
+    pub working_directory: String,
+    /// The promise's kind, where the bundle makes one.
+    pub promise: Option<&'static str>,
+    /// The promise's rows: name and meaning; empty where the bundle makes no promise.
+    pub protections: Vec<(&'static str, &'static str)>,
+    /// Every mount, in order.
+    pub mounts: Vec<MountExplained>,
+    /// Symbolic links of the root that lead to the mounts, with their targets.
+    pub links: Vec<(String, String)>,
+    /// Who the process is: inside, and on the host.
+    pub identity: String,
+    /// Limits, as name and value.
+    pub limits: Vec<(&'static str, String)>,
+    /// Allowed system calls by group.
+    pub system_calls: BTreeMap<&'static str, Vec<String>>,
+    /// The environment, in order.
+    pub environment: Vec<String>,
+}
+
+/// One mount and why it is there.
+#[derive(Debug, Clone, Serialize)]
+pub struct MountExplained {
+    /// Path inside.
+    pub path: String,
+    /// `read-only` or `read-write`.
+    pub access: &'static str,
+    /// What is there: a host path, or a file system of its own.
+    pub what: String,
+    /// The reason; names the rule or the file that needs it.
+    pub why: String,
+}
+
+/// Explains `spec`; `links` are the symbolic links of its root directory, which the caller reads.
+pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) -> Explanation {
+    let process = process(spec);
+    Explanation {
+        command: process
+            .and_then(|process| process.args().clone())
+            .unwrap_or_default(),
+        working_directory: process
+            .map(|process| process.cwd().display().to_string())
+            .unwrap_or_default(),
+        promise: kind.map(Kind::as_str),
+        protections: kind.map_or_else(Vec::new, |_| {
+            PROTECTIONS
+                .iter()
+                .map(|row| (row.name, row.meaning))
+                .collect()
+        }),
+        mounts: mounts(spec)
+            .iter()
+            .map(|mount| explain_mount(spec, mount))
+            .collect(),
+        links,
+        identity: identity(spec),
+        limits: limits(spec),
+        system_calls: system_calls(spec),
+        environment: process
+            .and_then(|process| process.env().clone())
+            .unwrap_or_default(),
+    }
+}
+
+fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
+    let read_only = has_option(mount, "ro") || has_option(mount, "rro");
+    let source = mount.source().as_ref().map(|path| path.display().to_string());
+    let typ = mount.typ().as_deref().unwrap_or("none");
+    let what = match source {
+        Some(source) if is_bind(mount) => format!("host {source}"),
+        _ => format!("{typ} of its own"),
+    };
+    let why = spec
+        .annotations()
+        .as_ref()
+        .and_then(|all| all.get(&why_key(mount.destination())))
+        .cloned()
+        .unwrap_or_else(|| format!("the bundle gives no reason ({WHY_ANNOTATION}…)"));
+    MountExplained {
+        path: mount.destination().display().to_string(),
+        access: if read_only { "read-only" } else { "read-write" },
+        what,
+        why,
+    }
+}
+
+fn identity(spec: &Spec) -> String {
+    let (Some(process), Some(linux)) = (process(spec), linux(spec)) else {
+        return "none".to_owned();
+    };
+    let user = process.user();
+    let on_host = |id, map| host_id(spec, id, map).map_or("unmapped".to_owned(), |id| id.to_string());
+    let groups = match user.additional_gids().as_deref() {
+        None | Some([]) => "no supplementary groups".to_owned(),
+        Some(gids) => format!("supplementary groups {gids:?}"),
+    };
+    format!(
+        "uid {} gid {} inside, uid {} gid {} on the host, {groups}",
+        user.uid(),
+        user.gid(),
+        on_host(user.uid(), linux.uid_mappings()),
+        on_host(user.gid(), linux.gid_mappings()),
+    )
+}
+
+fn limits(spec: &Spec) -> Vec<(&'static str, String)> {
+    let mut limits = vec![];
+    if let Some(resources) = linux(spec).and_then(|linux| linux.resources().as_ref()) {
+        if let Some(pids) = resources.pids() {
+            limits.push(("processes", pids.limit().to_string()));
+        }
+        if let Some(bytes) = resources.memory().as_ref().and_then(|memory| memory.limit()) {
+            limits.push(("memory", format!("{bytes} bytes")));
+        }
+    }
+    let rlimits = process(spec).and_then(|process| process.rlimits().as_ref());
+    for rlimit in rlimits.into_iter().flatten() {
+        limits.push(("rlimit", format!("{:?} {}", rlimit.typ(), rlimit.hard())));
+    }
+    limits
+}
+
+/// Allowed calls, by the group that the sealed profile's table gives them.
+fn system_calls(spec: &Spec) -> BTreeMap<&'static str, Vec<String>> {
+    let mut groups: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let rules = linux(spec)
+        .and_then(|linux| linux.seccomp().as_ref())
+        .and_then(|profile| profile.syscalls().as_ref());
+    for rule in rules.into_iter().flatten() {
+        if rule.action() != LinuxSeccompAction::ScmpActAllow {
+            continue;
+        }
+        let conditional = rule.args().as_ref().is_some_and(|args| !args.is_empty());
+        for name in rule.names() {
+            let shown = if conditional { format!("{name}*") } else { name.clone() };
+            let group = groups.entry(group_of(name)).or_default();
+            if !group.contains(&shown) {
+                group.push(shown);
+            }
+        }
+    }
+    groups
+}
+
+/// The group that the sealed profile's table gives a call; another's profile may name others.
+fn group_of(name: &str) -> &'static str {
+    seccomp::opt_server()
+        .rules
+        .iter()
+        .find(|rule| rule.names.contains(&name))
+        .map_or("other", |rule| rule.group)
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "command: {}", self.command.join(" "))?;
+        writeln!(f, "working directory: {}", self.working_directory)?;
+        writeln!(f, "identity: {}", self.identity)?;
+        match self.promise {
+            Some(kind) => writeln!(f, "\npromise: {kind}")?,
+            None => writeln!(f, "\npromise: none; nothing is enforced beyond the OCI spec")?,
+        }
+        for (name, meaning) in &self.protections {
+            writeln!(f, "  {name:<18} {meaning}")?;
+        }
+        writeln!(f, "\nmounts: everything that can be seen inside")?;
+        let width = self.mounts.iter().map(|mount| mount.path.len()).max();
+        let width = width.unwrap_or(0).min(40);
+        for mount in &self.mounts {
+            writeln!(
+                f,
+                "  {:<width$} {:<10} {}\n  {:<width$}   why: {}",
+                mount.path, mount.access, mount.what, "", mount.why
+            )?;
+        }
+        for (link, target) in &self.links {
+            writeln!(f, "  {link} -> {target}   (a link of the host's, recreated)")?;
+        }
+        writeln!(f, "\nlimits:")?;
+        for (name, value) in &self.limits {
+            writeln!(f, "  {name}: {value}")?;
+        }
+        writeln!(f, "\nsystem calls allowed (* = with conditions on arguments):")?;
+        for (group, names) in &self.system_calls {
+            writeln!(f, "  {group}: {}", names.join(" "))?;
+        }
+        writeln!(f, "\nenvironment:")?;
+        for entry in &self.environment {
+            writeln!(f, "  {entry}")?;
+        }
+        Ok(())
+    }
+}

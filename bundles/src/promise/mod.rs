@@ -1,0 +1,63 @@
+//! The promise of a sealed bundle: one table, read by everything that makes, checks, explains or starts one.
+//!
+//! [`PROTECTIONS`] is that table. A row has a *static* check on the spec, made before anything runs, and an
+//! *observed* check on the created, not yet started process. There is no second list anywhere: the
+//! generator's output is checked against it, `check` and `explain` print it, the start gate compares the
+//! process with it, and the tests walk it.
+
+mod check;
+mod explain;
+mod kind;
+mod observed;
+mod rows;
+mod seal;
+mod spec_view;
+
+pub use check::{Report, Row, check, compare};
+pub use explain::{Explanation, explain};
+pub use kind::{KIND_ANNOTATION, Kind, UnknownKind, WHY_ANNOTATION, why_key};
+pub use observed::{
+    CgroupLimits, Descriptor, MountPoint, NamespaceIds, Observed, ObservedError, Status,
+    parse_mountinfo, parse_status,
+};
+pub use seal::{MASKED_PATHS, READONLY_PATHS, seal};
+
+use oci_spec::runtime::Spec;
+
+/// One row of the promise.
+///
+/// Both checks return what is broken, one sentence a finding; an empty list means that the row is kept.
+pub struct Protection {
+    /// Short name, as tables print it.
+    pub name: &'static str,
+    /// Why it is there: the seed and its rule.
+    pub reason: &'static str,
+    /// What it means for the sandboxed process, as `explain` prints it.
+    pub meaning: &'static str,
+    /// Checks `config.json` alone.
+    pub in_config: fn(&Spec, Kind) -> Vec<String>,
+    /// Checks the created process.
+    pub on_process: fn(&Observed, &Spec, Kind) -> Vec<String>,
+}
+
+impl std::fmt::Debug for Protection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Protection")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The promise, row by row, in the order in which it is printed.
+pub static PROTECTIONS: [Protection; 10] = [
+    rows::no_privilege::ROW,
+    rows::none_to_gain::ROW,
+    rows::setuid_is_dead::ROW,
+    rows::no_devices::ROW,
+    rows::few_system_calls::ROW,
+    rows::nobody::ROW,
+    rows::own_world::ROW,
+    rows::no_way_back::ROW,
+    rows::nothing_inherited::ROW,
+    rows::bounded::ROW,
+];

@@ -1,0 +1,235 @@
+//! What can be seen of a created process from outside, as plain data.
+//!
+//! The texts come from proc(5); reading the files is the runtime's work, so that this library needs no
+//! process to look at and the rows can be tested with made-up ones.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Everything that the observed checks look at.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// `/proc/PID/status`.
+    pub status: Status,
+    /// `/proc/PID/mountinfo`.
+    pub mounts: Vec<MountPoint>,
+    /// `/proc/PID/fd` with `/proc/PID/fdinfo`.
+    pub descriptors: Vec<Descriptor>,
+    /// `/proc/PID/ns`, by name (`mnt`, `pid`, …).
+    pub namespaces: BTreeMap<String, NamespaceIds>,
+    /// Whether `/proc/PID/root` is the directory that `/` is for the runtime.
+    pub root_is_host_root: bool,
+    /// The limits that the process's cgroups hold.
+    pub cgroup: CgroupLimits,
+    /// Those of the spec's masked and read-only paths that exist in the container.
+    pub existing_paths: Vec<PathBuf>,
+}
+
+/// The lines of `/proc/PID/status` that bear on privilege.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `CapInh`, `CapPrm`, `CapEff`, `CapBnd`, `CapAmb`, in this order.
+    pub capabilities: [u64; 5],
+    /// Real, effective, saved and file system uid, as the host sees them.
+    pub uid: [u32; 4],
+    /// Real, effective, saved and file system gid, as the host sees them.
+    pub gid: [u32; 4],
+    /// Supplementary groups, as the host sees them.
+    pub groups: Vec<u32>,
+    /// `NoNewPrivs`.
+    pub no_new_privs: bool,
+    /// `Seccomp`: 0 none, 1 strict, 2 filter.
+    pub seccomp: u32,
+    /// `Seccomp_filters`.
+    pub seccomp_filters: u32,
+}
+
+/// One line of `/proc/PID/mountinfo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MountPoint {
+    /// Where it is mounted, as seen from the process's root.
+    pub path: PathBuf,
+    /// Per-mount options.
+    pub options: Vec<String>,
+    /// Whether it belongs to a shared peer group (mounts would propagate out of the container).
+    pub shared: bool,
+    /// File system type.
+    pub file_system: String,
+}
+
+impl MountPoint {
+    /// Whether the per-mount options hold `option`.
+    pub fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|have| have == option)
+    }
+}
+
+/// One open descriptor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its number.
+    pub number: i32,
+    /// Whether execve(2) closes it.
+    pub close_on_exec: bool,
+    /// What `/proc/PID/fd/N` points to.
+    pub target: String,
+}
+
+/// The inode numbers of a namespace, theirs and the runtime's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamespaceIds {
+    /// The created process's.
+    pub theirs: u64,
+    /// The runtime's.
+    pub ours: u64,
+}
+
+/// Limits read from cgroup files; `None` where there is no limit or no such controller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CgroupLimits {
+    /// `pids.max`.
+    pub pids: Option<i64>,
+    /// `memory.limit_in_bytes` or `memory.max`, bytes.
+    pub memory: Option<i64>,
+}
+
+/// A file of proc(5) that isn't in its documented form.
+#[derive(Debug, thiserror::Error)]
+pub enum ObservedError {
+    /// A line of `/proc/PID/status` is absent or malformed.
+    #[error("/proc/PID/status: no usable line {0}")]
+    Status(&'static str),
+    /// A line of `/proc/PID/mountinfo` is malformed.
+    #[error("/proc/PID/mountinfo: malformed line \"{0}\"")]
+    MountInfo(String),
+}
+
+/// Parses `/proc/PID/status`.
+///
+/// # Errors
+/// Where a needed line is absent: what can't be seen must not count as kept.
+pub fn parse_status(text: &str) -> Result<Status, ObservedError> {
+    let field = |name: &'static str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
+            .ok_or(ObservedError::Status(name))
+    };
+    let number = |name| field(name)?.parse().map_err(|_| ObservedError::Status(name));
+    let mask =
+        |name| u64::from_str_radix(field(name)?, 16).map_err(|_| ObservedError::Status(name));
+    Ok(Status {
+        capabilities: [
+            mask("CapInh")?,
+            mask("CapPrm")?,
+            mask("CapEff")?,
+            mask("CapBnd")?,
+            mask("CapAmb")?,
+        ],
+        uid: four_ids("Uid", field("Uid")?)?,
+        gid: four_ids("Gid", field("Gid")?)?,
+        groups: ids("Groups", field("Groups")?)?,
+        no_new_privs: number("NoNewPrivs")? == 1,
+        seccomp: number("Seccomp")?,
+        seccomp_filters: number("Seccomp_filters")?,
+    })
+}
+
+fn ids(name: &'static str, text: &str) -> Result<Vec<u32>, ObservedError> {
+    text.split_whitespace()
+        .map(|id| id.parse().map_err(|_| ObservedError::Status(name)))
+        .collect()
+}
+
+fn four_ids(name: &'static str, text: &str) -> Result<[u32; 4], ObservedError> {
+    ids(name, text)?
+        .try_into()
+        .map_err(|_| ObservedError::Status(name))
+}
+
+/// Parses `/proc/PID/mountinfo`.
+///
+/// # Errors
+/// Where a line isn't in the form of proc(5): a mount that can't be read must not count as kept.
+pub fn parse_mountinfo(text: &str) -> Result<Vec<MountPoint>, ObservedError> {
+    text.lines()
+        .map(|line| parse_mount(line).ok_or_else(|| ObservedError::MountInfo(line.to_owned())))
+        .collect()
+}
+
+fn parse_mount(line: &str) -> Option<MountPoint> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut fields = before.split(' ').skip(4);
+    let path = unescape(fields.next()?)?;
+    let options = fields.next()?.split(',').map(str::to_owned).collect();
+    Some(MountPoint {
+        path: path.into(),
+        options,
+        shared: fields.any(|tag| tag.starts_with("shared:")),
+        file_system: after.split(' ').next()?.to_owned(),
+    })
+}
+
+/// Undoes the kernel's octal escapes (`\040` for a space).
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first == b'\\' {
+            let octal = std::str::from_utf8(tail.get(..3)?).ok()?;
+            bytes.push(u8::from_str_radix(octal, 8).ok()?);
+            rest = &tail[3..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = include_str!("../../tests/data/proc/status");
+    const MOUNTINFO: &str = include_str!("../../tests/data/proc/mountinfo");
+
+    #[test]
+    fn status_is_read_whole() {
+        let status = parse_status(STATUS).unwrap();
+        assert_eq!(status.capabilities, [0, 0, 0, 0x1ff_feff_ffff, 0]);
+        assert_eq!(status.uid, [1000, 1000, 1000, 1000]);
+        assert_eq!(status.groups, [27, 44]);
+        assert!(status.no_new_privs);
+        assert_eq!((status.seccomp, status.seccomp_filters), (2, 3));
+    }
+
+    #[test]
+    fn a_status_without_a_needed_line_is_an_error() {
+        for name in ["CapBnd", "Uid", "Groups", "NoNewPrivs", "Seccomp_filters"] {
+            let cut: String = STATUS
+                .lines()
+                .filter(|line| !line.starts_with(&format!("{name}:")))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            assert!(parse_status(&cut).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn mountinfo_is_read_line_by_line() {
+        let mounts = parse_mountinfo(MOUNTINFO).unwrap();
+        assert_eq!(mounts.len(), 3);
+        assert!(mounts[0].shared && !mounts[1].shared);
+        assert_eq!(mounts[1].path, PathBuf::from("/with space"));
+        assert_eq!(mounts[1].options, ["ro", "nosuid"]);
+        assert_eq!(mounts[2].file_system, "proc");
+    }
+
+    #[test]
+    fn a_malformed_mount_line_is_an_error() {
+        for line in ["", "1 2 3", "22 21 0:20 / /a\\04 rw - proc proc rw", "no dash"] {
+            assert!(parse_mountinfo(&format!("{line}\n")).is_err(), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A seccomp profile, judged by what it decides and not by its text.
+
+use oci_spec::runtime::{LinuxSeccomp, Spec};
+
+use crate::promise::spec_view::linux;
+use crate::promise::{Kind, Observed, Protection};
+use crate::seccomp::{self, Decision};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "few system calls",
+    reason: "Opt-Server: \"Opt-Servers can safely run even programs of untrusted users\"; traps-and-threats section 6",
+    meaning: "a system call filter for the native architecture: unknown calls fail with ENOSYS, banned ones with EPERM",
+    in_config,
+    on_process,
+};
+
+fn profile(spec: &Spec) -> Option<&LinuxSeccomp> {
+    linux(spec).and_then(|linux| linux.seccomp().as_ref())
+}
+
+fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    let Some(profile) = profile(spec) else {
+        return vec!["linux.seccomp is absent".to_owned()];
+    };
+    let filters = match seccomp::compile(profile) {
+        Ok(filters) => filters,
+        Err(error) => return vec![format!("linux.seccomp does not compile: {error}")],
+    };
+    let mut broken: Vec<String> = seccomp::banned_calls()
+        .into_iter()
+        .filter(|(call, _)| filters.decide(call) == Decision::Allow)
+        .map(|(_, name)| format!("linux.seccomp lets {name} pass"))
+        .collect();
+    if profile.default_errno_ret() != Some(seccomp::ENOSYS) {
+        broken.push("linux.seccomp.defaultErrnoRet must be 38 (ENOSYS)".to_owned());
+    }
+    broken
+}
+
+fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
+    let wanted = profile(spec)
+        .and_then(|profile| seccomp::compile(profile).ok())
+        .map_or(1, |filters| filters.programs().len());
+    let status = &observed.status;
+    let mut broken = vec![];
+    if status.seccomp != 2 {
+        broken.push(format!("Seccomp is {}, not 2 (filter)", status.seccomp));
+    }
+    if usize::try_from(status.seccomp_filters).is_ok_and(|have| have < wanted) {
+        let have = status.seccomp_filters;
+        broken.push(format!("{have} filters are loaded, not {wanted}"));
+    }
+    broken
+}

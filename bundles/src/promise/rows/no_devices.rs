@@ -1,0 +1,69 @@
+//! nodev on every mount but the runtime's own /dev.
+
+use std::path::Path;
+
+use oci_spec::runtime::Spec;
+
+use crate::promise::spec_view::{enforces, is_bind, is_within, linux, mounts};
+use crate::promise::{Kind, Observed, Protection};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "no devices",
+    reason: "Shifter: privileged operations \"manipulate devices on the system\", so nothing of the user's may; traps-and-threats section 9",
+    meaning: "device files work nowhere but in /dev, which holds null, zero, full, random, urandom and tty",
+    in_config,
+    on_process,
+};
+
+/// The devices that every container gets; they hold no data and lead nowhere.
+const HARMLESS: [&str; 6] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+];
+
+fn is_harmless(path: &Path) -> bool {
+    HARMLESS.iter().any(|device| path == Path::new(device))
+}
+
+fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    let mounts = mounts(spec)
+        .iter()
+        .enumerate()
+        .filter(|(_, mount)| {
+            // Devices in /dev are the runtime's own only where /dev is a fresh file system.
+            let own_dev = mount.destination() == Path::new("/dev") && !is_bind(mount)
+                || mount.typ().as_deref() == Some("devpts");
+            !own_dev && !enforces(mount, "nodev")
+        })
+        .map(|(index, mount)| {
+            let destination = mount.destination().display();
+            format!("mounts[{index}] {destination} is not nodev with all that is below it")
+        });
+    let devices = linux(spec)
+        .and_then(|linux| linux.devices().as_ref())
+        .into_iter()
+        .flatten()
+        .filter(|device| !is_harmless(device.path()))
+        .map(|device| format!("linux.devices adds {}", device.path().display()));
+    mounts.chain(devices).collect()
+}
+
+fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+    observed
+        .mounts
+        .iter()
+        .filter(|mount| {
+            let own_dev = mount.path == Path::new("/dev") && mount.file_system == "tmpfs"
+                || is_harmless(&mount.path)
+                || is_within(&mount.path, "/dev") && mount.file_system == "devpts";
+            // A masked file is a bind mount of /dev/null.
+            let mask = is_within(&mount.path, "/proc") && mount.file_system != "proc";
+            !own_dev && !mask && !mount.has("nodev")
+        })
+        .map(|mount| format!("{} is mounted without nodev", mount.path.display()))
+        .collect()
+}

@@ -1,0 +1,60 @@
+//! No capability in any of the five sets.
+
+use std::collections::HashSet;
+
+use oci_spec::runtime::{Capability, Spec};
+
+use crate::promise::spec_view::process;
+use crate::promise::{Kind, Observed, Protection};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "no privilege",
+    reason: "Shifter: \"once a process is launched into the container, processes are stripped of all privilege\"; rule 2: capabilities restricted to the null set",
+    meaning: "no capability in any of the five sets",
+    in_config,
+    on_process,
+};
+
+const SETS: [&str; 5] = [
+    "inheritable",
+    "permitted",
+    "effective",
+    "bounding",
+    "ambient",
+];
+
+/// All five sets must be there and empty: an absent one means "keep everything" to libcontainer.
+fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    let Some(capabilities) = process(spec).and_then(|process| process.capabilities().as_ref())
+    else {
+        return vec!["process.capabilities is absent; it must hold five empty sets".to_owned()];
+    };
+    let sets: [&Option<HashSet<Capability>>; 5] = [
+        capabilities.inheritable(),
+        capabilities.permitted(),
+        capabilities.effective(),
+        capabilities.bounding(),
+        capabilities.ambient(),
+    ];
+    std::iter::zip(SETS, sets)
+        .filter_map(|(name, set)| match set {
+            None => Some(format!("process.capabilities.{name} is absent")),
+            Some(set) if set.is_empty() => None,
+            Some(set) => {
+                let mut names: Vec<String> = set.iter().map(ToString::to_string).collect();
+                names.sort();
+                Some(format!(
+                    "process.capabilities.{name} holds {}",
+                    names.join(", ")
+                ))
+            }
+        })
+        .collect()
+}
+
+fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+    std::iter::zip(SETS, observed.status.capabilities)
+        .filter(|(_, mask)| *mask != 0)
+        .map(|(name, mask)| format!("the {name} set is {mask:016x}"))
+        .collect()
+}

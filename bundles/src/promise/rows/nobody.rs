@@ -1,0 +1,83 @@
+//! An identity that is no one's on the host.
+
+use oci_spec::runtime::Spec;
+
+use crate::promise::spec_view::{host_id, linux, process};
+use crate::promise::{Kind, Observed, Protection};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "nobody",
+    reason: "Shifter rule 1: \"avoid running privileged processes in containers\"",
+    meaning: "uid and gid are not 0 on the host, supplementary groups are the listed ones",
+    in_config,
+    on_process,
+};
+
+/// The host's view of the spec's uid, gid and supplementary groups; `None` where one isn't mapped.
+struct Identity {
+    uid: Option<u32>,
+    gid: Option<u32>,
+    groups: Vec<Option<u32>>,
+}
+
+fn identity(spec: &Spec) -> Option<Identity> {
+    let user = process(spec)?.user();
+    let linux = linux(spec)?;
+    let groups = user.additional_gids().iter().flatten();
+    Some(Identity {
+        uid: host_id(spec, user.uid(), linux.uid_mappings()),
+        gid: host_id(spec, user.gid(), linux.gid_mappings()),
+        groups: groups
+            .map(|gid| host_id(spec, *gid, linux.gid_mappings()))
+            .collect(),
+    })
+}
+
+fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    let Some(identity) = identity(spec) else {
+        return vec!["process.user or linux is absent".to_owned()];
+    };
+    let mut broken = vec![];
+    let named = [
+        ("process.user.uid", identity.uid),
+        ("process.user.gid", identity.gid),
+    ];
+    let groups = identity
+        .groups
+        .iter()
+        .map(|gid| ("process.user.additionalGids", *gid));
+    for (name, id) in named.into_iter().chain(groups) {
+        match id {
+            Some(0) => broken.push(format!("{name} is 0 on the host")),
+            None => broken.push(format!("{name} is not mapped by the user namespace")),
+            Some(_) => {}
+        }
+    }
+    broken
+}
+
+fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
+    let Some(identity) = identity(spec) else {
+        return vec!["the spec names no identity to compare with".to_owned()];
+    };
+    let mut broken = vec![];
+    for (name, seen, wanted) in [
+        ("uid", observed.status.uid, identity.uid),
+        ("gid", observed.status.gid, identity.gid),
+    ] {
+        if seen.iter().any(|id| *id == 0 || Some(*id) != wanted) {
+            broken.push(format!("{name} is {seen:?}, not {wanted:?}"));
+        }
+    }
+    let mut seen: Vec<Option<u32>> = observed.status.groups.iter().copied().map(Some).collect();
+    let mut wanted = identity.groups;
+    seen.sort_unstable();
+    wanted.sort_unstable();
+    if seen != wanted {
+        broken.push(format!(
+            "supplementary groups are {:?}, not the listed ones",
+            observed.status.groups
+        ));
+    }
+    broken
+}

@@ -1,0 +1,47 @@
+//! No descriptor and no variable of the caller's.
+
+use oci_spec::runtime::Spec;
+
+use crate::promise::spec_view::process;
+use crate::promise::{Kind, Observed, Protection};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "nothing inherited",
+    reason: "traps-and-threats: CVE-2024-21626 and CVE-2016-9962; design: fresh environment",
+    meaning: "only standard input, output and error are open; the environment is the listed one",
+    in_config,
+    on_process,
+};
+
+/// Variables that would hand descriptors or code of the caller's to the process.
+const HANDED_DOWN: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LD_PRELOAD"];
+
+fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    process(spec)
+        .and_then(|process| process.env().as_ref())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| match entry.split_once('=') {
+            None | Some(("", _)) => Some(format!("process.env: \"{entry}\" is not NAME=value")),
+            Some((name, _)) if HANDED_DOWN.contains(&name) => {
+                Some(format!("process.env sets {name}"))
+            }
+            Some(_) => None,
+        })
+        .collect()
+}
+
+/// The runtime's own descriptors are still open in the created process; execve(2) must close them all.
+fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+    observed
+        .descriptors
+        .iter()
+        .filter(|descriptor| descriptor.number > 2 && !descriptor.close_on_exec)
+        .map(|descriptor| {
+            format!(
+                "descriptor {} ({}) would be inherited",
+                descriptor.number, descriptor.target
+            )
+        })
+        .collect()
+}

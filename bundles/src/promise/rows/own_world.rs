@@ -1,0 +1,50 @@
+//! Namespaces of its own.
+
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+
+use crate::promise::spec_view::has_new_namespace;
+use crate::promise::{Kind, Observed, Protection};
+
+pub(crate) const ROW: Protection = Protection {
+    name: "own world",
+    reason: "Opt-Server: \"every command executed by an Opt-Server is isolated within a sandbox\"",
+    meaning: "namespaces of its own: it sees no process, mount, network, memory segment or name of the host's",
+    in_config,
+    on_process,
+};
+
+/// The namespaces that a kind needs: as the OCI spec calls them, and as `/proc/PID/ns` does.
+fn needed(kind: Kind) -> &'static [(LinuxNamespaceType, &'static str)] {
+    const ALL: [(LinuxNamespaceType, &str); 7] = [
+        (LinuxNamespaceType::Mount, "mnt"),
+        (LinuxNamespaceType::Pid, "pid"),
+        (LinuxNamespaceType::Ipc, "ipc"),
+        (LinuxNamespaceType::Uts, "uts"),
+        (LinuxNamespaceType::Network, "net"),
+        (LinuxNamespaceType::Cgroup, "cgroup"),
+        (LinuxNamespaceType::User, "user"),
+    ];
+    match kind {
+        Kind::Sealed => &ALL[..2],
+        Kind::OptServer => &ALL,
+    }
+}
+
+fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
+    needed(kind)
+        .iter()
+        .filter(|(typ, _)| !has_new_namespace(spec, *typ))
+        .map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace"))
+        .collect()
+}
+
+fn on_process(observed: &Observed, _: &Spec, kind: Kind) -> Vec<String> {
+    needed(kind)
+        .iter()
+        .filter_map(|(_, name)| match observed.namespaces.get(*name) {
+            None => Some(format!("its {name} namespace can't be seen")),
+            Some(ids) if ids.theirs == ids.ours => Some(format!("its {name} namespace is ours")),
+            Some(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,256 @@
+//! Rewriting any spec so that it keeps the promise.
+
+use std::collections::HashSet;
+
+use oci_spec::runtime::{
+    LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec,
+};
+
+use super::spec_view::{enforces, is_recursive};
+use super::{KIND_ANNOTATION, Kind, check};
+use crate::seccomp;
+
+/// Kernel interfaces that tell about the host or reach its hardware: hidden in every sealed bundle.
+pub const MASKED_PATHS: [&str; 10] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+];
+
+/// Kernel settings: read-only in every sealed bundle.
+pub const READONLY_PATHS: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// Processes in a sandbox where nothing else says how many: enough for a parallel solver or a `make -j`.
+const DEFAULT_PIDS_LIMIT: i64 = 512;
+
+/// Rewrites `spec` so that it keeps the promise of `kind`, and says what changed, one sentence each.
+///
+/// Sealing a sealed spec changes nothing. What it can't decide for the caller, it leaves for
+/// [`check`] to name: an identity that is root on the host, a mount over `/proc`, an added device.
+pub fn seal(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    let steps: [fn(&mut Spec, Kind) -> Vec<String>; 8] = [
+        annotate,
+        drop_privilege,
+        shut_mounts,
+        filter_system_calls,
+        separate_world,
+        hide_kernel,
+        clean_environment,
+        bound,
+    ];
+    steps
+        .into_iter()
+        .flat_map(|step| step(spec, kind))
+        .collect()
+}
+
+fn annotate(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    let annotations = spec.annotations_mut().get_or_insert_default();
+    let old = annotations.insert(KIND_ANNOTATION.to_owned(), kind.as_str().to_owned());
+    if old.as_deref() == Some(kind.as_str()) {
+        return vec![];
+    }
+    vec![format!("annotation {KIND_ANNOTATION} set to {}", kind.as_str())]
+}
+
+fn drop_privilege(spec: &mut Spec, _: Kind) -> Vec<String> {
+    let mut changes = vec![];
+    let Some(process) = spec.process_mut() else {
+        return changes;
+    };
+    let empty = no_capabilities();
+    if process.capabilities().as_ref() != Some(&empty) {
+        process.set_capabilities(Some(empty));
+        changes.push("process.capabilities emptied".to_owned());
+    }
+    if process.no_new_privileges() != Some(true) {
+        process.set_no_new_privileges(Some(true));
+        changes.push("process.noNewPrivileges set".to_owned());
+    }
+    changes
+}
+
+/// The five sets, present and empty.
+pub(crate) fn no_capabilities() -> LinuxCapabilities {
+    let mut capabilities = LinuxCapabilities::default();
+    capabilities
+        .set_bounding(Some(HashSet::new()))
+        .set_effective(Some(HashSet::new()))
+        .set_inheritable(Some(HashSet::new()))
+        .set_permitted(Some(HashSet::new()))
+        .set_ambient(Some(HashSet::new()));
+    capabilities
+}
+
+fn shut_mounts(spec: &mut Spec, _: Kind) -> Vec<String> {
+    let mut changes = vec![];
+    let Some(mounts) = spec.mounts_mut() else {
+        return changes;
+    };
+    mounts.retain(|mount| {
+        let cgroup = matches!(mount.typ().as_deref(), Some("cgroup" | "cgroup2"));
+        if cgroup {
+            changes.push(format!("mount {} removed", mount.destination().display()));
+        }
+        !cgroup
+    });
+    for mount in mounts {
+        for option in ["nosuid", "nodev"] {
+            let own_dev = option == "nodev" && is_own_dev(mount);
+            if !own_dev && !enforces(mount, option) {
+                enforce(mount, option);
+                changes.push(format!(
+                    "mount {} made {option}",
+                    mount.destination().display()
+                ));
+            }
+        }
+    }
+    changes
+}
+
+fn is_own_dev(mount: &Mount) -> bool {
+    mount.typ().as_deref() == Some("devpts")
+        || mount.typ().as_deref() == Some("tmpfs")
+            && mount.destination() == std::path::Path::new("/dev")
+}
+
+fn enforce(mount: &mut Mount, option: &str) {
+    let undone = option.strip_prefix("no").unwrap_or(option);
+    let recursive = is_recursive(mount);
+    let mut options = mount.options().clone().unwrap_or_default();
+    options.retain(|have| have != undone && *have != format!("r{undone}"));
+    options.push(option.to_owned());
+    if recursive {
+        options.push(format!("r{option}"));
+    }
+    mount.set_options(Some(options));
+}
+
+fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    let name = "few system calls";
+    let kept = check(spec, kind)
+        .rows
+        .iter()
+        .any(|row| row.protection == name && row.broken.is_empty());
+    if kept {
+        return vec![];
+    }
+    let profile = seccomp::opt_server().to_oci();
+    let linux = spec.linux_mut().get_or_insert_default();
+    linux.set_seccomp(Some(profile));
+    vec!["linux.seccomp replaced by the sealed profile".to_owned()]
+}
+
+fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
+    let wanted: &[LinuxNamespaceType] = match kind {
+        Kind::Sealed => &[Mount, Pid],
+        // A user namespace needs mappings, which only the caller can choose.
+        Kind::OptServer => &[Mount, Pid, Ipc, Uts, Network, Cgroup],
+    };
+    let linux = spec.linux_mut().get_or_insert_default();
+    let mut changes = vec![];
+    if let Some("shared" | "rshared" | "unbindable") = linux.rootfs_propagation().as_deref() {
+        linux.set_rootfs_propagation(Some("private".to_owned()));
+        changes.push("linux.rootfsPropagation made private".to_owned());
+    }
+    let namespaces = linux.namespaces_mut().get_or_insert_default();
+    for typ in wanted {
+        if !namespaces
+            .iter()
+            .any(|have| have.typ() == *typ && have.path().is_none())
+        {
+            namespaces.retain(|have| have.typ() != *typ);
+            let mut namespace = LinuxNamespace::default();
+            namespace.set_typ(*typ);
+            namespaces.push(namespace);
+            changes.push(format!("a {typ} namespace of its own"));
+        }
+    }
+    changes
+}
+
+fn hide_kernel(spec: &mut Spec, _: Kind) -> Vec<String> {
+    let linux = spec.linux_mut().get_or_insert_default();
+    let mut changes = vec![];
+    let mut masked = linux.masked_paths().clone().unwrap_or_default();
+    changes.extend(add_missing(&mut masked, &MASKED_PATHS, "masked"));
+    linux.set_masked_paths(Some(masked));
+    let mut readonly = linux.readonly_paths().clone().unwrap_or_default();
+    changes.extend(add_missing(&mut readonly, &READONLY_PATHS, "read-only"));
+    linux.set_readonly_paths(Some(readonly));
+    changes
+}
+
+fn add_missing(have: &mut Vec<String>, wanted: &[&str], how: &str) -> Vec<String> {
+    let mut changes = vec![];
+    for path in wanted {
+        if !have.iter().any(|present| present == path) {
+            have.push((*path).to_owned());
+            changes.push(format!("{path} made {how}"));
+        }
+    }
+    changes
+}
+
+fn clean_environment(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    let mut changes = vec![];
+    if let Some(env) = spec
+        .process_mut()
+        .as_mut()
+        .and_then(|process| process.env_mut().as_mut())
+    {
+        env.retain(|entry| {
+            let name = entry.split('=').next().unwrap_or_default();
+            let handed_down = ["LISTEN_FDS", "LISTEN_PID", "LD_PRELOAD"].contains(&name);
+            if handed_down {
+                changes.push(format!("process.env: {name} removed"));
+            }
+            !handed_down
+        });
+    }
+    if kind == Kind::OptServer && spec.hooks().is_some() {
+        spec.set_hooks(None);
+        changes.push("hooks removed".to_owned());
+    }
+    changes
+}
+
+fn bound(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    if kind != Kind::OptServer {
+        return vec![];
+    }
+    let mut changes = vec![];
+    if let Some(root) = spec.root_mut()
+        && root.readonly() != Some(true)
+    {
+        root.set_readonly(Some(true));
+        changes.push("root made read-only".to_owned());
+    }
+    let resources = spec
+        .linux_mut()
+        .get_or_insert_default()
+        .resources_mut()
+        .get_or_insert_default();
+    if resources.pids().as_ref().is_none_or(|pids| pids.limit() <= 0) {
+        let mut pids = LinuxPids::default();
+        pids.set_limit(DEFAULT_PIDS_LIMIT);
+        resources.set_pids(Some(pids));
+        changes.push(format!("at most {DEFAULT_PIDS_LIMIT} processes"));
+    }
+    changes
+}

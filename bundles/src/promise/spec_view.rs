@@ -1,0 +1,87 @@
+//! Short ways into the deeply optional OCI spec, for the rows of the promise.
+
+use std::path::Path;
+
+use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Mount, Process, Spec};
+
+pub(super) fn process(spec: &Spec) -> Option<&Process> {
+    spec.process().as_ref()
+}
+
+pub(super) fn linux(spec: &Spec) -> Option<&Linux> {
+    spec.linux().as_ref()
+}
+
+pub(super) fn mounts(spec: &Spec) -> &[Mount] {
+    spec.mounts().as_deref().unwrap_or_default()
+}
+
+pub(super) fn options(mount: &Mount) -> &[String] {
+    mount.options().as_deref().unwrap_or_default()
+}
+
+pub(super) fn has_option(mount: &Mount, option: &str) -> bool {
+    options(mount).iter().any(|have| have == option)
+}
+
+/// Whether `mount` is a bind mount: by type, or by option as the OCI spec also allows.
+pub(crate) fn is_bind(mount: &Mount) -> bool {
+    mount.typ().as_deref() == Some("bind")
+        || has_option(mount, "bind")
+        || has_option(mount, "rbind")
+}
+
+pub(super) fn is_recursive(mount: &Mount) -> bool {
+    has_option(mount, "rbind")
+}
+
+/// Whether `option` holds for the mount and for everything below it, and no later option takes it back.
+pub(super) fn enforces(mount: &Mount, option: &str) -> bool {
+    let recursive = format!("r{option}");
+    let undone = option.strip_prefix("no").unwrap_or(option);
+    let recursive_undone = format!("r{undone}");
+    let mut here = false;
+    let mut below = !is_recursive(mount);
+    for have in options(mount) {
+        if *have == option {
+            here = true;
+        } else if *have == recursive {
+            here = true;
+            below = true;
+        } else if *have == undone || *have == recursive_undone {
+            here = false;
+            below = below && *have == undone && !is_recursive(mount);
+        }
+    }
+    here && below
+}
+
+/// Whether `spec` asks for a new namespace of this type (one joined by path is someone else's).
+pub(super) fn has_new_namespace(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    namespaces(spec).any(|(typ, joined)| typ == wanted && !joined)
+}
+
+/// The spec's namespaces, each with whether it is joined by path.
+pub(super) fn namespaces(spec: &Spec) -> impl Iterator<Item = (LinuxNamespaceType, bool)> + '_ {
+    linux(spec)
+        .and_then(|linux| linux.namespaces().as_ref())
+        .into_iter()
+        .flatten()
+        .map(|namespace| (namespace.typ(), namespace.path().is_some()))
+}
+
+/// What `id` inside the container is on the host; `None` where a user namespace doesn't map it.
+pub(super) fn host_id(spec: &Spec, id: u32, mappings: &Option<Vec<LinuxIdMapping>>) -> Option<u32> {
+    if !has_new_namespace(spec, LinuxNamespaceType::User) {
+        return Some(id);
+    }
+    mappings.iter().flatten().find_map(|map| {
+        let offset = id.checked_sub(map.container_id())?;
+        (offset < map.size()).then(|| map.host_id().checked_add(offset))?
+    })
+}
+
+/// Whether `path` is `ancestor` or below it.
+pub(super) fn is_within(path: &Path, ancestor: &str) -> bool {
+    path.starts_with(ancestor)
+}

@@ -1,0 +1,39 @@
+//! `create`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use runtime::container::{self, Bundle, CreateOptions};
+use runtime::own_executable;
+
+use crate::cli::Global;
+
+/// Arguments of `create`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The bundle's directory
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub bundle: PathBuf,
+    /// File in which to write the process's pid
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+    /// Descriptors from 3 on that the command keeps
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub preserve_fds: i32,
+    /// The container's id
+    pub id: String,
+}
+
+/// Creates a container and leaves it waiting for `start`.
+pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
+    own_executable::protect().context("protect the runtime's own executable")?;
+    let bundle = Bundle::load(&arguments.bundle)?;
+    let options = CreateOptions {
+        pid_file: arguments.pid_file,
+        preserve_fds: arguments.preserve_fds,
+        supervised: false,
+    };
+    container::create(&global.store(), &arguments.id, &bundle, &options)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,58 @@
+//! `run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use runtime::container::{self, Bundle, CreateOptions, RunOptions};
+use runtime::own_executable;
+
+use crate::cli::Global;
+
+/// Arguments of `run`: `run BUNDLE`, or as the OCI runtimes have it `run -b BUNDLE ID`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The bundle's directory
+    #[arg(short, long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+    /// File in which to write the process's pid
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+    /// Descriptors from 3 on that the command keeps
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub preserve_fds: i32,
+    /// The bundle's directory; with --bundle, or where no such bundle is, the container's id
+    #[arg(value_name = "BUNDLE|ID")]
+    pub target: String,
+}
+
+/// Runs a bundle in the foreground and exits with its command's code.
+pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
+    own_executable::protect().context("protect the runtime's own executable")?;
+    let (directory, id) = split(arguments.bundle, arguments.target);
+    let options = RunOptions {
+        id,
+        create: CreateOptions {
+            pid_file: arguments.pid_file,
+            preserve_fds: arguments.preserve_fds,
+            supervised: true,
+        },
+    };
+    let outcome = container::run(&global.store(), &options, |_| Bundle::load(&directory))?;
+    Ok(ExitCode::from(outcome.code))
+}
+
+/// `run ID` in a bundle's directory is the OCI form without `--bundle`; anything else that isn't given a
+/// bundle is the bundle.
+fn split(bundle: Option<PathBuf>, target: String) -> (PathBuf, Option<String>) {
+    match bundle {
+        Some(directory) => (directory, Some(target)),
+        None if !target.contains('/')
+            && !PathBuf::from(&target).exists()
+            && PathBuf::from("config.json").exists() =>
+        {
+            (".".into(), Some(target))
+        }
+        None => (target.into(), None),
+    }
+}

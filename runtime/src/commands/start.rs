@@ -1,0 +1,22 @@
+//! `start`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use runtime::container;
+
+use crate::cli::Global;
+
+/// Arguments of `start`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The container's id
+    pub id: String,
+}
+
+/// Lets a created container execute its command.
+pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
+    let mut container = global.store().open(&arguments.id)?;
+    container::start(&mut container)?;
+    Ok(ExitCode::SUCCESS)
+}

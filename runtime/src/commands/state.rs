@@ -1,0 +1,21 @@
+//! `state`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::Global;
+
+/// Arguments of `state`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The container's id
+    pub id: String,
+}
+
+/// Prints the container's state as the OCI spec has it.
+pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
+    let container = global.store().open(&arguments.id)?;
+    println!("{}", serde_json::to_string_pretty(&container.oci_state())?);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,100 @@
+//! Reading a bundle's `config.json`, with limits.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use bundles::promise::Kind;
+use oci_spec::runtime::Spec;
+use rustix::fs::{Mode, OFlags, open};
+
+use super::{Error, Result};
+
+/// The largest `config.json` that is read, bytes. Real ones are below 1 MiB; depth is serde_json's 128.
+const MAX_CONFIG_SIZE: u64 = 16 << 20;
+
+/// A bundle, read once: nothing reads `config.json` a second time, so nobody can swap it in between.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The bundle's directory, canonical.
+    pub directory: PathBuf,
+    /// What its `config.json` says.
+    pub spec: Spec,
+    /// The promise that it makes, if any.
+    pub kind: Option<Kind>,
+    /// The canonical path of its root file system.
+    pub rootfs: PathBuf,
+}
+
+impl Bundle {
+    /// Reads the bundle in `directory`.
+    ///
+    /// # Errors
+    /// One line naming the file, the place in it, and what is wrong.
+    pub fn load(directory: &Path) -> Result<Self> {
+        let directory = directory
+            .canonicalize()
+            .map_err(Error::io("open bundle", directory))?;
+        let path = directory.join("config.json");
+        let spec: Spec = serde_json::from_slice(&read_limited(&path)?).map_err(|error| {
+            Error::Config {
+                path: path.clone(),
+                reason: error.to_string(),
+            }
+        })?;
+        let invalid = |reason: String| Error::Config {
+            path: path.clone(),
+            reason,
+        };
+        let kind = Kind::of(&spec).map_err(|error| invalid(error.to_string()))?;
+        if !spec.version().starts_with("1.") {
+            let version = spec.version();
+            return Err(invalid(format!(
+                "ociVersion is \"{version}\", it must be 1.x.y"
+            )));
+        }
+        let root = spec
+            .root()
+            .as_ref()
+            .ok_or_else(|| invalid("root is absent".to_owned()))?;
+        let rootfs = directory.join(root.path());
+        let rootfs = rootfs
+            .canonicalize()
+            .map_err(Error::io("open root.path", &rootfs))?;
+        if !rootfs.is_dir() {
+            let shown = rootfs.display();
+            return Err(invalid(format!("root.path {shown} is not a directory")));
+        }
+        Ok(Self {
+            directory,
+            spec,
+            kind,
+            rootfs,
+        })
+    }
+}
+
+/// Reads a regular file of at most [`MAX_CONFIG_SIZE`]; a FIFO in its place must not block.
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = open(path, flags, Mode::empty())
+        .map(std::fs::File::from)
+        .map_err(|errno| Error::io("open", path)(errno.into()))?;
+    let metadata = file.metadata().map_err(Error::io("stat", path))?;
+    let refuse = |reason: String| Error::Config {
+        path: path.to_path_buf(),
+        reason,
+    };
+    if !metadata.is_file() {
+        return Err(refuse("not a regular file".to_owned()));
+    }
+    let mut bytes = vec![];
+    file.take(MAX_CONFIG_SIZE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > MAX_CONFIG_SIZE {
+        return Err(refuse(format!(
+            "larger than {MAX_CONFIG_SIZE} bytes, the most that is read"
+        )));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,177 @@
+//! A container's cgroup, in whatever hierarchies the host has: v1, hybrid or v2.
+//!
+//! libcgroups makes it and applies the limits. Removing is ours: libcgroups' removal gives up on a cgroup
+//! with children and sleeps between tries.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bundles::promise::CgroupLimits;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Error, Result};
+
+/// How long processes killed in a cgroup may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The directories of one cgroup path in every hierarchy where it exists.
+#[derive(Debug, Clone)]
+pub(super) struct Cgroup {
+    directories: Vec<PathBuf>,
+}
+
+impl Cgroup {
+    /// The cgroup at `path`, taken from each hierarchy's mount point.
+    ///
+    /// # Errors
+    /// Where `/proc/self/mountinfo` can't be read.
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        let file = "/proc/self/mountinfo";
+        let text = fs::read_to_string(file).map_err(Error::io("read", file))?;
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let is_root = relative.as_os_str().is_empty();
+        let mut directories: Vec<PathBuf> = mount_points(&text)
+            .map(|mount_point| mount_point.join(relative))
+            .filter(|directory| !is_root && directory.is_dir())
+            .collect();
+        directories.sort();
+        directories.dedup();
+        Ok(Self { directories })
+    }
+
+    /// Whether no hierarchy has it.
+    pub(super) fn is_absent(&self) -> bool {
+        self.directories.is_empty()
+    }
+
+    /// Kills every process in it and in its children, and removes it; absent is fine.
+    ///
+    /// # Errors
+    /// Where processes don't go or a directory stays.
+    pub(super) fn remove(&self) -> Result<()> {
+        let deadline = Instant::now() + GONE_WITHIN;
+        for directory in &self.directories {
+            loop {
+                kill_all(directory)?;
+                match remove_tree(directory) {
+                    Ok(()) => break,
+                    Err(error) if error.raw_os_error() != Some(libc::EBUSY) => {
+                        return Err(Error::io("remove cgroup", directory)(error));
+                    }
+                    Err(error) if Instant::now() > deadline => {
+                        return Err(Error::io("remove cgroup", directory)(error));
+                    }
+                    // A killed process leaves its cgroup only when it is reaped.
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `signal` to every process in it.
+    ///
+    /// # Errors
+    /// Where the list of processes can't be read.
+    pub(super) fn signal_all(&self, signal: Signal) -> Result<()> {
+        for directory in &self.directories {
+            signal_tree(directory, signal)?;
+        }
+        Ok(())
+    }
+
+    /// The limits that the kernel holds.
+    pub(super) fn limits(&self) -> CgroupLimits {
+        CgroupLimits {
+            pids: self.read_number(&["pids.max"]),
+            memory: self.read_number(&["memory.limit_in_bytes", "memory.max"]),
+        }
+    }
+
+    fn read_number(&self, names: &[&str]) -> Option<i64> {
+        self.directories
+            .iter()
+            .flat_map(|directory| names.iter().map(move |name| directory.join(name)))
+            .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+    }
+}
+
+/// The mount points of cgroup file systems in a mountinfo text.
+fn mount_points(mountinfo: &str) -> impl Iterator<Item = PathBuf> + '_ {
+    mountinfo.lines().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let file_system = after.split(' ').next()?;
+        ["cgroup", "cgroup2"]
+            .contains(&file_system)
+            .then(|| before.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+fn kill_all(directory: &Path) -> Result<()> {
+    signal_tree(directory, Signal::SIGKILL)
+}
+
+fn signal_tree(directory: &Path, signal: Signal) -> Result<()> {
+    for child in children(directory) {
+        signal_tree(&child, signal)?;
+    }
+    let path = directory.join("cgroup.procs");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    // A pid of 0 is a process that this pid namespace can't see.
+    let pids = text.lines().filter_map(|line| line.parse().ok());
+    for pid in pids.filter(|pid: &i32| *pid > 0) {
+        // Gone in the meantime is as good.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+    Ok(())
+}
+
+fn children(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+fn remove_tree(directory: &Path) -> io::Result<()> {
+    for child in children(directory) {
+        remove_tree(&child)?;
+    }
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cgroup_mounts_are_found_in_every_layout() {
+        let text = "21 1 0:20 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+                    22 1 0:21 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 cgroup2 rw\n\
+                    23 1 0:22 / /tmp rw - tmpfs cgroup rw\n";
+        let found: Vec<PathBuf> = mount_points(text).collect();
+        assert_eq!(
+            found,
+            [
+                PathBuf::from("/sys/fs/cgroup/pids"),
+                PathBuf::from("/sys/fs/cgroup/unified")
+            ]
+        );
+    }
+
+    #[test]
+    fn the_root_cgroup_is_never_ours_to_remove() {
+        assert!(Cgroup::at(Path::new("/")).unwrap().directories.is_empty());
+    }
+}

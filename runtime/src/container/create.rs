@@ -1,0 +1,260 @@
+//! From a bundle to a created container: checked, made, finished and observed, or not there at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bundles::promise;
+use libcgroups::common::CgroupConfig;
+use libcontainer::notify_socket::NotifyListener;
+use libcontainer::process::args::{ContainerArgs, ContainerType};
+use libcontainer::process::container_main_process::container_main_process;
+use libcontainer::syscall::syscall::SyscallType;
+use libcontainer::user_ns::UserNamespaceConfig;
+use nix::unistd::{geteuid, setgroups};
+
+use super::cgroup::Cgroup;
+use super::executor::Payload;
+use super::failure::{Failure, FailureReader, failure_pipe};
+use super::normalise::{Normalised, normalise};
+use super::process::ProcessId;
+use super::state::{Container, Snapshot, Status, Store};
+use super::{Bundle, Error, Result, delete, finish, hooks, observe, prepare};
+use crate::preflight;
+
+/// How to create.
+#[derive(Debug, Default, Clone)]
+pub struct CreateOptions {
+    /// Where to write the first process's pid.
+    pub pid_file: Option<PathBuf>,
+    /// Descriptors from 3 on that the command keeps.
+    pub preserve_fds: i32,
+    /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
+    pub supervised: bool,
+}
+
+/// A created container, still locked.
+#[derive(Debug)]
+pub struct Created {
+    /// The container.
+    pub container: Container,
+    pub(super) failures: FailureReader,
+}
+
+/// Creates the container `id` from `bundle`.
+///
+/// # Errors
+/// The step that failed. Nothing of the container is left then.
+pub fn create(store: &Store, id: &str, bundle: &Bundle, options: &CreateOptions) -> Result<Created> {
+    check(bundle)?;
+    preflight::root_file_system(&bundle.rootfs, &bundle.spec)?;
+    let normalised = normalise(bundle, id)?;
+    let directory = store.claim(id)?;
+    let outcome = create_claimed(id, directory.clone(), bundle, &normalised, options);
+    if outcome.is_err() {
+        // The first error is the one to report; `delete --force` finishes what this can't.
+        let _ = delete::remove_everything(store, id);
+    }
+    outcome
+}
+
+/// The static half of the promise.
+fn check(bundle: &Bundle) -> Result<()> {
+    let Some(kind) = bundle.kind else {
+        return Ok(());
+    };
+    let report = promise::check(&bundle.spec, kind);
+    if report.is_kept() {
+        return Ok(());
+    }
+    Err(Error::NotSealed(report.summary()))
+}
+
+fn create_claimed(
+    id: &str,
+    directory: PathBuf,
+    bundle: &Bundle,
+    normalised: &Normalised,
+    options: &CreateOptions,
+) -> Result<Created> {
+    let snapshot = first_snapshot(id, bundle, normalised, options)?;
+    let mut container = Container::new(directory, snapshot)?;
+    drop_groups()?;
+    let (mut failures, writer) = failure_pipe()?;
+    let payload = Payload {
+        filters: normalised.filters.clone(),
+        failures: writer,
+        dies_with_parent: options.supervised,
+    };
+    let made = make(&container, normalised, payload, options);
+    failures.close_writer();
+    let pid = match made {
+        Ok(pid) => pid,
+        Err(error) => return Err(failures.wait().map_or(error, Failure::into)),
+    };
+    container.snapshot.process =
+        Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
+    container.save()?;
+    if bundle.kind.is_some() {
+        finish::finish(pid)?;
+    }
+    gate(&container, bundle, pid)?;
+    if let Some(path) = &options.pid_file {
+        write_pid_file(path, pid)?;
+    }
+    container.snapshot.status = Status::Created;
+    container.save()?;
+    Ok(Created {
+        container,
+        failures,
+    })
+}
+
+fn first_snapshot(
+    id: &str,
+    bundle: &Bundle,
+    normalised: &Normalised,
+    options: &CreateOptions,
+) -> Result<Snapshot> {
+    let supervisor = options
+        .supervised
+        .then(ProcessId::current)
+        .transpose()
+        .map_err(Error::step("look at this process"))?;
+    Ok(Snapshot {
+        id: id.to_owned(),
+        status: Status::Creating,
+        process: None,
+        supervisor,
+        bundle: bundle.directory.clone(),
+        rootfs: bundle.rootfs.clone(),
+        oci_version: bundle.spec.version().clone(),
+        annotations: bundle.spec.annotations().clone().unwrap_or_default(),
+        cgroup_is_ours: Cgroup::at(&normalised.cgroup)?.is_absent(),
+        cgroup: normalised.cgroup.clone(),
+        hooks: bundle.spec.hooks().clone(),
+        created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
+        owner: geteuid().as_raw(),
+    })
+}
+
+/// libcontainer leaves the caller's supplementary groups where the spec lists none (T2).
+fn drop_groups() -> Result<()> {
+    if geteuid().is_root() {
+        setgroups(&[]).map_err(Error::step("drop supplementary groups"))?;
+    }
+    Ok(())
+}
+
+/// Has libcontainer make the first process; gives its pid.
+fn make(
+    container: &Container,
+    normalised: &Normalised,
+    payload: Payload,
+    options: &CreateOptions,
+) -> Result<i32> {
+    let listener = NotifyListener::new(&container.notify_socket())
+        .map_err(|error| Error::Libcontainer(error.to_string()))?;
+    let view = hooks::libcontainer_view(container)?;
+    set_oom_score(normalised)?;
+    let prepared = prepare::is_needed(&normalised.spec)
+        .then(|| prepare::prepare(&normalised.spec, &container.snapshot.rootfs))
+        .transpose()?;
+    let (spec, rootfs) = match &prepared {
+        Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),
+        None => (&normalised.spec, container.snapshot.rootfs.clone()),
+    };
+    let made = UserNamespaceConfig::new(spec)
+        .map_err(|error| Error::Libcontainer(error.to_string()))
+        .and_then(|user_ns_config| {
+            let arguments = ContainerArgs {
+                container_type: ContainerType::InitContainer,
+                syscall: SyscallType::default(),
+                spec: Rc::new(spec.clone()),
+                rootfs,
+                console_socket: None,
+                notify_listener: listener,
+                preserve_fds: options.preserve_fds,
+                container: Some(view),
+                user_ns_config,
+                cgroup_config: CgroupConfig {
+                    cgroup_path: normalised.cgroup.clone(),
+                    systemd_cgroup: false,
+                    container_name: container.id().to_owned(),
+                },
+                detached: true,
+                executor: Box::new(payload),
+                no_pivot: false,
+                stdin: None,
+                stdout: None,
+                stderr: None,
+                as_sibling: false,
+                pid_file: None,
+            };
+            container_main_process(&arguments)
+                .map_err(|error| Error::Libcontainer(chain(&error)))
+        });
+    if let Some(prepared) = prepared {
+        prepared.leave()?;
+    }
+    made.map(nix::unistd::Pid::as_raw)
+}
+
+/// The error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        if !text.contains(&source_text) {
+            text = format!("{text}: {source_text}");
+        }
+        cause = source.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// libcontainer's builder, which this doesn't go through, sets it on itself for its children.
+fn set_oom_score(normalised: &Normalised) -> Result<()> {
+    let score = normalised
+        .spec
+        .process()
+        .as_ref()
+        .and_then(|process| process.oom_score_adj());
+    if let Some(score) = score {
+        let path = "/proc/self/oom_score_adj";
+        std::fs::write(path, score.to_string()).map_err(Error::io("write", path))?;
+    }
+    Ok(())
+}
+
+/// The start gate: a sealed bundle whose created process isn't sealed never starts.
+fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
+    let Some(kind) = bundle.kind else {
+        return Ok(());
+    };
+    let cgroup = Cgroup::at(&container.snapshot.cgroup)?;
+    let observed = observe::observe(pid, &bundle.spec, &cgroup)?;
+    let report = promise::compare(&observed, &bundle.spec, kind);
+    if report.is_kept() {
+        return Ok(());
+    }
+    Err(Error::NotObserved(report.summary()))
+}
+
+/// Written whole: engines wait for the file and read it at once.
+fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(&temporary)
+        .and_then(|mut file| write!(file, "{pid}"))
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .map_err(Error::io("write pid file", path))
+}

@@ -1,0 +1,105 @@
+//! Removing a container, so that nothing of it is left.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::cgroup::Cgroup;
+use super::process::{ProcessId, is_alive};
+use super::state::{Container, Snapshot, Status, Store};
+use super::{Error, Result, hooks, kill};
+
+/// Deletes the container `id`; with `force` in whatever state it is, and nothing there is fine.
+///
+/// # Errors
+/// [`Error::WrongStatus`] without `force` where the process still runs; whatever stays in the way.
+pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
+    let container = match store.open(id) {
+        Ok(container) => container,
+        Err(Error::DoesNotExist(_) | Error::Config { .. }) if force => {
+            return remove_everything(store, id);
+        }
+        Err(error) => return Err(error),
+    };
+    let status = container.status();
+    // A created container is deleted without --force, as runc and crun do: containerd relies on it.
+    if matches!(status, Status::Creating | Status::Running) && !force {
+        return Err(Error::WrongStatus {
+            id: id.to_owned(),
+            wanted: "stopped",
+            status,
+        });
+    }
+    remove(container)
+}
+
+/// Kills what runs, then removes cgroup, scratch and state, and runs the poststop hooks.
+pub(super) fn remove(container: Container) -> Result<()> {
+    if let Some(process) = container.snapshot.process {
+        end(&container, process)?;
+    }
+    remove_resources(&container.snapshot)?;
+    remove_directory(&container.directory)?;
+    let poststop = container
+        .snapshot
+        .hooks
+        .as_ref()
+        .and_then(|hooks| hooks.poststop().as_ref());
+    hooks::run(&container, poststop)
+}
+
+/// Kills the first process, and with it its pid namespace, and waits until it is gone.
+fn end(container: &Container, process: ProcessId) -> Result<()> {
+    if !is_alive(process) {
+        return Ok(());
+    }
+    let descriptor = Pid::from_raw(process.pid)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    match kill::kill(container, Signal::SIGKILL, false) {
+        Ok(()) | Err(Error::Step { .. } | Error::WrongStatus { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    if let Some(descriptor) = descriptor {
+        let mut poll = [rustix::event::PollFd::new(
+            &descriptor,
+            rustix::event::PollFlags::IN,
+        )];
+        rustix::event::poll(&mut poll, None).map_err(Error::step("wait for the process's end"))?;
+    }
+    Ok(())
+}
+
+fn remove_resources(snapshot: &Snapshot) -> Result<()> {
+    if snapshot.cgroup_is_ours {
+        Cgroup::at(&snapshot.cgroup)?.remove()?;
+    }
+    Ok(())
+}
+
+/// Removes whatever the directory of `id` still says is there: the wreck of a create that failed or was
+/// killed.
+pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
+    match store.open(id) {
+        Ok(container) => remove(container),
+        Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
+            Some(directory) => {
+                Cgroup::at(&Path::new("/opt-runtime").join(id))?.remove()?;
+                remove_directory(&directory)
+            }
+            None => Ok(()),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn remove_directory(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", directory)(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong with a container, each with the exit code that callers expect.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of an operation on a container.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on a container failed. Displays as one line, lower case, without the cause chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory operation.
+    #[error("{operation} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A step that names no path.
+    #[error("{step}")]
+    Step {
+        /// The step, as a phrase.
+        step: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// `config.json` is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where, with what would be right.
+        reason: String,
+    },
+    /// A part of the OCI spec that this runtime can't do; ignoring it would mislead.
+    #[error("{key} is not supported: {reason}")]
+    Unsupported {
+        /// The key in `config.json`.
+        key: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// The bundle says that it is sealed and isn't.
+    #[error("the bundle says that it is sealed and isn't: {0}")]
+    NotSealed(String),
+    /// The created process differs from what the bundle promises.
+    #[error("the created process is not sealed, so it was not started: {0}")]
+    NotObserved(String),
+    /// Something in the root file system that must be an ordinary directory isn't.
+    #[error("{}: {reason}", path.display())]
+    Preflight {
+        /// The path inside the root file system.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An id that can't be a directory name.
+    #[error("container id \"{0}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255")]
+    InvalidId(String),
+    /// A container of this id exists.
+    #[error("container with id \"{0}\" already exists")]
+    Exists(String),
+    /// No container has this id.
+    #[error("container \"{0}\" does not exist")]
+    DoesNotExist(String),
+    /// The operation needs another status; the text is what containerd matches.
+    #[error("container not {wanted}: \"{id}\" is {status}")]
+    WrongStatus {
+        /// The container.
+        id: String,
+        /// The status that the operation needs.
+        wanted: &'static str,
+        /// The status that it has.
+        status: super::Status,
+    },
+    /// A signal that doesn't exist.
+    #[error("unknown signal \"{0}\"")]
+    UnknownSignal(String),
+    /// The command isn't in the container. The text is what podman matches.
+    #[error("exec: \"{0}\": executable file not found in $PATH")]
+    NotFound(String),
+    /// The command is there and can't be executed. The text is what podman matches.
+    #[error("exec: \"{command}\": {reason}")]
+    NotExecutable {
+        /// The command.
+        command: String,
+        /// Why: `permission denied`, `exec format error`, …
+        reason: String,
+    },
+    /// libcontainer failed; its message is its own.
+    #[error("create container: {0}")]
+    Libcontainer(String),
+}
+
+impl Error {
+    /// The exit code of a command that ends with this error: 127 not found, 126 not executable, 125 ours.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound(_) => 127,
+            Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
+    }
+
+    pub(crate) fn io(
+        operation: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io {
+            operation,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn step<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Step {
+            step,
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn unsupported(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Unsupported {
+            key: key.into(),
+            reason: reason.into(),
+        }
+    }
+}

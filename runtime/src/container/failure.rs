@@ -1,0 +1,85 @@
+//! How the container's first process says why it could not execute the command.
+//!
+//! libcontainer passes errors on as text, and after `start` not at all. A pipe that execve(2) closes
+//! carries ours whole: end of file without a word means that the command is running.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Result};
+
+/// What went wrong in the container's first process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Failure {
+    /// The command isn't there.
+    NotFound { command: String },
+    /// The command is there and can't be executed.
+    NotExecutable { command: String, reason: String },
+    /// A step of ours failed.
+    Step { step: String, reason: String },
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotFound { command } => Self::NotFound(command),
+            Failure::NotExecutable { command, reason } => Self::NotExecutable { command, reason },
+            Failure::Step { step, reason } => Self::Libcontainer(format!("{step}: {reason}")),
+        }
+    }
+}
+
+/// The runtime's end of the pipe.
+#[derive(Debug)]
+pub(super) struct FailureReader {
+    reader: File,
+    writer: Option<OwnedFd>,
+}
+
+/// The container's end: a number, since it crosses a fork inside libcontainer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FailureWriter(RawFd);
+
+/// Makes the pipe.
+pub(super) fn failure_pipe() -> Result<(FailureReader, FailureWriter)> {
+    let (reader, writer) =
+        pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe for failures"))?;
+    let number = FailureWriter(writer.as_raw_fd());
+    let reader = FailureReader {
+        reader: reader.into(),
+        writer: Some(writer),
+    };
+    Ok((reader, number))
+}
+
+impl FailureReader {
+    /// Closes our copy of the container's end, so that end of file can come.
+    pub(super) fn close_writer(&mut self) {
+        self.writer = None;
+    }
+
+    /// Waits for the command's execution: `None` when it runs, or when its process is gone without a word.
+    pub(super) fn wait(mut self) -> Option<Failure> {
+        self.close_writer();
+        let mut text = vec![];
+        self.reader.read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+impl FailureWriter {
+    /// Sends `failure`; there is nobody to tell if that fails as well.
+    pub(super) fn send(self, failure: &Failure) {
+        let path = format!("/proc/self/fd/{}", self.0);
+        if let (Ok(text), Ok(mut pipe)) = (
+            serde_json::to_vec(failure),
+            File::options().write(true).open(path),
+        ) {
+            let _ = pipe.write_all(&text);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A container from its bundle to its end: our hold on libcontainer.
+//!
+//! libcontainer makes namespaces, mounts and the first process. What comes before (reading, checking,
+//! normalising) and after (finishing, observing, starting, supervising, deleting) is ours.
+
+mod bundle;
+mod cgroup;
+mod create;
+mod delete;
+mod descriptors;
+mod error;
+mod executor;
+mod failure;
+mod finish;
+mod hooks;
+mod janitor;
+mod kill;
+mod mount_options;
+mod normalise;
+mod observe;
+mod prepare;
+mod process;
+mod run;
+mod start;
+mod state;
+mod supervise;
+
+pub use bundle::Bundle;
+pub use create::{CreateOptions, Created, create};
+pub use delete::delete;
+pub use descriptors::make_descriptors_sane;
+pub use error::{Error, Result};
+pub use kill::{kill, parse_signal};
+pub use run::{Outcome, RunOptions, run};
+pub use start::start;
+pub use state::{Container, Snapshot, Status, Store};

@@ -1,0 +1,166 @@
+//! The spec as libcontainer must see it, so that it does what the OCI spec says.
+//!
+//! Each step is a guard against one difference (the T and C rows of the project's list of libcontainer's
+//! traps); what neither libcontainer nor we can do is refused here, never ignored.
+
+use std::path::PathBuf;
+
+use bundles::seccomp;
+use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, LinuxSeccomp, Spec};
+use seccompiler::sock_filter;
+
+use super::{Bundle, Error, Result};
+
+/// A spec for libcontainer, with what was taken out of it for us to do.
+#[derive(Debug, Clone)]
+pub(super) struct Normalised {
+    pub spec: Spec,
+    /// Filters to load, in order.
+    pub filters: Vec<Vec<sock_filter>>,
+    /// The cgroup, relative to each hierarchy's mount point.
+    pub cgroup: PathBuf,
+}
+
+/// Normalises the bundle's spec for the container `id`.
+///
+/// # Errors
+/// [`Error::Config`] and [`Error::Unsupported`], naming the key.
+pub(super) fn normalise(bundle: &Bundle, id: &str) -> Result<Normalised> {
+    let mut spec = bundle.spec.clone();
+    refuse_the_impossible(bundle)?;
+    explicit_capabilities(&mut spec);
+    plain_propagation(&mut spec);
+    let cgroup = explicit_cgroup(&mut spec, id);
+    let filters = take_seccomp(&mut spec)?;
+    Ok(Normalised {
+        spec,
+        filters,
+        cgroup,
+    })
+}
+
+fn refuse_the_impossible(bundle: &Bundle) -> Result<()> {
+    let spec = &bundle.spec;
+    let invalid = |reason: &str| Error::Config {
+        path: bundle.directory.join("config.json"),
+        reason: reason.to_owned(),
+    };
+    let process = spec
+        .process()
+        .as_ref()
+        .ok_or_else(|| invalid("process is absent"))?;
+    if spec.linux().is_none() {
+        return Err(invalid("linux is absent"));
+    }
+    if process.args().as_ref().is_none_or(Vec::is_empty) {
+        return Err(invalid("process.args is absent or empty"));
+    }
+    if !process.cwd().is_absolute() {
+        return Err(invalid("process.cwd must be an absolute path"));
+    }
+    let strings = process.args().iter().chain(process.env()).flatten();
+    if strings.into_iter().any(|text| text.contains('\0')) {
+        return Err(invalid("process.args and process.env must not hold NUL"));
+    }
+    if process.terminal() == Some(true) {
+        return Err(Error::unsupported(
+            "process.terminal",
+            "this version runs commands on the caller's own input and output",
+        ));
+    }
+    if process.selinux_label().is_some() {
+        return Err(Error::unsupported(
+            "process.selinuxLabel",
+            "libcontainer can't set one",
+        ));
+    }
+    let mapped = spec.mounts().iter().flatten().find(|mount| {
+        mount.uid_mappings().is_some() && !super::prepare::is_needed(spec)
+    });
+    if let Some(mount) = mapped {
+        return Err(Error::unsupported(
+            format!("mounts: uidMappings of {}", mount.destination().display()),
+            "it needs root and a user namespace of the bundle's own",
+        ));
+    }
+    Ok(())
+}
+
+/// Absent capabilities mean "none" to runc and "all" to libcontainer (T1).
+fn explicit_capabilities(spec: &mut Spec) {
+    let Some(process) = spec.process_mut() else {
+        return;
+    };
+    let given = process.capabilities().clone();
+    let set = |of: fn(&LinuxCapabilities) -> &Option<Capabilities>| {
+        Some(given.as_ref().and_then(|given| of(given).clone()).unwrap_or_default())
+    };
+    let mut capabilities = LinuxCapabilities::default();
+    capabilities
+        .set_bounding(set(LinuxCapabilities::bounding))
+        .set_effective(set(LinuxCapabilities::effective))
+        .set_inheritable(set(LinuxCapabilities::inheritable))
+        .set_permitted(set(LinuxCapabilities::permitted))
+        .set_ambient(set(LinuxCapabilities::ambient));
+    process.set_capabilities(Some(capabilities));
+    // `false` is what absence means, and some of libcontainer's checks are for presence (T8, C7).
+    if process.no_new_privileges() == Some(false) {
+        process.set_no_new_privileges(None);
+    }
+}
+
+/// libcontainer knows `slave` but not `rslave`, though it applies all of them recursively (C1).
+fn plain_propagation(spec: &mut Spec) {
+    let Some(linux) = spec.linux_mut() else {
+        return;
+    };
+    if let Some(plain) = linux
+        .rootfs_propagation()
+        .as_deref()
+        .and_then(|name| name.strip_prefix('r'))
+        .map(str::to_owned)
+    {
+        linux.set_rootfs_propagation(Some(plain));
+    }
+}
+
+/// A path of our own where the bundle names none; libcontainer's default carries its own name.
+fn explicit_cgroup(spec: &mut Spec, id: &str) -> PathBuf {
+    let given = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.cgroups_path().clone());
+    let path = match given {
+        Some(path) if path.is_absolute() => path,
+        Some(path) => PathBuf::from("/").join(path),
+        None => PathBuf::from("/opt-runtime").join(id),
+    };
+    if let Some(linux) = spec.linux_mut() {
+        linux.set_cgroups_path(Some(path.clone()));
+    }
+    path
+}
+
+/// Takes the profile out: libcontainer without libseccomp would ignore it in silence.
+fn take_seccomp(spec: &mut Spec) -> Result<Vec<Vec<sock_filter>>> {
+    let no_new_privileges = spec
+        .process()
+        .as_ref()
+        .and_then(|process| process.no_new_privileges());
+    let Some(linux) = spec.linux_mut() else {
+        return Ok(vec![]);
+    };
+    let Some(profile): Option<LinuxSeccomp> = linux.seccomp().clone() else {
+        return Ok(vec![]);
+    };
+    linux.set_seccomp(None);
+    if no_new_privileges != Some(true) {
+        return Err(Error::unsupported(
+            "linux.seccomp without process.noNewPrivileges",
+            "this version loads filters only where noNewPrivileges is true",
+        ));
+    }
+    let filters = seccomp::compile(&profile)
+        .map_err(|error| Error::unsupported("linux.seccomp", error.to_string()))?;
+    Ok(filters.programs().to_vec())
+}

@@ -1,0 +1,95 @@
+//! Looking at the created process through `/proc`, for the start gate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use bundles::promise::{
+    Descriptor, NamespaceIds, Observed, parse_mountinfo, parse_status,
+};
+use libcontainer::oci_spec::runtime::Spec;
+
+use super::cgroup::Cgroup;
+use super::{Error, Result};
+
+const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
+
+/// Everything that the promise's observed checks look at.
+///
+/// # Errors
+/// Where anything can't be read: what can't be seen doesn't count as kept.
+pub(super) fn observe(pid: i32, spec: &Spec, cgroup: &Cgroup) -> Result<Observed> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let unreadable = |error: bundles::promise::ObservedError| Error::Step {
+        step: "observe the created process",
+        source: std::io::Error::other(error),
+    };
+    Ok(Observed {
+        status: parse_status(&read(&process.join("status"))?).map_err(unreadable)?,
+        mounts: parse_mountinfo(&read(&process.join("mountinfo"))?).map_err(unreadable)?,
+        descriptors: descriptors(&process)?,
+        namespaces: namespaces(&process)?,
+        root_is_host_root: identity(&process.join("root"))? == identity(Path::new("/proc/self/root"))?,
+        cgroup: cgroup.limits(),
+        existing_paths: existing_paths(spec),
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(Error::io("read", path))
+}
+
+fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
+    let directory = process.join("fd");
+    let entries = fs::read_dir(&directory).map_err(Error::io("read", &directory))?;
+    let mut descriptors = vec![];
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read", &directory))?;
+        let name = entry.file_name();
+        let info = read(&process.join("fdinfo").join(&name))?;
+        let flags = info
+            .lines()
+            .find_map(|line| line.strip_prefix("flags:"))
+            .and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
+        descriptors.push(Descriptor {
+            number: name.to_string_lossy().parse().unwrap_or(i32::MAX),
+            close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
+            target: fs::read_link(entry.path())
+                .map(|target| target.display().to_string())
+                .unwrap_or_default(),
+        });
+    }
+    Ok(descriptors)
+}
+
+fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
+    NAMESPACES
+        .iter()
+        .map(|name| {
+            let (_, theirs) = identity(&process.join("ns").join(name))?;
+            let (_, ours) = identity(&Path::new("/proc/self/ns").join(name))?;
+            Ok(((*name).to_owned(), NamespaceIds { theirs, ours }))
+        })
+        .collect()
+}
+
+/// Device and inode of what `path` leads to.
+fn identity(path: &Path) -> Result<(u64, u64)> {
+    let metadata = fs::metadata(path).map_err(Error::io("stat", path))?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Those of the masked and read-only paths that this kernel has, judged by our own `/proc`.
+fn existing_paths(spec: &Spec) -> Vec<PathBuf> {
+    let Some(linux) = spec.linux() else {
+        return vec![];
+    };
+    let masked = linux.masked_paths().iter().flatten();
+    masked
+        .chain(linux.readonly_paths().iter().flatten())
+        .filter(|path| path.starts_with("/proc/"))
+        .map(PathBuf::from)
+        .filter(|path| path.exists())
+        .collect()
+}

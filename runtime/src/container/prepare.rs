@@ -1,0 +1,278 @@
+//! Bind mounts for a container with a user namespace, made by root before libcontainer starts.
+//!
+//! Inside the user namespace nobody may enter `/root` or a home directory of mode 0700, where commands
+//! and projects live, and libcontainer can't make idmapped mounts at all. So root first builds the tree
+//! in a mount namespace of its own and libcontainer takes it over as the root file system, with every
+//! mount in it locked by the kernel (mount_namespaces(7)). If anything fails or is killed, the namespace
+//! goes and the host never saw a mount.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+use super::mount_options::{self, MountOptions};
+use super::{Error, Result};
+use crate::sys::{MountAttr, mount_setattr, user_namespace};
+
+/// Where the tree is attached in the private mount namespace. It hides the host's directory there, which
+/// nobody needs; it exists everywhere and everybody may pass it.
+const ATTACHED_AT: &str = "/tmp";
+
+const NO_SUID_NO_DEV: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+
+/// The calling process is in a private mount namespace until this is dropped.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    host: File,
+    /// The root file system, mounts included.
+    pub rootfs: PathBuf,
+    /// The spec without the mounts that are made.
+    pub spec: Spec,
+}
+
+impl Prepared {
+    /// Goes back to the host's mount namespace.
+    pub(super) fn leave(self) -> Result<()> {
+        setns(&self.host, CloneFlags::CLONE_NEWNS)
+            .map_err(Error::step("return to the host's mount namespace"))
+    }
+}
+
+/// Whether `spec` needs this: a new user namespace asked for by root.
+pub(super) fn is_needed(spec: &Spec) -> bool {
+    let new_user_namespace = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.namespaces().as_ref())
+        .into_iter()
+        .flatten()
+        .any(|namespace| {
+            namespace.typ() == LinuxNamespaceType::User && namespace.path().is_none()
+        });
+    new_user_namespace && nix::unistd::geteuid().is_root()
+}
+
+/// Enters a private mount namespace and mounts there what libcontainer can't.
+///
+/// # Errors
+/// The step, the path and the cause. The caller is in the host's mount namespace again then.
+pub(super) fn prepare(spec: &Spec, rootfs: &Path) -> Result<Prepared> {
+    let host = File::open("/proc/self/ns/mnt")
+        .map_err(Error::io("open", "/proc/self/ns/mnt"))?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
+    match build(spec, rootfs) {
+        Ok(rest) => Ok(Prepared {
+            host,
+            rootfs: ATTACHED_AT.into(),
+            spec: rest,
+        }),
+        Err(error) => {
+            setns(&host, CloneFlags::CLONE_NEWNS)
+                .map_err(Error::step("return to the host's mount namespace"))?;
+            Err(error)
+        }
+    }
+}
+
+/// Builds the tree and returns the spec without the mounts that are made.
+fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)
+        .map_err(Error::step("make the mount namespace private"))?;
+    let root = open_tree(
+        CWD,
+        rootfs,
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
+    )
+    .map_err(|errno| Error::io("clone the root file system", rootfs)(errno.into()))?;
+    set_attributes(&root, NO_SUID_NO_DEV, false).map_err(Error::io("set nosuid on", rootfs))?;
+    let all = spec.mounts().clone().unwrap_or_default();
+    let (taken, left): (Vec<_>, Vec<_>) = all
+        .iter()
+        .enumerate()
+        .partition(|(index, mount)| is_taken(mount, &all[*index..]));
+    // Every source is opened before anything is attached: the tree may hide where it lies.
+    let opened = taken
+        .iter()
+        .map(|(_, mount)| open_source(mount))
+        .collect::<Result<Vec<_>>>()?;
+    attach(&root, CWD.as_fd(), Path::new(ATTACHED_AT))?;
+    for ((_, mount), source) in std::iter::zip(&taken, &opened) {
+        let target = open_target(root.as_fd(), mount.destination())?;
+        attach(source, target.as_fd(), Path::new(""))?;
+    }
+    let mut rest = spec.clone();
+    rest.set_mounts(Some(left.into_iter().map(|(_, mount)| mount.clone()).collect()));
+    Ok(rest)
+}
+
+/// Bind mounts, and any tmpfs that a later bind mount lies in.
+fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
+    is_bind(mount)
+        || mount.typ().as_deref() == Some("tmpfs")
+            && later.iter().any(|other| {
+                is_bind(other) && other.destination().starts_with(mount.destination())
+            })
+}
+
+fn is_bind(mount: &Mount) -> bool {
+    let options = mount.options().iter().flatten();
+    mount.typ().as_deref() == Some("bind")
+        || options.into_iter().any(|option| option == "bind" || option == "rbind")
+}
+
+/// A detached mount, with all its attributes set before anybody can reach it.
+fn open_source(mount: &Mount) -> Result<OwnedFd> {
+    let options = mount_options::parse(mount)?;
+    let tree = if is_bind(mount) {
+        clone_tree(mount, &options)?
+    } else {
+        new_tmpfs(mount, &options)?
+    };
+    set_attributes(&tree, options.attributes, false)
+        .and_then(|()| set_attributes(&tree, options.recursive_attributes, true))
+        .map_err(Error::io("set the attributes of mount", mount.destination()))?;
+    if let (Some(uids), Some(gids)) = (mount.uid_mappings(), mount.gid_mappings()) {
+        set_id_mapping(&tree, uids, gids).map_err(|error| id_mapping_error(mount, error))?;
+    }
+    Ok(tree)
+}
+
+fn clone_tree(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+    let source = mount.source().clone().unwrap_or_default();
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, options.recursive);
+    open_tree(CWD, &source, flags)
+        .map_err(|errno| Error::io("open the source of a mount,", &source)(errno.into()))
+}
+
+fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+    let make = || -> rustix::io::Result<OwnedFd> {
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "source", "tmpfs")?;
+        for option in &options.data {
+            match option.split_once('=') {
+                Some((key, value)) => fsconfig_set_string(&context, key, value)?,
+                None => fsconfig_set_flag(&context, option.as_str())?,
+            }
+        }
+        fsconfig_create(&context)?;
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+    };
+    make().map_err(|errno| Error::io("make the tmpfs", mount.destination())(errno.into()))
+}
+
+fn set_attributes(tree: &OwnedFd, set: u64, recursive: bool) -> std::io::Result<()> {
+    if set == 0 {
+        return Ok(());
+    }
+    let attr = MountAttr {
+        set,
+        ..MountAttr::default()
+    };
+    mount_setattr(tree, attr, recursive)
+}
+
+fn set_id_mapping(
+    tree: &OwnedFd,
+    uids: &[LinuxIdMapping],
+    gids: &[LinuxIdMapping],
+) -> std::io::Result<()> {
+    let namespace = user_namespace(&map_text(uids), &map_text(gids))?;
+    let number = u64::try_from(namespace.as_raw_fd()).map_err(std::io::Error::other)?;
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_IDMAP,
+        user_namespace: number,
+        ..MountAttr::default()
+    };
+    mount_setattr(tree, attr, false)
+}
+
+/// The text of a `uid_map` file: ids on the file system, ids on the host, how many.
+fn map_text(mappings: &[LinuxIdMapping]) -> String {
+    mappings
+        .iter()
+        .map(|map| format!("{} {} {}\n", map.container_id(), map.host_id(), map.size()))
+        .collect()
+}
+
+fn id_mapping_error(mount: &Mount, error: std::io::Error) -> Error {
+    let source = mount.source().clone().unwrap_or_default();
+    if error.raw_os_error() == Some(libc::EINVAL) {
+        return Error::unsupported(
+            format!("mounts: uidMappings of {}", mount.destination().display()),
+            format!(
+                "the file system of {} can't be idmapped",
+                source.display()
+            ),
+        );
+    }
+    Error::io("map the ids of mount", source)(error)
+}
+
+fn attach(
+    tree: &OwnedFd,
+    at: rustix::fd::BorrowedFd<'_>,
+    path: &Path,
+) -> Result<()> {
+    let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    flags.set(
+        MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
+        path.as_os_str().is_empty(),
+    );
+    move_mount(tree, "", at, path, flags)
+        .map_err(Error::step("attach a mount to the root file system"))
+}
+
+/// The mount's target below `root`, made where a tmpfs of ours lacks it.
+fn open_target(root: rustix::fd::BorrowedFd<'_>, destination: &Path) -> Result<OwnedFd> {
+    let relative = destination.strip_prefix("/").unwrap_or(destination);
+    match open_below(root, relative) {
+        Err(Errno::NOENT) => {
+            make_directories(root, relative)
+                .map_err(|errno| Error::io("make mount target", destination)(errno.into()))?;
+            open_below(root, relative)
+        }
+        other => other,
+    }
+    .map_err(|errno| Error::Preflight {
+        path: destination.to_path_buf(),
+        reason: match errno {
+            Errno::LOOP => "a mount target must not lead through a symbolic link".to_owned(),
+            other => format!("can't be opened as a mount target: {other}"),
+        },
+    })
+}
+
+fn open_below(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
+    openat2(
+        root,
+        relative,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+fn make_directories(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<()> {
+    let mut directory = root.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
+    for component in relative.components() {
+        let name = Path::new(component.as_os_str());
+        match mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        directory = open_below(directory.as_fd(), name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! A container in the foreground, from its bundle to its end.
+
+use super::janitor::{Janitor, make_up_id, sweep};
+use super::state::{Container, Store};
+use super::supervise::{End, Signals, Supervised};
+use super::{Bundle, CreateOptions, Created, Result, create, delete, start};
+
+/// How to run.
+#[derive(Debug, Default, Clone)]
+pub struct RunOptions {
+    /// The container's id; made up where absent.
+    pub id: Option<String>,
+    /// How to create.
+    pub create: CreateOptions,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The command's exit code, or 128 plus the signal that ended it.
+    pub code: u8,
+    /// The signal, if one ended it.
+    pub signal: Option<i32>,
+}
+
+impl From<End> for Outcome {
+    fn from(end: End) -> Self {
+        match end {
+            End::Exited(code) => Self { code, signal: None },
+            End::Signalled(signal) => Self {
+                code: u8::try_from(128 + signal).unwrap_or(u8::MAX),
+                signal: Some(signal),
+            },
+        }
+    }
+}
+
+/// Runs the bundle's command to its end and deletes the container.
+///
+/// `bundle` is called when whatever it makes will be cleaned up, even if this process is killed; it gets
+/// the container's id.
+///
+/// # Errors
+/// The step that failed; the container is gone then as well.
+pub fn run(
+    store: &Store,
+    options: &RunOptions,
+    bundle: impl FnOnce(&str) -> Result<Bundle>,
+) -> Result<Outcome> {
+    let signals = Signals::block()?;
+    sweep(store);
+    let id = match &options.id {
+        Some(id) => id.clone(),
+        None => make_up_id()?,
+    };
+    store.check_free(&id)?;
+    let janitor = Janitor::watch(store, &id)?;
+    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &signals));
+    let cleaned = store.remove_scratch(&id);
+    drop(janitor);
+    let outcome = ended?;
+    cleaned?;
+    Ok(outcome)
+}
+
+fn run_bundle(
+    store: &Store,
+    id: &str,
+    bundle: &Bundle,
+    options: &RunOptions,
+    signals: &Signals,
+) -> Result<Outcome> {
+    let create_options = CreateOptions {
+        supervised: true,
+        ..options.create.clone()
+    };
+    let created = create(store, id, bundle, &create_options)?;
+    let ended = hold(created, signals);
+    let deleted = delete(store, id, true);
+    let outcome = ended?;
+    deleted?;
+    Ok(outcome)
+}
+
+fn hold(created: Created, signals: &Signals) -> Result<Outcome> {
+    let Created {
+        mut container,
+        failures,
+    } = created;
+    let supervised = container.snapshot.process.map(Supervised::new).transpose()?;
+    start(&mut container)?;
+    unlock(container);
+    let Some(supervised) = supervised else {
+        return Ok(Outcome { code: 0, signal: None });
+    };
+    let end = supervised.wait(signals)?;
+    match failures.wait() {
+        Some(failure) => Err(failure.into()),
+        None => Ok(end.into()),
+    }
+}
+
+/// Other commands may look at a running container and signal it.
+fn unlock(container: Container) {
+    drop(container);
+}

@@ -1,0 +1,51 @@
+//! Letting the created process execute the command.
+
+use std::os::unix::net::UnixStream;
+
+use super::state::{Container, Status};
+use super::{Error, Result, hooks};
+
+/// Starts a created container.
+///
+/// # Errors
+/// [`Error::WrongStatus`] for any other status; a failing poststart hook.
+pub fn start(container: &mut Container) -> Result<()> {
+    let status = container.status();
+    if status != Status::Created {
+        return Err(Error::WrongStatus {
+            id: container.id().to_owned(),
+            wanted: "created",
+            status,
+        });
+    }
+    notify(container)?;
+    container.snapshot.status = Status::Running;
+    container.save()?;
+    let poststart = container
+        .snapshot
+        .hooks
+        .as_ref()
+        .and_then(|hooks| hooks.poststart().as_ref());
+    hooks::run(container, poststart)
+}
+
+/// The process waits for a connection and for its end; what is written doesn't matter.
+///
+/// The socket is reached through a descriptor of its directory: its own path may be longer than the
+/// 107 bytes that an address holds.
+fn notify(container: &Container) -> Result<()> {
+    use rustix::fs::{Mode, OFlags, open};
+    use std::os::fd::AsRawFd;
+
+    let path = container.notify_socket();
+    let directory = open(
+        &container.directory,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|errno| Error::io("open", &container.directory)(errno.into()))?;
+    let short = format!("/proc/self/fd/{}/notify.sock", directory.as_raw_fd());
+    UnixStream::connect(short).map_err(Error::io("connect to", &path))?;
+    // It has served; the directory of a running container holds its state and nothing else.
+    std::fs::remove_file(&path).map_err(Error::io("remove", &path))
+}

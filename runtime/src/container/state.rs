@@ -1,0 +1,338 @@
+//! What is kept of a container between commands: one directory an id, one file in it, written whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Hooks;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::process::{ProcessId, is_alive};
+use super::{Error, Result};
+
+const STATE_FILE: &str = "state.json";
+
+/// Begins the name of a directory for what is made for one run only; no id can hold it.
+pub(super) const SCRATCH_PREFIX: char = '@';
+
+/// A container's status, in the OCI spec's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Being made.
+    Creating,
+    /// Made; the user's program hasn't been executed.
+    Created,
+    /// The user's program was executed.
+    Running,
+    /// The process is gone.
+    Stopped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+/// The content of `state.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The container.
+    pub id: String,
+    /// Its status when this was written; [`Container::status`] looks at the process as well.
+    pub status: Status,
+    /// Its first process, once there is one.
+    pub process: Option<ProcessId>,
+    /// The `run` that holds it in the foreground; when that is gone, the container is litter.
+    pub supervisor: Option<ProcessId>,
+    /// The bundle's directory.
+    pub bundle: PathBuf,
+    /// The root file system.
+    pub rootfs: PathBuf,
+    /// The `ociVersion` of the bundle.
+    pub oci_version: String,
+    /// The bundle's annotations.
+    pub annotations: HashMap<String, String>,
+    /// Its cgroup, below each hierarchy's mount point.
+    pub cgroup: PathBuf,
+    /// Whether the cgroup was made for this container; another's is neither emptied nor removed.
+    pub cgroup_is_ours: bool,
+    /// The bundle's hooks: those of the later steps must run even when the bundle is gone by then.
+    pub hooks: Option<Hooks>,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// The uid that created it.
+    pub owner: u32,
+}
+
+/// The directory that holds one directory a container.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store below `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// `/run/opt-runtime` for root; for others a directory of their own.
+    pub fn default_root() -> PathBuf {
+        if nix::unistd::geteuid().is_root() {
+            return "/run/opt-runtime".into();
+        }
+        match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(directory) => PathBuf::from(directory).join("opt-runtime"),
+            None => format!("/tmp/opt-runtime-{}", nix::unistd::geteuid()).into(),
+        }
+    }
+
+    /// The path of the container's directory.
+    fn path(&self, id: &str) -> Result<PathBuf> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
+        let valid = !id.is_empty()
+            && id.len() <= 255
+            && id.chars().all(allowed)
+            && id != "."
+            && id != "..";
+        if !valid {
+            return Err(Error::InvalidId(id.to_owned()));
+        }
+        Ok(self.root.join(id))
+    }
+
+    /// Claims `id`: exactly one caller succeeds. The directory is locked until the container is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where the id is taken.
+    pub fn claim(&self, id: &str) -> Result<PathBuf> {
+        let path = self.path(id)?;
+        self.make()?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| match source.kind() {
+                std::io::ErrorKind::AlreadyExists => Error::Exists(id.to_owned()),
+                _ => Error::io("create state directory", &path)(source),
+            })?;
+        Ok(path)
+    }
+
+    /// Opens the container `id` and locks it against other commands.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotExist`] where there is none, or none that was made far enough to have a state.
+    pub fn open(&self, id: &str) -> Result<Container> {
+        let directory = self.path(id)?;
+        Container::open(directory).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Error::DoesNotExist(id.to_owned())
+            }
+            other => other,
+        })
+    }
+
+    /// Opens the container `id` unless a command holds it or it can't be read.
+    pub(super) fn open_unless_locked(&self, id: &str) -> Option<Container> {
+        let directory = self.path(id).ok()?;
+        let file = File::open(&directory).ok()?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Container::read(directory, file).ok()
+    }
+
+    /// A directory for what is made for the run `id` only, such as its bundle; not made yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`], or where the store can't be made.
+    pub fn scratch(&self, id: &str) -> Result<PathBuf> {
+        self.make()?;
+        self.path(id)?;
+        Ok(self.root.join(format!("{SCRATCH_PREFIX}{id}")))
+    }
+
+    pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
+        let path = self.root.join(format!("{SCRATCH_PREFIX}{id}"));
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an id that is taken, before anything is made for it.
+    pub(super) fn check_free(&self, id: &str) -> Result<()> {
+        match self.directory_of(id)? {
+            Some(_) => Err(Error::Exists(id.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn make(&self) -> Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
+            .map_err(Error::io("create state directory", &self.root))
+    }
+
+    /// Whether the directory of `id` exists, in whatever state.
+    ///
+    /// # Errors
+    /// [`Error::InvalidId`].
+    pub fn directory_of(&self, id: &str) -> Result<Option<PathBuf>> {
+        let path = self.path(id)?;
+        Ok(path.exists().then_some(path))
+    }
+
+    /// The ids that have a directory.
+    ///
+    /// # Errors
+    /// Where the store can't be read; a store that doesn't exist is empty.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| !name.starts_with(SCRATCH_PREFIX));
+        Ok(names)
+    }
+
+    /// Everything in the store: ids, and scratch directories behind their prefix.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(error) => return Err(Error::io("read", &self.root)(error)),
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// A container that this command holds the lock of.
+#[derive(Debug)]
+pub struct Container {
+    /// Its directory in the store.
+    pub directory: PathBuf,
+    /// Its state as last written.
+    pub snapshot: Snapshot,
+    _lock: File,
+}
+
+impl Container {
+    /// Writes the first state into a claimed directory.
+    pub(crate) fn new(directory: PathBuf, snapshot: Snapshot) -> Result<Self> {
+        let lock = lock(&directory)?;
+        let container = Self {
+            directory,
+            snapshot,
+            _lock: lock,
+        };
+        container.save()?;
+        Ok(container)
+    }
+
+    fn open(directory: PathBuf) -> Result<Self> {
+        let lock = lock(&directory)?;
+        Self::read(directory, lock)
+    }
+
+    fn read(directory: PathBuf, lock: File) -> Result<Self> {
+        let path = directory.join(STATE_FILE);
+        let text = fs::read(&path).map_err(Error::io("read", &path))?;
+        let snapshot = serde_json::from_slice(&text).map_err(|error| Error::Config {
+            path,
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            directory,
+            snapshot,
+            _lock: lock,
+        })
+    }
+
+    /// Writes the state whole or not at all.
+    pub(crate) fn save(&self) -> Result<()> {
+        let path = self.directory.join(STATE_FILE);
+        let temporary = self.directory.join(".state.json");
+        let text = serde_json::to_vec(&self.snapshot)
+            .map_err(|error| Error::io("write", &path)(error.into()))?;
+        fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(&text))
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(Error::io("write", &path))
+    }
+
+    /// The status now: what was written, unless the process is gone.
+    pub fn status(&self) -> Status {
+        match (self.snapshot.status, self.snapshot.process) {
+            (Status::Creating, None) => Status::Creating,
+            (status, Some(process)) if is_alive(process) => status,
+            _ => Status::Stopped,
+        }
+    }
+
+    /// The container's id.
+    pub fn id(&self) -> &str {
+        &self.snapshot.id
+    }
+
+    /// The socket on which the created process waits for `start`.
+    pub(crate) fn notify_socket(&self) -> PathBuf {
+        self.directory.join("notify.sock")
+    }
+
+    /// The state in the OCI spec's form, with the additions that runc and crun print.
+    ///
+    /// # Errors
+    /// None in practice; serialising plain data.
+    pub fn oci_state(&self) -> serde_json::Value {
+        let status = self.status();
+        let pid = match (status, self.snapshot.process) {
+            (Status::Stopped, _) | (_, None) => 0,
+            (_, Some(process)) => process.pid,
+        };
+        serde_json::json!({
+            "ociVersion": self.snapshot.oci_version,
+            "id": self.snapshot.id,
+            "status": status,
+            "pid": pid,
+            "bundle": self.snapshot.bundle,
+            "rootfs": self.snapshot.rootfs,
+            "created": self.snapshot.created,
+            "owner": owner_name(self.snapshot.owner),
+            "annotations": self.snapshot.annotations,
+        })
+    }
+}
+
+fn owner_name(uid: u32) -> String {
+    nix::unistd::User::from_uid(uid.into())
+        .ok()
+        .flatten()
+        .map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// Locks a container's directory itself, so that no lock file can be left or forged.
+fn lock(directory: &Path) -> Result<File> {
+    let file = File::open(directory).map_err(Error::io("open", directory))?;
+    flock(&file, FlockOperation::LockExclusive)
+        .map_err(|errno| Error::io("lock", directory)(errno.into()))?;
+    Ok(file)
+}

@@ -1,0 +1,178 @@
+//! Holding a container in the foreground: signals go in, the exit status comes out.
+//!
+//! Signals are blocked before the container is made and read from a descriptor, and its end is read from
+//! a pidfd: there is no moment at which either could be missed.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+
+use super::process::ProcessId;
+use super::{Error, Result};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Exited(u8),
+    Signalled(i32),
+}
+
+/// Signals that concern only the process that gets them.
+const KEPT: [Signal; 7] = [
+    Signal::SIGCHLD,
+    Signal::SIGPIPE,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCONT,
+    Signal::SIGURG,
+];
+
+/// All that is forwarded, blocked and readable; the old mask comes back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Signals {
+    descriptor: SignalFd,
+    old: SigSet,
+}
+
+impl Signals {
+    /// Blocks the signals; call before anything is made that a signal should end.
+    pub(super) fn block() -> Result<Self> {
+        let mut mask = SigSet::all();
+        for kept in KEPT {
+            mask.remove(kept);
+        }
+        // A fault of our own must end us, not wait.
+        for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGILL, Signal::SIGFPE, Signal::SIGABRT] {
+            mask.remove(fault);
+        }
+        let mut old = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut old))
+            .map_err(Error::step("block signals"))?;
+        let descriptor =
+            SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+                .map_err(Error::step("open a descriptor for signals"))?;
+        Ok(Self { descriptor, old })
+    }
+
+    fn next(&self) -> Result<Option<Signal>> {
+        let info = self
+            .descriptor
+            .read_signal()
+            .map_err(Error::step("read a signal"))?;
+        Ok(info.and_then(|info| Signal::try_from(info.ssi_signo.cast_signed()).ok()))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // What came too late to be forwarded must not end us with the work done.
+        while let Ok(Some(_)) = self.next() {}
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.old), None);
+    }
+}
+
+/// A running command.
+#[derive(Debug)]
+pub(super) struct Supervised {
+    process: ProcessId,
+    descriptor: OwnedFd,
+    /// The signal whose default action we carried out for the kernel.
+    ended_by: Option<Signal>,
+}
+
+impl Supervised {
+    /// Takes hold of a child; before it is started, so that its end can't be missed.
+    pub(super) fn new(process: ProcessId) -> Result<Self> {
+        let pid = Pid::from_raw(process.pid)
+            .ok_or_else(|| std::io::Error::from_raw_os_error(libc::ESRCH))
+            .map_err(Error::step("open the command's process"))?;
+        let descriptor = pidfd_open(pid, PidfdFlags::empty())
+            .map_err(Error::step("open the command's process"))?;
+        Ok(Self {
+            process,
+            descriptor,
+            ended_by: None,
+        })
+    }
+
+    /// Forwards signals until the command ends.
+    pub(super) fn wait(mut self, signals: &Signals) -> Result<End> {
+        loop {
+            let mut waiting = [
+                PollFd::new(&self.descriptor, PollFlags::IN),
+                PollFd::from_borrowed_fd(signals.descriptor.as_fd(), PollFlags::IN),
+            ];
+            match poll(&mut waiting, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(Error::step("wait for the command")(errno)),
+            }
+            while let Some(signal) = signals.next()? {
+                self.forward(signal);
+            }
+            if let Some(end) = self.ended()? {
+                return Ok(end);
+            }
+        }
+    }
+
+    fn ended(&self) -> Result<Option<End>> {
+        let status = waitid(
+            WaitId::PidFd(self.descriptor.as_fd()),
+            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+        )
+        .map_err(Error::step("wait for the command"))?;
+        let Some(status) = status else {
+            return Ok(None);
+        };
+        if let Some(code) = status.exit_status() {
+            let code = u8::try_from(code & 0xff).unwrap_or(u8::MAX);
+            return Ok(Some(End::Exited(code)));
+        }
+        let signal = status.terminating_signal().unwrap_or(libc::SIGKILL);
+        Ok(Some(End::Signalled(match self.ended_by {
+            Some(asked) if signal == libc::SIGKILL => asked as i32,
+            _ => signal,
+        })))
+    }
+
+    /// The kernel drops a signal that the first process of a pid namespace neither catches nor ignores;
+    /// for the user that would be a Ctrl-C without effect. So its default action is carried out here.
+    fn forward(&mut self, signal: Signal) {
+        self.send(signal as i32);
+        if ends_by_default(signal) && self.would_be_dropped(signal) {
+            self.ended_by.get_or_insert(signal);
+            self.send(libc::SIGKILL);
+        }
+    }
+
+    fn send(&self, signal: i32) {
+        if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+            // A process that is gone shows in the next look at its end.
+            let _ = pidfd_send_signal(&self.descriptor, signal);
+        }
+    }
+
+    /// Whether the command neither catches, ignores nor blocks `signal`.
+    fn would_be_dropped(&self, signal: Signal) -> bool {
+        let path = format!("/proc/{}/status", self.process.pid);
+        let Ok(text) = std::fs::read_to_string(path) else {
+            return false;
+        };
+        let bit = 1_u64 << (signal as u32 - 1);
+        ["SigBlk:", "SigIgn:", "SigCgt:"].iter().all(|name| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name))
+                .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+                .is_some_and(|mask| mask & bit == 0)
+        })
+    }
+}
+
+/// Whether the default action of signal(7) is to end the process.
+fn ends_by_default(signal: Signal) -> bool {
+    !matches!(signal, Signal::SIGWINCH | Signal::SIGSTOP) && !KEPT.contains(&signal)
+}

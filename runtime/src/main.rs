@@ -1,0 +1,15 @@
+//! `opt-runtime`: an OCI container runtime that keeps the promise of sealed bundles.
+
+mod cli;
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::try_parse() {
+        Ok(cli) => commands::dispatch(cli),
+        Err(error) => cli::report_usage(&error),
+    }
+}

@@ -1,0 +1,90 @@
+//! The runtime's own executable, out of a container's reach (CVE-2019-5736).
+//!
+//! Until it executes the command, the container's first process is this program, and `/proc/PID/exe`
+//! leads to its file on the host. So the process first executes itself again from a read-only view of
+//! that file: a detached mount, which no container can remount, or, for callers who may not make one, a
+//! sealed copy in memory.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use nix::fcntl::{AtFlags, FcntlArg, SealFlag, fcntl};
+use nix::unistd::execveat;
+use rustix::fs::{CWD, MemfdFlags, StatVfsMountFlags, fstatvfs, memfd_create};
+use rustix::mount::{OpenTreeFlags, open_tree};
+
+use crate::sys::{MountAttr, mount_setattr};
+
+const OWN: &str = "/proc/self/exe";
+
+/// Executes this program again from a view that can't be written, unless it runs from one already.
+///
+/// # Errors
+/// Where no such view can be made; the caller must not go on to make a container.
+pub fn protect() -> io::Result<()> {
+    let own = File::open(OWN)?;
+    if is_protected(&own)? {
+        return Ok(());
+    }
+    let view = read_only_view().or_else(|_| sealed_copy(own))?;
+    let arguments = std::env::args_os().map(OsStringExt::into_vec);
+    let environment = std::env::vars_os().map(|(name, value)| {
+        let mut entry = name.into_vec();
+        entry.push(b'=');
+        entry.extend(value.into_vec());
+        entry
+    });
+    let Err(errno) = execveat(
+        Some(view.as_raw_fd()),
+        c"",
+        &strings(arguments)?,
+        &strings(environment)?,
+        AtFlags::AT_EMPTY_PATH,
+    );
+    Err(errno.into())
+}
+
+fn strings(bytes: impl Iterator<Item = Vec<u8>>) -> io::Result<Vec<CString>> {
+    Ok(bytes.map(CString::new).collect::<Result<_, _>>()?)
+}
+
+fn is_protected(own: &File) -> io::Result<bool> {
+    if fstatvfs(own)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(true);
+    }
+    // Only a memfd answers; any other file refuses the question.
+    let seals = fcntl(own.as_raw_fd(), FcntlArg::F_GET_SEALS).unwrap_or_default();
+    Ok(SealFlag::from_bits_truncate(seals).contains(all_seals()))
+}
+
+fn all_seals() -> SealFlag {
+    SealFlag::F_SEAL_SEAL
+        | SealFlag::F_SEAL_SHRINK
+        | SealFlag::F_SEAL_GROW
+        | SealFlag::F_SEAL_WRITE
+}
+
+fn read_only_view() -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let view = open_tree(CWD, OWN, flags)?;
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
+        ..MountAttr::default()
+    };
+    mount_setattr(&view, attr, false)?;
+    Ok(view)
+}
+
+fn sealed_copy(mut own: File) -> io::Result<OwnedFd> {
+    let copy = memfd_create(
+        "opt-runtime",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?;
+    let mut copy = File::from(copy);
+    io::copy(&mut own, &mut copy)?;
+    fcntl(copy.as_raw_fd(), FcntlArg::F_ADD_SEALS(all_seals()))?;
+    Ok(copy.into())
+}

@@ -1,0 +1,143 @@
+//! The root file system, looked at before libcontainer touches it.
+//!
+//! libcontainer makes directories and devices by path before it changes the root. An image whose `/dev`
+//! is a symbolic link would have them made on the host (CVE-2026-41579, CVE-2026-47766), so such an image
+//! is refused here.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use oci_spec::runtime::Spec;
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
+
+use crate::container::Error;
+
+/// Directories that libcontainer fills, whatever the spec's mounts say.
+const SKELETON: [&str; 1] = ["/dev"];
+
+/// Refuses a root file system in which the skeleton or a mount target leads through a symbolic link or
+/// is not what it must be. Absent ones are fine: they are made.
+///
+/// # Errors
+/// [`Error::Preflight`] naming the path inside the root file system.
+pub fn root_file_system(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+    let root = open(
+        rootfs,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|errno| Error::io("open the root file system", rootfs)(errno.into()))?;
+    for path in SKELETON {
+        must_be_plain(root.as_fd(), Path::new(path))?;
+    }
+    for mount in spec.mounts().iter().flatten() {
+        let destination = normal(mount.destination())?;
+        must_be_plain(root.as_fd(), &destination)?;
+    }
+    Ok(())
+}
+
+/// A mount destination without `.` and `..`; the latter could mean two things in a tree with links.
+fn normal(destination: &Path) -> Result<PathBuf, Error> {
+    let refuse = |reason: &str| Error::Preflight {
+        path: destination.to_path_buf(),
+        reason: reason.to_owned(),
+    };
+    let mut plain = PathBuf::from("/");
+    for component in destination.components() {
+        match component {
+            Component::RootDir | Component::CurDir => {}
+            Component::Normal(name) => plain.push(name),
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err(refuse("a mount destination must not hold '..'"));
+            }
+        }
+    }
+    if plain == Path::new("/") {
+        return Err(refuse("a mount can't cover the container's root"));
+    }
+    Ok(plain)
+}
+
+/// Every existing component of `path` must be a real directory, the last one may be a file.
+fn must_be_plain(root: BorrowedFd<'_>, path: &Path) -> Result<(), Error> {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    let refuse = |reason: &str| Error::Preflight {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
+    };
+    match open_below(root, relative) {
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        Err(Errno::LOOP) => Err(refuse(
+            "leads through a symbolic link in the root file system; only real directories can be mounted on",
+        )),
+        Err(Errno::NOTDIR) => Err(refuse("leads through a file in the root file system")),
+        Err(Errno::XDEV) => Err(refuse("leads out of the root file system")),
+        Err(errno) => Err(Error::io("open mount target", path)(errno.into())),
+    }
+}
+
+fn open_below(root: BorrowedFd<'_>, relative: &Path) -> Result<OwnedFd, Errno> {
+    openat2(
+        root,
+        relative,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use oci_spec::runtime::Mount;
+
+    use super::*;
+
+    fn spec_with_mount(destination: &str) -> Spec {
+        let mut mount = Mount::default();
+        mount.set_destination(destination.into());
+        let mut spec = Spec::default();
+        spec.set_mounts(Some(vec![mount]));
+        spec
+    }
+
+    #[test]
+    fn links_on_the_way_to_a_mount_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path();
+        std::fs::create_dir_all(path.join("real/inner")).unwrap();
+        std::fs::write(path.join("file"), "").unwrap();
+        for (link, target) in [
+            ("absolute", "/etc"),
+            ("relative", "real"),
+            ("up", "../../.."),
+            ("dangling", "nowhere"),
+            ("loop", "loop"),
+        ] {
+            symlink(target, path.join(link)).unwrap();
+        }
+        let verdict = |destination: &str| root_file_system(path, &spec_with_mount(destination));
+        for fine in ["/real/inner", "/real/new/deeper", "/file", "/./real", "/new"] {
+            assert!(verdict(fine).is_ok(), "{fine}");
+        }
+        for bad in [
+            "/absolute", "/absolute/x", "/relative", "/relative/inner", "/up/x", "/dangling",
+            "/loop", "/file/x", "/", "/.", "/real/../x",
+        ] {
+            assert!(verdict(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_linked_dev_is_refused_without_any_mount() {
+        let root = tempfile::tempdir().unwrap();
+        symlink("/etc", root.path().join("dev")).unwrap();
+        let mut spec = Spec::default();
+        spec.set_mounts(None);
+        let error = root_file_system(root.path(), &spec).unwrap_err();
+        assert!(error.to_string().starts_with("/dev: "), "{error}");
+    }
+}

@@ -1,0 +1,13 @@
+//! All unsafe code of this crate: system calls that no safe wrapper covers.
+
+mod fork;
+mod mount_attr;
+mod seccomp;
+mod signal;
+mod user_namespace;
+
+pub(crate) use fork::fork_child;
+pub(crate) use mount_attr::{MountAttr, mount_setattr};
+pub(crate) use seccomp::load_filter;
+pub(crate) use signal::set_default_disposition;
+pub(crate) use user_namespace::user_namespace;

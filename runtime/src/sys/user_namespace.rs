@@ -1,0 +1,38 @@
+//! A user namespace that exists only as the id mapping of a mount.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill, raise};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+use super::fork_child;
+
+/// Makes a user namespace with these `uid_map` and `gid_map` texts (user_namespaces(7)).
+///
+/// # Errors
+/// Where the namespace can't be made or the kernel refuses a map.
+pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
+    // The child only holds the namespace until it is open here: it stops itself and is then killed.
+    let child = fork_child(|| {
+        if unshare(CloneFlags::CLONE_NEWUSER).is_err() {
+            return 1;
+        }
+        i32::from(raise(Signal::SIGSTOP).is_err())
+    })?;
+    let namespace = match waitpid(child, Some(WaitPidFlag::WUNTRACED))? {
+        WaitStatus::Stopped(..) => map_and_open(child.as_raw(), uid_map, gid_map),
+        _ => return Err(io::Error::other("user namespaces can't be made here")),
+    };
+    kill(child, Signal::SIGKILL)?;
+    waitpid(child, None)?;
+    namespace
+}
+
+fn map_and_open(pid: i32, uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
+    std::fs::write(format!("/proc/{pid}/uid_map"), uid_map)?;
+    std::fs::write(format!("/proc/{pid}/gid_map"), gid_map)?;
+    Ok(File::open(format!("/proc/{pid}/ns/user"))?.into())
+}

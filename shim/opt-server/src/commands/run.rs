@@ -1,0 +1,81 @@
+//! `run`.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bundles::bundle;
+use bundles::elf::Resolver;
+use bundles::opt_server::{Identity, Request, Sandbox};
+use bundles::promise::{Kind, explain};
+use runtime::container::{self, Bundle, Error, RunOptions, Store};
+use runtime::own_executable;
+use nix::unistd::{getegid, geteuid};
+
+use crate::configuration;
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration [default: config.json here, else beside this executable]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The project directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    project: PathBuf,
+    /// Directory for the state of containers [default: opt-runtime's]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Show what the sandbox exposes, and why, before the command runs
+    #[arg(long)]
+    sandbox_info: bool,
+    /// The command's name in the configuration
+    name: String,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs one command line and exits with its command's code.
+pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    own_executable::protect().context("protect this executable")?;
+    let config = configuration::load(arguments.config.as_deref())?;
+    let request = Request {
+        config: &config,
+        command: config.command(&arguments.name)?,
+        arguments: &arguments.arguments,
+        project: arguments.project.clone(),
+        identity: identity(&arguments.project)?,
+    };
+    let resolver = Resolver::host().context("read this host's library configuration")?;
+    let sandbox = Sandbox::plan(request, &resolver)?;
+    if arguments.sandbox_info {
+        eprint!("{}", sandbox.info());
+        eprintln!("\n{}", explain(&sandbox.spec(), Some(Kind::OptServer), vec![]));
+    }
+    let root = arguments.root.clone();
+    let store = Store::new(root.unwrap_or_else(Store::default_root));
+    let outcome = container::run(&store, &RunOptions::default(), |id| {
+        let directory = store.scratch(id)?;
+        bundle::write(&directory, &sandbox.spec(), &sandbox.skeleton())
+            .map_err(|error| Error::Step {
+                step: "write the bundle",
+                source: std::io::Error::other(error),
+            })?;
+        Bundle::load(&directory)
+    })?;
+    Ok(ExitCode::from(outcome.code))
+}
+
+/// Root gives each execution ids of its own, by this process's pid; others can only give their own.
+fn identity(project: &Path) -> Result<Identity> {
+    let metadata = project
+        .metadata()
+        .with_context(|| format!("project {}", project.display()))?;
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    if uid != 0 {
+        return Ok(Identity::Caller { uid, gid });
+    }
+    Ok(Identity::own(std::process::id(), metadata.uid(), metadata.gid()))
+}
