@@ -150,22 +150,13 @@ fn system_calls(spec: &Spec) -> BTreeMap<&'static str, Vec<String>> {
         let conditional = rule.args().as_ref().is_some_and(|args| !args.is_empty());
         for name in rule.names() {
             let shown = if conditional { format!("{name}*") } else { name.clone() };
-            let group = groups.entry(group_of(name)).or_default();
+            let group = groups.entry(seccomp::group_of(name)).or_default();
             if !group.contains(&shown) {
                 group.push(shown);
             }
         }
     }
     groups
-}
-
-/// The group that the sealed profile's table gives a call; another's profile may name others.
-fn group_of(name: &str) -> &'static str {
-    seccomp::opt_server()
-        .rules
-        .iter()
-        .find(|rule| rule.names.contains(&name))
-        .map_or("other", |rule| rule.group)
 }
 
 impl fmt::Display for Explanation {

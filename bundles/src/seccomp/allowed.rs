@@ -39,17 +39,32 @@ pub(super) static RULES: &[Rule] = &[
         "sync_file_range", "syncfs", "tee", "write", "writev",
     ]),
     allow("files", "opening, making and removing files, as permissions and mounts allow", &[
-        "chdir", "creat", "fchdir", "getcwd", "getdents", "getdents64", "link", "linkat", "mkdir", "mkdirat",
-        "open", "openat", "openat2", "readlink", "readlinkat", "rename", "renameat", "renameat2", "rmdir",
-        "symlink", "symlinkat", "truncate", "umask", "unlink", "unlinkat",
+        "chdir", "fchdir", "getcwd", "getdents", "getdents64", "link", "linkat", "mkdir", "mkdirat",
+        "readlink", "readlinkat", "rename", "renameat", "renameat2", "rmdir", "symlink", "symlinkat",
+        "truncate", "umask", "unlink", "unlinkat",
     ]),
+    allow_if("files", "opening files that are there", &["open"],
+        &[ArgCondition::OneOf { index: 1, mask: MAKING_FLAGS, values: &[0] }]),
+    allow_if("files", "opening files that are there", &["openat"],
+        &[ArgCondition::OneOf { index: 2, mask: MAKING_FLAGS, values: &[0] }]),
+    allow_if("files", "making files, but none with a setuid or setgid bit", &["open"],
+        &[ArgCondition::AnyBit { index: 1, mask: MAKING_FLAGS },
+          ArgCondition::OneOf { index: 2, mask: SETID_BITS, values: &[0] }]),
+    allow_if("files", "making files, but none with a setuid or setgid bit", &["openat"],
+        &[ArgCondition::AnyBit { index: 2, mask: MAKING_FLAGS },
+          ArgCondition::OneOf { index: 3, mask: SETID_BITS, values: &[0] }]),
+    allow_if("files", "making files, but none with a setuid or setgid bit", &["creat"],
+        &[ArgCondition::OneOf { index: 1, mask: SETID_BITS, values: &[0] }]),
+    allow_if("files", "modes of own files, but no setuid or setgid bit", &["chmod", "fchmod"],
+        &[ArgCondition::OneOf { index: 1, mask: SETID_BITS, values: &[0] }]),
+    allow_if("files", "modes of own files, but no setuid or setgid bit", &["fchmodat", "fchmodat2"],
+        &[ArgCondition::OneOf { index: 2, mask: SETID_BITS, values: &[0] }]),
     allow("files", "asking about files", &[
         "access", "cachestat", "faccessat", "faccessat2", "file_getattr", "fstat", "fstatfs", "lstat",
         "newfstatat", "stat", "statfs", "statx",
     ]),
-    allow("files", "owner, mode and times of own files; without capabilities and on nosuid mounts no way up", &[
-        "chmod", "chown", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "futimesat", "lchown",
-        "utime", "utimensat", "utimes",
+    allow("files", "owner and times of own files; without capabilities no way up", &[
+        "chown", "fchown", "fchownat", "futimesat", "lchown", "utime", "utimensat", "utimes",
     ]),
     allow("files", "extended attributes: cp -a and tar keep them; the security ones need capabilities", &[
         "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getxattr", "getxattrat", "lgetxattr",
@@ -60,9 +75,9 @@ pub(super) static RULES: &[Rule] = &[
         "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",
     ]),
     allow_if("files", "regular files, pipes and sockets only: no device nodes", &["mknod"],
-        &[ArgCondition::OneOf { index: 1, mask: S_IFMT, values: HARMLESS_NODES }]),
+        &[ArgCondition::OneOf { index: 1, mask: S_IFMT | SETID_BITS, values: HARMLESS_NODES }]),
     allow_if("files", "regular files, pipes and sockets only: no device nodes", &["mknodat"],
-        &[ArgCondition::OneOf { index: 2, mask: S_IFMT, values: HARMLESS_NODES }]),
+        &[ArgCondition::OneOf { index: 2, mask: S_IFMT | SETID_BITS, values: HARMLESS_NODES }]),
     allow_if("files", "terminals, pipes and files; line disciplines and typing for others are refused", &["ioctl"],
         &[ArgCondition::NoneOf { index: 1, values: BANNED_IOCTLS }]),
 
@@ -157,6 +172,14 @@ pub(super) const AF_UNIX: u64 = 1;
 /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. Not CLONE_NEWTIME (0x80): in clone's
 /// flags that bit is part of the exit signal, and only clone3 and unshare know it.
 pub(super) const NAMESPACE_FLAGS: u32 = 0x7e02_0000;
+
+/// O_CREAT and the bit that O_TMPFILE adds to O_DIRECTORY: with either, open makes a file and its mode
+/// argument counts.
+pub(super) const MAKING_FLAGS: u32 = 0o100 | 0o20_000_000;
+
+/// S_ISUID and S_ISGID. Files that a command makes in the project belong to the project's owner on the
+/// host, where no nosuid holds: a setuid bit would be the owner's privilege for whoever runs the file.
+pub(super) const SETID_BITS: u32 = 0o6_000;
 
 pub(super) const S_IFMT: u32 = 0o170_000;
 /// No type (the kernel makes a regular file), regular, pipe, socket.

@@ -3,7 +3,7 @@
 //! EPERM says "banned". ENOSYS, the default, is also written down for all known calls: nothing here is
 //! forgotten, and a reader of `config.json` sees that it was meant.
 
-use super::allowed::{AF_UNIX, BANNED_IOCTLS, NAMESPACE_FLAGS, S_IFMT};
+use super::allowed::{AF_UNIX, BANNED_IOCTLS, MAKING_FLAGS, NAMESPACE_FLAGS, S_IFMT, SETID_BITS};
 use super::profile::{ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Rule, RuleAction};
 
 const fn refuse(group: &'static str, reason: &'static str, names: &'static [&'static str]) -> Rule {
@@ -57,6 +57,19 @@ pub(super) static RULES: &[Rule] = &[
         &[ArgCondition::OneOf { index: 1, mask: S_IFMT, values: DEVICE_NODES }]),
     refuse_if("mounts", "device nodes", EPERM, &["mknodat"],
         &[ArgCondition::OneOf { index: 2, mask: S_IFMT, values: DEVICE_NODES }]),
+    refuse_if("files", "setuid and setgid bits, which would hold on the host", EPERM, &["chmod", "creat", "fchmod"],
+        &[ArgCondition::AnyBit { index: 1, mask: SETID_BITS }]),
+    refuse_if("files", "setuid and setgid bits, which would hold on the host", EPERM, &["fchmodat", "fchmodat2"],
+        &[ArgCondition::AnyBit { index: 2, mask: SETID_BITS }]),
+    refuse_if("files", "setuid and setgid bits, which would hold on the host", EPERM, &["open"],
+        &[ArgCondition::AnyBit { index: 1, mask: MAKING_FLAGS },
+          ArgCondition::AnyBit { index: 2, mask: SETID_BITS }]),
+    refuse_if("files", "setuid and setgid bits, which would hold on the host", EPERM, &["openat"],
+        &[ArgCondition::AnyBit { index: 2, mask: MAKING_FLAGS },
+          ArgCondition::AnyBit { index: 3, mask: SETID_BITS }]),
+    absent("files", "its mode is in memory, where a filter can't see a setuid bit; programs fall back to openat", &[
+        "openat2",
+    ]),
     refuse("namespaces", "a namespace of one's own gives all capabilities in it, and most kernel holes need that", &[
         "setns", "unshare",
     ]),

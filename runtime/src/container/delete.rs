@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::cgroup::Cgroup;
+use super::cgroup::{Cgroup, default_path};
 use super::process::{ProcessId, is_alive};
 use super::state::{Container, Snapshot, Status, Store};
 use super::{Error, Result, hooks, kill};
@@ -86,7 +86,7 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
         Ok(container) => remove(container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
-                Cgroup::at(&Path::new("/opt-runtime").join(id))?.remove()?;
+                Cgroup::at(&default_path(id))?.remove()?;
                 remove_directory(&directory)
             }
             None => Ok(()),

@@ -133,7 +133,7 @@ fn explicit_cgroup(spec: &mut Spec, id: &str) -> PathBuf {
     let path = match given {
         Some(path) if path.is_absolute() => path,
         Some(path) => PathBuf::from("/").join(path),
-        None => PathBuf::from("/opt-runtime").join(id),
+        None => super::cgroup::default_path(id),
     };
     if let Some(linux) = spec.linux_mut() {
         linux.set_cgroups_path(Some(path.clone()));
