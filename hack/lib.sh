@@ -1,0 +1,71 @@
+# Shared by hack/demo and hack/test: telling what happens, finding cargo, installing what is missing.
+# shellcheck shell=bash
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
+else
+    bold='' red='' plain=''
+fi
+
+step() {
+    printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"
+}
+
+die() {
+    printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$plain" >&2
+    exit 1
+}
+
+need_linux_root() {
+    [ "$(uname -s)" = Linux ] || die "needs Linux"
+    [ "$(id -u)" = 0 ] || die "needs root in this version: run 'sudo hack/${0##*/}'"
+}
+
+# Puts cargo on PATH: where it is already, else where rustup puts it for this user or for sudo's caller.
+find_cargo() {
+    local home
+    for home in "${HOME:-/root}" "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)"; do
+        if ! command -v cargo >/dev/null && [ -x "$home/.cargo/bin/cargo" ]; then
+            export PATH="$home/.cargo/bin:$PATH"
+            export RUSTUP_HOME="${RUSTUP_HOME:-$home/.rustup}"
+        fi
+    done
+    command -v cargo >/dev/null ||
+        die "needs Rust 1.95 or newer: install it with rustup, and start this again"
+}
+
+# The Debian packages among these that are not installed.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+            printf '%s ' "$package"
+    done
+}
+
+# Installs those of these Debian packages that are missing.
+install_packages() {
+    local missing
+    command -v apt-get >/dev/null ||
+        die "knows only Debian's packages: install the equivalents of '$*', or use Debian or Ubuntu"
+    read -ra missing <<<"$(missing_packages "$@")"
+    if [ ${#missing[@]} = 0 ]; then
+        echo "there already: $*"
+        return
+    fi
+    echo "installing: ${missing[*]}"
+    quietly apt-get -q update
+    DEBIAN_FRONTEND=noninteractive quietly apt-get -qy install --no-install-recommends "${missing[@]}"
+}
+
+# Runs a command; its output is shown only if it fails, and then that ends the script.
+quietly() {
+    local log code=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    if [ "$code" != 0 ]; then
+        cat "$log" >&2
+    fi
+    rm -f "$log"
+    [ "$code" = 0 ] || die "'$*' failed with exit code $code: its output is above"
+}
