@@ -59,6 +59,8 @@ pub enum Command {
     Delete(commands::delete::Arguments),
     /// Create, start, wait and delete
     Run(commands::run::Arguments),
+    /// Make a bundle and stop there
+    Bundle(commands::bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken
     Check(commands::check::Arguments),
     /// Show what a bundle exposes, and why

@@ -1,5 +1,9 @@
 //! Who a command is.
 
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 /// Host ids for executions: the range that systemd's allocation leaves unused, 2^28 ids from here on.
 const FIRST_ID: u32 = 0x7000_0000;
 
@@ -39,6 +43,20 @@ impl Identity {
             project_uid,
             project_gid,
         }
+    }
+
+    /// What `caller` (effective uid and gid) can give a command in `project`: root an identity of its own,
+    /// in `slot` as [`Self::own`] has it; others only theirs.
+    ///
+    /// # Errors
+    /// Where the project can't be looked at.
+    pub fn for_caller(caller: (u32, u32), slot: u32, project: &Path) -> io::Result<Self> {
+        let (uid, gid) = caller;
+        if uid != 0 {
+            return Ok(Self::Caller { uid, gid });
+        }
+        let owner = project.metadata()?;
+        Ok(Self::own(slot, owner.uid(), owner.gid()))
     }
 
     /// Uid and gid inside.

@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod bundle;
 pub mod check;
 pub mod create;
 pub mod delete;
@@ -34,6 +35,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
             Command::Kill(arguments) => kill::execute(&global, &arguments),
             Command::Delete(arguments) => delete::execute(&global, &arguments),
             Command::Run(arguments) => run::execute(&global, arguments),
+            Command::Bundle(arguments) => bundle::execute(&arguments),
             Command::Check(arguments) => check::execute(&arguments),
             Command::Explain(arguments) => explain::execute(&arguments),
         });

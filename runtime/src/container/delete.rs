@@ -4,13 +4,19 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use nix::sys::signal::Signal;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::{Cgroup, default_path};
 use super::process::{ProcessId, is_alive};
 use super::state::{Container, Snapshot, Status, Store};
-use super::{Error, Result, hooks, kill};
+use super::{Error, Result, hooks};
+
+/// How long a killed process may take to go.
+const GONE_WITHIN: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
 
 /// Deletes the container `id`; with `force` in whatever state it is, and nothing there is fine.
 ///
@@ -39,7 +45,7 @@ pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
 /// Kills what runs, then removes cgroup, scratch and state, and runs the poststop hooks.
 pub(super) fn remove(container: Container) -> Result<()> {
     if let Some(process) = container.snapshot.process {
-        end(&container, process)?;
+        end(process)?;
     }
     remove_resources(&container.snapshot)?;
     remove_directory(&container.directory)?;
@@ -52,22 +58,26 @@ pub(super) fn remove(container: Container) -> Result<()> {
 }
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.
-fn end(container: &Container, process: ProcessId) -> Result<()> {
+fn end(process: ProcessId) -> Result<()> {
+    let Some(descriptor) = Pid::from_raw(process.pid)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+    else {
+        return Ok(());
+    };
+    // The descriptor holds the process now; if it is still the container's, it can't become another.
     if !is_alive(process) {
         return Ok(());
     }
-    let descriptor = Pid::from_raw(process.pid)
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    match kill::kill(container, Signal::SIGKILL, false) {
-        Ok(()) | Err(Error::Step { .. } | Error::WrongStatus { .. }) => {}
-        Err(error) => return Err(error),
+    match pidfd_send_signal(&descriptor, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(errno) => return Err(Error::step("kill the container's process")(errno)),
     }
-    if let Some(descriptor) = descriptor {
-        let mut poll = [rustix::event::PollFd::new(
-            &descriptor,
-            rustix::event::PollFlags::IN,
-        )];
-        rustix::event::poll(&mut poll, None).map_err(Error::step("wait for the process's end"))?;
+    let mut waiting = [PollFd::new(&descriptor, PollFlags::IN)];
+    let ended = poll(&mut waiting, Some(&GONE_WITHIN))
+        .map_err(Error::step("wait for the container's process to end"))?;
+    if ended == 0 {
+        let late = std::io::Error::from_raw_os_error(libc::ETIMEDOUT);
+        return Err(Error::step("wait for the killed process to end")(late));
     }
     Ok(())
 }

@@ -47,7 +47,14 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
     for entry in entries {
         let entry = entry.map_err(Error::io("read", &directory))?;
         let name = entry.file_name();
-        let info = read(&process.join("fdinfo").join(&name))?;
+        let path = process.join("fdinfo").join(&name);
+        let info = match fs::read_to_string(&path) {
+            Ok(info) => info,
+            // libcontainer's last acts before it waits for `start` are closing its own sockets; what is
+            // gone isn't inherited.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
         let flags = info
             .lines()
             .find_map(|line| line.strip_prefix("flags:"))

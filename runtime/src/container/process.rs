@@ -20,7 +20,7 @@ impl ProcessId {
     /// # Errors
     /// Where there is none.
     pub fn of(pid: i32) -> io::Result<Self> {
-        let (_, start_time) = stat(pid)?;
+        let start_time = stat(pid)?.start_time;
         Ok(Self { pid, start_time })
     }
 
@@ -35,27 +35,43 @@ impl ProcessId {
 
 /// Whether `process` still runs; a zombie doesn't.
 pub fn is_alive(process: ProcessId) -> bool {
-    stat(process.pid).is_ok_and(|(state, start_time)| {
-        start_time == process.start_time && !matches!(state, 'Z' | 'X')
+    stat(process.pid).is_ok_and(|stat| {
+        stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X')
     })
 }
 
-/// State and start time from `/proc/PID/stat`; the command in it may hold spaces and parentheses.
-fn stat(pid: i32) -> io::Result<(char, u64)> {
+/// The children of the calling process, zombies included.
+///
+/// # Errors
+/// Where `/proc` can't be read.
+pub(super) fn children() -> io::Result<Vec<i32>> {
+    let us = nix::unistd::getpid().as_raw();
+    let pids = fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(pids
+        .filter(|pid| stat(*pid).is_ok_and(|stat| stat.parent == us))
+        .collect())
+}
+
+struct Stat {
+    state: char,
+    parent: i32,
+    start_time: u64,
+}
+
+/// Reads `/proc/PID/stat`; the command in it may hold spaces and parentheses.
+fn stat(pid: i32) -> io::Result<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat");
     let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
-    let mut fields = rest.split_whitespace();
-    let state = fields
-        .next()
-        .and_then(|field| field.chars().next())
-        .ok_or_else(malformed)?;
-    // `state` is field 3, so field 22 is the 19th after it; `nth` counts from 0.
-    let start_time = fields
-        .nth(18)
-        .and_then(|field| field.parse().ok())
-        .ok_or_else(malformed)?;
-    Ok((state, start_time))
+    // `state` is field 3 of proc(5), the parent 4, the start time 22.
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).copied().ok_or_else(malformed);
+    Ok(Stat {
+        state: field(3)?.chars().next().ok_or_else(malformed)?,
+        parent: field(4)?.parse().map_err(|_| malformed())?,
+        start_time: field(22)?.parse().map_err(|_| malformed())?,
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! A container in the foreground, from its bundle to its end.
 
-use super::janitor::{Janitor, make_up_id, sweep};
+use super::guardian::{self, made_up_id, sweep};
+use super::process::ProcessId;
 use super::state::{Container, Store};
-use super::supervise::{End, Signals, Supervised};
-use super::{Bundle, CreateOptions, Created, Result, create, delete, start};
+use super::supervise::{End, Hold, Signals, Supervised};
+use super::{Bundle, CreateOptions, Created, Error, Result, create, delete, start};
 
 /// How to run.
 #[derive(Debug, Default, Clone)]
@@ -37,8 +38,8 @@ impl From<End> for Outcome {
 
 /// Runs the bundle's command to its end and deletes the container.
 ///
-/// `bundle` is called when whatever it makes will be cleaned up, even if this process is killed; it gets
-/// the container's id.
+/// The caller goes on in a child of its own process (see [`super::guardian`]). `bundle` is called when
+/// whatever it makes will be cleaned up, even if the process is killed; it gets the container's id.
 ///
 /// # Errors
 /// The step that failed; the container is gone then as well.
@@ -47,17 +48,20 @@ pub fn run(
     options: &RunOptions,
     bundle: impl FnOnce(&str) -> Result<Bundle>,
 ) -> Result<Outcome> {
+    if let Some(id) = &options.id {
+        store.check_free(id)?;
+    }
     let signals = Signals::block()?;
+    let guardian = guardian::split(store, options.id.as_deref(), &signals)?;
     sweep(store);
-    let id = match &options.id {
-        Some(id) => id.clone(),
-        None => make_up_id()?,
+    let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
+    let id = options.id.clone().unwrap_or_else(|| made_up_id(worker));
+    let hold = Hold {
+        signals: &signals,
+        guardian: &guardian,
     };
-    store.check_free(&id)?;
-    let janitor = Janitor::watch(store, &id)?;
-    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &signals));
+    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &hold));
     let cleaned = store.remove_scratch(&id);
-    drop(janitor);
     let outcome = ended?;
     cleaned?;
     Ok(outcome)
@@ -68,21 +72,21 @@ fn run_bundle(
     id: &str,
     bundle: &Bundle,
     options: &RunOptions,
-    signals: &Signals,
+    foreground: &Hold<'_>,
 ) -> Result<Outcome> {
     let create_options = CreateOptions {
         supervised: true,
         ..options.create.clone()
     };
     let created = create(store, id, bundle, &create_options)?;
-    let ended = hold(created, signals);
+    let ended = hold(created, foreground);
     let deleted = delete(store, id, true);
     let outcome = ended?;
     deleted?;
     Ok(outcome)
 }
 
-fn hold(created: Created, signals: &Signals) -> Result<Outcome> {
+fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
     let Created {
         mut container,
         failures,
@@ -93,7 +97,7 @@ fn hold(created: Created, signals: &Signals) -> Result<Outcome> {
     let Some(supervised) = supervised else {
         return Ok(Outcome { code: 0, signal: None });
     };
-    let end = supervised.wait(signals)?;
+    let end = supervised.wait(foreground)?;
     match failures.wait() {
         Some(failure) => Err(failure.into()),
         None => Ok(end.into()),

@@ -8,13 +8,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Hooks;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, fcntl_lock};
 use serde::{Deserialize, Serialize};
 
 use super::process::{ProcessId, is_alive};
 use super::{Error, Result};
 
 const STATE_FILE: &str = "state.json";
+const LOCK_FILE: &str = "lock";
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
 pub(super) const SCRATCH_PREFIX: char = '@';
@@ -146,9 +147,8 @@ impl Store {
     /// Opens the container `id` unless a command holds it or it can't be read.
     pub(super) fn open_unless_locked(&self, id: &str) -> Option<Container> {
         let directory = self.path(id).ok()?;
-        let file = File::open(&directory).ok()?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-        Container::read(directory, file).ok()
+        let lock = lock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Container::read(directory, lock).ok()
     }
 
     /// A directory for what is made for the run `id` only, such as its bundle; not made yet.
@@ -233,7 +233,15 @@ pub struct Container {
 impl Container {
     /// Writes the first state into a claimed directory.
     pub(crate) fn new(directory: PathBuf, snapshot: Snapshot) -> Result<Self> {
-        let lock = lock(&directory)?;
+        // Made here and nowhere else: a look at a container that is being removed must add nothing to it.
+        let path = directory.join(LOCK_FILE);
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(Error::io("make", &path))?;
+        let lock = lock(&directory, FlockOperation::LockExclusive)?;
         let container = Self {
             directory,
             snapshot,
@@ -244,7 +252,7 @@ impl Container {
     }
 
     fn open(directory: PathBuf) -> Result<Self> {
-        let lock = lock(&directory)?;
+        let lock = lock(&directory, FlockOperation::LockExclusive)?;
         Self::read(directory, lock)
     }
 
@@ -329,10 +337,16 @@ fn owner_name(uid: u32) -> String {
         .map_or_else(|| uid.to_string(), |user| user.name)
 }
 
-/// Locks a container's directory itself, so that no lock file can be left or forged.
-fn lock(directory: &Path) -> Result<File> {
-    let file = File::open(directory).map_err(Error::io("open", directory))?;
-    flock(&file, FlockOperation::LockExclusive)
-        .map_err(|errno| Error::io("lock", directory)(errno.into()))?;
+/// Locks a container against other commands, until the file is closed.
+///
+/// A record lock (fcntl(2)) belongs to this process alone. One of flock(2)'s would be shared with the
+/// created process, which is forked from this one and waits for `start` with all its files open.
+fn lock(directory: &Path, operation: FlockOperation) -> Result<File> {
+    let path = directory.join(LOCK_FILE);
+    let file = File::options()
+        .write(true)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    fcntl_lock(&file, operation).map_err(|errno| Error::io("lock", &path)(errno.into()))?;
     Ok(file)
 }

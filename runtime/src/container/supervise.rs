@@ -3,13 +3,14 @@
 //! Signals are blocked before the container is made and read from a descriptor, and its end is read from
 //! a pidfd: there is no moment at which either could be missed.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
+use super::guardian::Guardian;
 use super::process::ProcessId;
 use super::{Error, Result};
 
@@ -58,12 +59,19 @@ impl Signals {
         Ok(Self { descriptor, old })
     }
 
-    fn next(&self) -> Result<Option<Signal>> {
+    /// The next signal that has come, if any.
+    pub(super) fn next(&self) -> Result<Option<Signal>> {
         let info = self
             .descriptor
             .read_signal()
             .map_err(Error::step("read a signal"))?;
         Ok(info.and_then(|info| Signal::try_from(info.ssi_signo.cast_signed()).ok()))
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 }
 
@@ -73,6 +81,13 @@ impl Drop for Signals {
         while let Ok(Some(_)) = self.next() {}
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.old), None);
     }
+}
+
+/// What holds a command in the foreground besides its own process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hold<'a> {
+    pub signals: &'a Signals,
+    pub guardian: &'a Guardian,
 }
 
 /// A running command.
@@ -99,18 +114,22 @@ impl Supervised {
         })
     }
 
-    /// Forwards signals until the command ends.
-    pub(super) fn wait(mut self, signals: &Signals) -> Result<End> {
+    /// Forwards signals until the command ends; ends it where the guardian was killed.
+    pub(super) fn wait(mut self, hold: &Hold<'_>) -> Result<End> {
         loop {
             let mut waiting = [
                 PollFd::new(&self.descriptor, PollFlags::IN),
-                PollFd::from_borrowed_fd(signals.descriptor.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(hold.signals.as_fd(), PollFlags::IN),
+                hold.guardian.as_poll_fd(),
             ];
             match poll(&mut waiting, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(Error::step("wait for the command")(errno)),
             }
-            while let Some(signal) = signals.next()? {
+            if !waiting[2].revents().is_empty() {
+                self.send(libc::SIGKILL);
+            }
+            while let Some(signal) = hold.signals.next()? {
                 self.forward(signal);
             }
             if let Some(end) = self.ended()? {

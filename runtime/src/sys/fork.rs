@@ -2,21 +2,30 @@
 
 use std::io;
 
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::{ForkResult, Pid};
 
-/// Forks; the child runs `body` and exits with its value, without unwinding into the parent's code.
+/// Forks: the child's pid in the parent, `None` in the child.
+///
+/// # Errors
+/// Those of fork(2).
+pub(crate) fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: the runtime starts no thread (only libcontainer and std are linked in, and neither does), so
+    // the child may use the heap and any lock as it finds them.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => Ok(None),
+    }
+}
+
+/// Forks; the child runs `body` and ends with its value, without running the parent's exit handlers.
 ///
 /// # Errors
 /// Those of fork(2).
 pub(crate) fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
-    // SAFETY: the runtime starts no thread before this (only libcontainer and std are linked in, and
-    // neither does), so the child may use the heap and any lock as it finds them.
-    match unsafe { fork() }? {
-        ForkResult::Parent { child } => Ok(child),
-        ForkResult::Child => {
-            let code = body();
-            // SAFETY: ends the child at once; the parent's atexit handlers and buffers aren't run twice.
-            unsafe { libc::_exit(code) }
-        }
+    if let Some(child) = fork()? {
+        return Ok(child);
     }
+    let code = body();
+    // SAFETY: ends the child at once, as it is meant to.
+    unsafe { libc::_exit(code) }
 }

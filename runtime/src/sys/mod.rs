@@ -6,7 +6,8 @@ mod seccomp;
 mod signal;
 mod user_namespace;
 
-pub(crate) use fork::fork_child;
+pub(crate) use fork::fork;
+use fork::fork_child;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use seccomp::load_filter;
 pub(crate) use signal::set_default_disposition;

@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Problem, Whose};
 pub use file::MAX_SIZE;
 
+/// The name of the configuration.
+pub const FILE_NAME: &str = "config.json";
+
 /// An Opt-Server's `config.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -97,6 +100,16 @@ impl Config {
     /// Reads and checks a `config.json`: a regular file of no more than [`MAX_SIZE`] bytes.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&file::read(path)?, path)
+    }
+
+    /// Where a configuration that nobody names is looked for: [`FILE_NAME`] here, else beside
+    /// `executable`, as PIFOP's Opt-Server has it.
+    pub fn locate(executable: &Path) -> PathBuf {
+        let here = PathBuf::from(FILE_NAME);
+        if here.exists() {
+            return here;
+        }
+        executable.with_file_name(FILE_NAME)
     }
 
     /// Checks the text of a `config.json`; `path` is for messages only.

@@ -1,6 +1,5 @@
 //! `run`.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -68,14 +67,9 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(outcome.code))
 }
 
-/// Root gives each execution ids of its own, by this process's pid; others can only give their own.
+/// An identity that lasts as long as this process: its pid is its slot.
 fn identity(project: &Path) -> Result<Identity> {
-    let metadata = project
-        .metadata()
-        .with_context(|| format!("project {}", project.display()))?;
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    if uid != 0 {
-        return Ok(Identity::Caller { uid, gid });
-    }
-    Ok(Identity::own(std::process::id(), metadata.uid(), metadata.gid()))
+    let caller = (geteuid().as_raw(), getegid().as_raw());
+    Identity::for_caller(caller, std::process::id(), project)
+        .with_context(|| format!("project {}", project.display()))
 }
