@@ -1,1 +1,25 @@
-//! integration
+//! Tests that drive the built binaries against the real kernel.
+//!
+//! A test makes a [`Bench`], which has a state directory and scratch space of its own and takes all of it
+//! away again, also when the test panics. On it a test makes bundles ([`Bundle`]) and runs the binaries
+//! ([`Tool`]). What a sandbox looks like from inside, the program in `hostile/` tells ([`Probe`]).
+//!
+//! The binaries are taken from `$OPT_BIN_DIR`, else from the directory that this build is in. All of it
+//! needs root.
+
+mod bench;
+mod binaries;
+mod bundle;
+pub mod golden;
+pub mod host;
+pub mod plain;
+mod probe;
+pub mod terminal;
+mod tool;
+pub mod weaken;
+
+pub use bench::Bench;
+pub use binaries::{model, opt_runtime, opt_server, probe_path, require_program};
+pub use bundle::Bundle;
+pub use probe::Probe;
+pub use tool::{Outcome, Running, Tool, wait_until};

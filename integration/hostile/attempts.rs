@@ -1,0 +1,109 @@
+//! What a hostile program tries. Each attempt is harmless where it succeeds.
+
+mod files;
+mod kernel;
+mod namespaces;
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{ForkResult, Pid, fork};
+use serde_json::{Map, Value, json};
+
+use crate::calls::{Attempt, in_child};
+
+/// A named attempt.
+pub type Named = (&'static str, Box<dyn Fn() -> Attempt>);
+
+/// Makes the attempts of these groups, of all where none is named.
+pub fn all(groups: &[&str]) -> Value {
+    let table: [(&str, Vec<Named>); 8] = [
+        ("mounts", namespaces::mounts()),
+        ("namespaces", namespaces::namespaces()),
+        ("tracing", kernel::tracing()),
+        ("sockets", kernel::sockets()),
+        ("kernel", kernel::kernel()),
+        ("foreign", kernel::foreign()),
+        ("files", files::files()),
+        ("terminal", files::terminal()),
+    ];
+    let mut outcomes = Map::new();
+    for (group, attempts) in table {
+        if !groups.is_empty() && !groups.contains(&group) {
+            continue;
+        }
+        for (name, attempt) in attempts {
+            outcomes.insert(name.to_owned(), in_child(attempt).into());
+        }
+    }
+    outcomes.into()
+}
+
+/// Turns a call's number of result into an attempt's outcome.
+pub fn outcome(result: Result<usize, Errno>) -> Attempt {
+    result.map(|value| value.to_string())
+}
+
+/// Makes an entry of the table.
+pub fn named(name: &'static str, attempt: impl Fn() -> Attempt + 'static) -> Named {
+    (name, Box::new(attempt))
+}
+
+/// Runs a program that has a set-id bit (a copy of this one) and gives the ids that it then has.
+pub fn run_set_id_program(program: &str) -> Value {
+    match Command::new(program).arg("ids").output() {
+        Ok(output) => serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        Err(error) => json!({ "error": error.to_string() }),
+    }
+}
+
+/// Forks children that wait, until the kernel says no or there are `most`.
+pub fn forks(most: usize) -> Value {
+    let mut children = vec![];
+    let mut refusal = String::new();
+    while children.len() < most {
+        // SAFETY: this program has one thread; the child only sleeps.
+        match unsafe { fork() } {
+            Ok(ForkResult::Child) => loop {
+                nix::unistd::pause();
+            },
+            Ok(ForkResult::Parent { child }) => children.push(child),
+            Err(errno) => {
+                refusal = format!("{errno:?}");
+                break;
+            }
+        }
+    }
+    for child in &children {
+        let _ = kill(*child, Signal::SIGKILL);
+    }
+    json!({ "children": children.len(), "refusal": refusal })
+}
+
+/// Asks whether a signal could be sent to `pid`.
+pub fn signal(pid: i32) -> Value {
+    let sent = kill(Pid::from_raw(pid), None);
+    json!({ "signal": sent.map_or_else(|errno| format!("{errno:?}"), |()| "ok".to_owned()) })
+}
+
+/// Kills everything that it can, but not itself.
+pub fn kill_everything() -> Value {
+    let mut child = Command::new("/proc/self/exe")
+        .arg("hold")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let mut ready = [0; 5];
+    if let Some(output) = &mut child.stdout {
+        output.read_exact(&mut ready).expect("the child is ready");
+    }
+    let sent = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    let ended = child.wait().map(|status| status.to_string());
+    json!({
+        "sent": sent.map_or_else(|errno| format!("{errno:?}"), |()| "ok".to_owned()),
+        "child": ended.unwrap_or_default(),
+    })
+}

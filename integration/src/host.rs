@@ -1,0 +1,140 @@
+//! What of ours there is on the host: mounts, cgroups, processes, loop devices, state, scratch.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::bench::PREFIX;
+
+/// The names in a directory, sorted; none where it doesn't exist.
+pub fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The cgroups of every hierarchy whose name begins with `prefix`, at any depth.
+pub fn cgroups(prefix: &str) -> Vec<PathBuf> {
+    let mountinfo = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+    let mut waiting: Vec<PathBuf> = mountinfo
+        .lines()
+        .filter(|line| line.contains(" - cgroup"))
+        .filter_map(|line| line.split(' ').nth(4).map(PathBuf::from))
+        .collect();
+    let mut found = vec![];
+    while let Some(directory) = waiting.pop() {
+        for name in names_in(&directory) {
+            let path = directory.join(&name);
+            if !path.is_dir() {
+                continue;
+            }
+            if name.starts_with(prefix) {
+                found.push(path.clone());
+            }
+            waiting.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The cgroups of runs (`opt-runtime-run-PID-…`) whose process is gone.
+pub fn orphaned_cgroups() -> Vec<PathBuf> {
+    const PREFIX: &str = "opt-runtime-run-";
+    let mut found = cgroups(PREFIX);
+    found.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let pid = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
+        pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+    });
+    found
+}
+
+/// The live processes whose command line or name satisfies `wanted`, as "pid name".
+pub fn processes(wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    names_in(Path::new("/proc"))
+        .into_iter()
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter_map(|pid| {
+            let process = Path::new("/proc").join(&pid);
+            let name = fs::read_to_string(process.join("comm")).ok()?;
+            let line = fs::read(process.join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            let shown = format!("{} {line}", name.trim());
+            wanted(&shown).then(|| format!("{pid} {shown}"))
+        })
+        .collect()
+}
+
+/// Everything that a run of ours could leave on the host, one line each.
+///
+/// Pids are left out, so that a long-lived process of the host's is the same line before and after.
+pub fn snapshot() -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    let mut add = |kind: &str, items: Vec<String>| {
+        lines.extend(items.into_iter().map(|item| format!("{kind} {item}")));
+    };
+    add("mount", mounts());
+    let shown = |paths: Vec<PathBuf>| {
+        paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    };
+    add("cgroup", shown(cgroups("opt-runtime")));
+    add("loop", loop_devices());
+    add("process", our_processes());
+    add("state", names_in(Path::new("/run/opt-runtime")));
+    for place in ["/tmp", "/var/tmp", "/run", "/root"] {
+        let mut names = names_in(Path::new(place));
+        names.retain(|name| name.starts_with(PREFIX) || name.starts_with("opt-runtime-"));
+        add(place, names);
+    }
+    lines
+}
+
+/// Mount points and file systems of the first process's namespace.
+fn mounts() -> Vec<String> {
+    let text = fs::read_to_string("/proc/1/mountinfo").expect("mountinfo of pid 1");
+    text.lines()
+        .filter_map(|line| {
+            let (before, after) = line.split_once(" - ")?;
+            let fields: Vec<&str> = before.split(' ').collect();
+            let file_system = after.split(' ').next()?;
+            Some(format!(
+                "{} {} {file_system}",
+                fields.get(4)?,
+                fields.get(3)?
+            ))
+        })
+        .collect()
+}
+
+fn loop_devices() -> Vec<String> {
+    names_in(Path::new("/sys/block"))
+        .into_iter()
+        .filter(|name| name.starts_with("loop"))
+        .filter_map(|name| {
+            let file = format!("/sys/block/{name}/loop/backing_file");
+            Some(format!("{name} {}", fs::read_to_string(file).ok()?.trim()))
+        })
+        .collect()
+}
+
+/// Ours by name (libcontainer names its processes `youki:…`, the watcher is `opt-janitor`) or program.
+fn our_processes() -> Vec<String> {
+    let found = processes(|shown| {
+        let name = shown.split(' ').next().unwrap_or_default();
+        name.starts_with("opt-runtime")
+            || name.starts_with("opt-server")
+            || name.starts_with("opt-janitor")
+            || name.starts_with("youki")
+    });
+    let name = |line: &String| line.split(' ').skip(1).collect::<Vec<_>>().join(" ");
+    found.iter().map(name).collect()
+}

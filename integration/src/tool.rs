@@ -1,0 +1,347 @@
+//! Running a program with a watchdog and its output captured.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::terminal::Terminal;
+
+/// No run of ours takes nearly as long; a watchdog, never a measurement.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds, and fails with `what` where it doesn't within `limit`.
+pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A program to be run.
+#[derive(Debug)]
+pub struct Tool {
+    command: Command,
+    input: Vec<u8>,
+    limit: Duration,
+    has_terminal: bool,
+}
+
+impl Tool {
+    /// Runs `program`; its standard input is empty unless given.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            command: Command::new(program),
+            input: vec![],
+            limit: WATCHDOG,
+            has_terminal: false,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn current_dir(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Gives standard input.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// Another watchdog.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Makes `terminal` its standard input and its session's controlling terminal.
+    #[must_use]
+    pub fn terminal(mut self, terminal: &Terminal) -> Self {
+        terminal.control(&mut self.command);
+        self.has_terminal = true;
+        self
+    }
+
+    /// The command itself, for what is rarely wanted.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
+    /// Runs it to its end; one that doesn't end is killed and fails the test.
+    pub fn run(self) -> Outcome {
+        let input = self.input.clone();
+        let mut running = self.start();
+        running.write(&input);
+        running.finish()
+    }
+
+    /// Runs it and fails the test unless it ends with `code`.
+    pub fn expect(self, code: i32) -> Outcome {
+        let outcome = self.run();
+        assert_eq!(outcome.code, Some(code), "{outcome}");
+        outcome
+    }
+
+    /// Starts it and lets it run.
+    pub fn start(mut self) -> Running {
+        let shown = format!("{:?}", self.command);
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if !self.has_terminal {
+            self.command.stdin(Stdio::piped());
+        }
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {shown}: {error}"));
+        let stdout = Stream::of(child.stdout.take().expect("a pipe"));
+        let stderr = Stream::of(child.stderr.take().expect("a pipe"));
+        Running {
+            shown,
+            stdin: child.stdin.take(),
+            child,
+            stdout,
+            stderr,
+            deadline: Instant::now() + self.limit,
+        }
+    }
+}
+
+/// What a pipe has brought so far.
+struct Stream {
+    pieces: Receiver<Vec<u8>>,
+    text: Vec<u8>,
+    ended: bool,
+}
+
+impl Stream {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let (sender, pieces) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 65536];
+            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+                if sender.send(buffer[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            pieces,
+            text: vec![],
+            ended: false,
+        }
+    }
+
+    /// Waits for a piece, or for the end.
+    fn wait(&mut self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.pieces.recv_timeout(left) {
+            Ok(piece) => self.text.extend(piece),
+            Err(RecvTimeoutError::Disconnected) => self.ended = true,
+            Err(RecvTimeoutError::Timeout) => return false,
+        }
+        true
+    }
+
+    fn to_end(&mut self, deadline: Instant) -> bool {
+        while !self.ended {
+            if !self.wait(deadline) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
+
+/// A program that runs. Killed when dropped before its end.
+pub struct Running {
+    shown: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Stream,
+    stderr: Stream,
+    deadline: Instant,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl Running {
+    /// Its pid.
+    pub fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    /// Writes to its standard input; that it doesn't read all is its own business.
+    pub fn write(&mut self, bytes: &[u8]) {
+        if let Some(stdin) = &mut self.stdin {
+            let _ = stdin.write_all(bytes);
+        }
+    }
+
+    /// Waits until its standard output holds `text`.
+    pub fn wait_for(&mut self, text: &str) {
+        while !self.stdout.text().contains(text) {
+            let more = !self.stdout.ended && self.stdout.wait(self.deadline);
+            if !more {
+                self.kill();
+                self.stderr.to_end(self.deadline);
+                panic!(
+                    "{}: no \"{text}\" in its output:\n{}\n{}",
+                    self.shown,
+                    self.stdout.text(),
+                    self.stderr.text()
+                );
+            }
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        let signal = nix::sys::signal::Signal::try_from(signal).expect("a signal");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).expect("kill");
+    }
+
+    /// Kills it with SIGKILL and reaps it.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_some()
+    }
+
+    /// Closes its input and waits for its end.
+    pub fn finish(mut self) -> Outcome {
+        self.stdin = None;
+        let whole = self.stdout.to_end(self.deadline) && self.stderr.to_end(self.deadline);
+        let mut status = None;
+        while whole && status.is_none() && Instant::now() < self.deadline {
+            status = self.child.try_wait().expect("wait");
+            if status.is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let Some(status) = status else {
+            let ended = self.has_ended();
+            let stuck = if ended {
+                "left its output open"
+            } else {
+                "hangs"
+            };
+            self.kill();
+            panic!(
+                "{} {stuck}; it printed:\n{}\n{}",
+                self.shown,
+                self.stdout.text(),
+                self.stderr.text()
+            );
+        };
+        Outcome {
+            shown: self.shown.clone(),
+            pid: self.pid(),
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            self.kill();
+        }
+    }
+}
+
+/// How a program ended. Displays as all there is to know, for messages.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    shown: String,
+    /// The pid that it had.
+    pub pid: i32,
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            shown,
+            code,
+            signal,
+            stdout,
+            stderr,
+            ..
+        } = self;
+        writeln!(f, "{shown}\nexit code {code:?}, signal {signal:?}")?;
+        write!(f, "-- stdout\n{stdout}-- stderr\n{stderr}--")
+    }
+}
+
+impl Outcome {
+    /// Fails unless standard error is exactly one line, and gives it.
+    pub fn one_line(&self) -> &str {
+        let line = self.stderr.strip_suffix('\n').unwrap_or_default();
+        assert!(
+            !line.is_empty() && !line.contains('\n'),
+            "not one line on standard error: {self}"
+        );
+        line
+    }
+
+    /// Fails unless standard output holds `text`.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(self.stdout.contains(text), "no \"{text}\": {self}");
+        self
+    }
+}
