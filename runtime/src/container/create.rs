@@ -48,11 +48,17 @@ pub struct Created {
 /// # Errors
 /// The step that failed. Nothing of the container is left then.
 pub fn create(store: &Store, id: &str, bundle: &Bundle, options: &CreateOptions) -> Result<Created> {
+    if !geteuid().is_root() {
+        return Err(Error::NeedsRoot);
+    }
     check(bundle)?;
     preflight::root_file_system(&bundle.rootfs, &bundle.spec)?;
-    let normalised = normalise(bundle, id)?;
+    #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
+    let (mut normalised, mut options) = (normalise(bundle, id)?, options.clone());
+    #[cfg(feature = "fault-points")]
+    super::fault::weaken(&mut normalised, &mut options);
     let directory = store.claim(id)?;
-    let outcome = create_claimed(id, directory.clone(), bundle, &normalised, options);
+    let outcome = create_claimed(id, directory.clone(), bundle, &normalised, &options);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
         let _ = delete::remove_everything(store, id);
@@ -97,7 +103,7 @@ fn create_claimed(
     container.snapshot.process =
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
     container.save()?;
-    if bundle.kind.is_some() {
+    if bundle.kind.is_some() && !is_fault("no-finish") {
         finish::finish(pid)?;
     }
     gate(&container, bundle, pid)?;
@@ -228,6 +234,17 @@ fn set_oom_score(normalised: &Normalised) -> Result<()> {
         std::fs::write(path, score.to_string()).map_err(Error::io("write", path))?;
     }
     Ok(())
+}
+
+/// Whether a test asks for this fault; never in a build that is meant for use.
+fn is_fault(name: &str) -> bool {
+    #[cfg(feature = "fault-points")]
+    return super::fault::is(name);
+    #[cfg(not(feature = "fault-points"))]
+    {
+        let _ = name;
+        false
+    }
 }
 
 /// The start gate: a sealed bundle whose created process isn't sealed never starts.

@@ -44,6 +44,9 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+    /// The caller isn't root.
+    #[error("containers need root in this version; hint: sudo")]
+    NeedsRoot,
     /// The bundle says that it is sealed and isn't.
     #[error("the bundle says that it is sealed and isn't: {0}")]
     NotSealed(String),

@@ -11,6 +11,8 @@ mod descriptors;
 mod error;
 mod executor;
 mod failure;
+#[cfg(feature = "fault-points")]
+mod fault;
 mod finish;
 mod guardian;
 mod hooks;
