@@ -61,10 +61,7 @@ fn is_protected(own: &File) -> io::Result<bool> {
 }
 
 fn all_seals() -> SealFlag {
-    SealFlag::F_SEAL_SEAL
-        | SealFlag::F_SEAL_SHRINK
-        | SealFlag::F_SEAL_GROW
-        | SealFlag::F_SEAL_WRITE
+    SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE
 }
 
 fn read_only_view() -> io::Result<OwnedFd> {

@@ -40,7 +40,11 @@ impl Skeleton {
     }
 
     fn add_parents(&mut self, path: &Path) {
-        for parent in path.ancestors().skip(1).filter(|path| *path != Path::new("/")) {
+        for parent in path
+            .ancestors()
+            .skip(1)
+            .filter(|path| *path != Path::new("/"))
+        {
             self.entries
                 .entry(parent.to_path_buf())
                 .or_insert(Entry::Directory);

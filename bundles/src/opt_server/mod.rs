@@ -11,6 +11,8 @@ mod mounts;
 mod request;
 mod sandbox;
 mod spec;
+#[cfg(test)]
+mod tests;
 
 pub use error::SandboxError;
 pub use identity::Identity;

@@ -27,7 +27,12 @@ impl Readable {
     pub(super) fn why(&self) -> String {
         let told = self.reasons.iter().take(REASONS_TOLD).cloned();
         let mut text = told.collect::<Vec<_>>().join("; ");
-        if let Some(more) = self.reasons.len().checked_sub(REASONS_TOLD).filter(|n| *n > 0) {
+        if let Some(more) = self
+            .reasons
+            .len()
+            .checked_sub(REASONS_TOLD)
+            .filter(|n| *n > 0)
+        {
             text = format!("{text}; and {more} more");
         }
         text
@@ -181,9 +186,8 @@ impl Readables {
                 directory == &shown.source && same_device(&readable.source, &shown.source)
             })
         });
-        self.links.retain(|(link, _)| {
-            above(link).is_none() && !self.mounts.contains_key(link)
-        });
+        self.links
+            .retain(|(link, _)| above(link).is_none() && !self.mounts.contains_key(link));
     }
 }
 

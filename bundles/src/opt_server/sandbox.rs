@@ -6,7 +6,7 @@ use oci_spec::runtime::Spec;
 
 use super::mounts::{self, Readables};
 use super::{PROJECT, Request, SandboxError, spec};
-use crate::bundle::Skeleton;
+use crate::bundle::{HostPath, Skeleton};
 use crate::elf::Resolver;
 
 /// Everything that is decided about a command line before anything is written.
@@ -16,6 +16,8 @@ pub struct Sandbox<'a> {
     pub(super) command_line: Vec<String>,
     pub(super) project: PathBuf,
     pub(super) readables: Readables,
+    /// The configuration, where it lies in the project: its path, and its name inside.
+    pub(super) own_config: Option<(PathBuf, PathBuf)>,
 }
 
 impl<'a> Sandbox<'a> {
@@ -33,7 +35,9 @@ impl<'a> Sandbox<'a> {
                 source,
             })?;
         let readables = mounts::plan(&request, &resolution)?;
+        let own_config = own_config(&request, &project)?;
         Ok(Self {
+            own_config,
             request,
             command_line,
             project,
@@ -75,6 +79,12 @@ impl<'a> Sandbox<'a> {
         lines.push_str(&format!(
             "Mount: '{PROJECT}' read-write: the project directory {project}\n"
         ));
+        if let Some((_, inside)) = &self.own_config {
+            let inside = inside.display();
+            lines.push_str(&format!(
+                "Mount: '{inside}' read-only: this configuration\n"
+            ));
+        }
         lines
     }
 }
@@ -84,7 +94,9 @@ fn project(path: &Path) -> Result<PathBuf, SandboxError> {
         path: path.to_path_buf(),
         reason,
     };
-    let canonical = path.canonicalize().map_err(|error| refuse(error.to_string()))?;
+    let canonical = path
+        .canonicalize()
+        .map_err(|error| refuse(error.to_string()))?;
     if !canonical.is_dir() {
         return Err(refuse("not a directory".to_owned()));
     }
@@ -92,4 +104,39 @@ fn project(path: &Path) -> Result<PathBuf, SandboxError> {
         return Err(refuse("the host's root can't be a project".to_owned()));
     }
     Ok(canonical)
+}
+
+/// A command that could write the configuration would choose what the next one may see. So it is mounted
+/// read-only over itself, which also keeps it from being renamed or removed; its directory must then be
+/// the project's own, for any other one could be renamed with it.
+fn own_config(
+    request: &Request<'_>,
+    project: &Path,
+) -> Result<Option<(PathBuf, PathBuf)>, SandboxError> {
+    let replaceable = || SandboxError::Project {
+        path: project.to_path_buf(),
+        reason: format!(
+            "the command could replace its configuration {}; hint: move that out of the project",
+            request.config.path.display()
+        ),
+    };
+    let followed = std::path::absolute(&request.config.path)
+        .ok()
+        .and_then(|path| HostPath::follow(&path).ok())
+        .ok_or_else(replaceable)?;
+    if followed
+        .links
+        .iter()
+        .any(|(link, _)| link.starts_with(project))
+    {
+        return Err(replaceable());
+    }
+    let Ok(relative) = followed.canonical.strip_prefix(project) else {
+        return Ok(None);
+    };
+    if relative.components().count() != 1 {
+        return Err(replaceable());
+    }
+    let inside = Path::new(PROJECT).join(relative);
+    Ok(Some((followed.canonical, inside)))
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use oci_spec::runtime::{
-    Linux, LinuxDeviceCgroup, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, LinuxResources,
-    Mount, PosixRlimitBuilder, PosixRlimitType, Process, Root, Spec, User,
+    Linux, LinuxDeviceCgroup, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace,
+    LinuxNamespaceType, LinuxResources, Mount, PosixRlimitBuilder, PosixRlimitType, Process, Root,
+    Spec, User,
 };
 
 use super::mounts::Readable;
@@ -66,21 +67,45 @@ fn environment(sandbox: &Sandbox<'_>) -> Vec<String> {
     ours.iter()
         .filter(|(name, _)| !replaced(name))
         .map(|(name, value)| format!("{name}={value}"))
-        .chain(configured.iter().map(|(name, value)| format!("{name}={value}")))
+        .chain(
+            configured
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        )
         .collect()
 }
 
 /// The mounts in order, each with the reason why it is there.
 fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
     let own = [
-        ("/proc", "proc", &["nosuid", "nodev", "noexec"][..], "always mounted, as the Opt-Server does; shows the sandbox's own processes only"),
-        ("/dev", "tmpfs", &["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"], "null, zero, full, random, urandom and tty"),
-        ("/dev/shm", "tmpfs", &["nosuid", "nodev", "noexec", "mode=1777", "size=256m"], "shared memory of its own, so that no neighbour sees it"),
-        (TEMPORARY, "tmpfs", &["nosuid", "nodev", "mode=1777", "size=1g"], "a temporary directory of its own, gone with the sandbox"),
+        (
+            "/proc",
+            "proc",
+            &["nosuid", "nodev", "noexec"][..],
+            "always mounted, as the Opt-Server does; shows the sandbox's own processes only",
+        ),
+        (
+            "/dev",
+            "tmpfs",
+            &["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"],
+            "null, zero, full, random, urandom and tty",
+        ),
+        (
+            "/dev/shm",
+            "tmpfs",
+            &["nosuid", "nodev", "noexec", "mode=1777", "size=256m"],
+            "shared memory of its own, so that no neighbour sees it",
+        ),
+        (
+            TEMPORARY,
+            "tmpfs",
+            &["nosuid", "nodev", "mode=1777", "size=1g"],
+            "a temporary directory of its own, gone with the sandbox",
+        ),
     ];
-    let own = own.into_iter().map(|(path, typ, options, why)| {
-        (file_system(path, typ, options), why.to_owned())
-    });
+    let own = own
+        .into_iter()
+        .map(|(path, typ, options, why)| (file_system(path, typ, options), why.to_owned()));
     let readables = sandbox
         .readables
         .mounts
@@ -90,7 +115,15 @@ fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
         project(&sandbox.project, sandbox.request.identity),
         "the project directory: the command's working directory, writable".to_owned(),
     );
-    own.chain(readables).chain(std::iter::once(project)).collect()
+    let own_config = sandbox.own_config.iter().map(|(path, inside)| {
+        let options = ["bind", "ro", "nosuid", "nodev", "noexec"];
+        let why = "this command's configuration: read-only, though it lies in the project";
+        (mount(inside, "bind", path, &options), why.to_owned())
+    });
+    own.chain(readables)
+        .chain(std::iter::once(project))
+        .chain(own_config)
+        .collect()
 }
 
 fn file_system(path: &str, typ: &str, options: &[&str]) -> Mount {
@@ -98,7 +131,12 @@ fn file_system(path: &str, typ: &str, options: &[&str]) -> Mount {
 }
 
 fn read_only(path: &Path, readable: &Readable) -> Mount {
-    mount(path, "bind", &readable.source, &["bind", "ro", "nosuid", "nodev"])
+    mount(
+        path,
+        "bind",
+        &readable.source,
+        &["bind", "ro", "nosuid", "nodev"],
+    )
 }
 
 fn mount(destination: &Path, typ: &str, source: &Path, options: &[&str]) -> Mount {
@@ -107,7 +145,9 @@ fn mount(destination: &Path, typ: &str, source: &Path, options: &[&str]) -> Moun
         .set_destination(destination.to_path_buf())
         .set_typ(Some(typ.to_owned()))
         .set_source(Some(source.to_path_buf()))
-        .set_options(Some(options.iter().map(|option| (*option).to_owned()).collect()));
+        .set_options(Some(
+            options.iter().map(|option| (*option).to_owned()).collect(),
+        ));
     mount
 }
 

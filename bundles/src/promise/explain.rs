@@ -81,7 +81,10 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
 
 fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
     let read_only = has_option(mount, "ro") || has_option(mount, "rro");
-    let source = mount.source().as_ref().map(|path| path.display().to_string());
+    let source = mount
+        .source()
+        .as_ref()
+        .map(|path| path.display().to_string());
     let typ = mount.typ().as_deref().unwrap_or("none");
     let what = match source {
         Some(source) if is_bind(mount) => format!("host {source}"),
@@ -106,7 +109,8 @@ fn identity(spec: &Spec) -> String {
         return "none".to_owned();
     };
     let user = process.user();
-    let on_host = |id, map| host_id(spec, id, map).map_or("unmapped".to_owned(), |id| id.to_string());
+    let on_host =
+        |id, map| host_id(spec, id, map).map_or("unmapped".to_owned(), |id| id.to_string());
     let groups = match user.additional_gids().as_deref() {
         None | Some([]) => "no supplementary groups".to_owned(),
         Some(gids) => format!("supplementary groups {gids:?}"),
@@ -126,7 +130,11 @@ fn limits(spec: &Spec) -> Vec<(&'static str, String)> {
         if let Some(pids) = resources.pids() {
             limits.push(("processes", pids.limit().to_string()));
         }
-        if let Some(bytes) = resources.memory().as_ref().and_then(|memory| memory.limit()) {
+        if let Some(bytes) = resources
+            .memory()
+            .as_ref()
+            .and_then(|memory| memory.limit())
+        {
             limits.push(("memory", format!("{bytes} bytes")));
         }
     }
@@ -149,7 +157,11 @@ fn system_calls(spec: &Spec) -> BTreeMap<&'static str, Vec<String>> {
         }
         let conditional = rule.args().as_ref().is_some_and(|args| !args.is_empty());
         for name in rule.names() {
-            let shown = if conditional { format!("{name}*") } else { name.clone() };
+            let shown = if conditional {
+                format!("{name}*")
+            } else {
+                name.clone()
+            };
             let group = groups.entry(seccomp::group_of(name)).or_default();
             if !group.contains(&shown) {
                 group.push(shown);
@@ -166,7 +178,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "identity: {}", self.identity)?;
         match self.promise {
             Some(kind) => writeln!(f, "\npromise: {kind}")?,
-            None => writeln!(f, "\npromise: none; nothing is enforced beyond the OCI spec")?,
+            None => writeln!(
+                f,
+                "\npromise: none; nothing is enforced beyond the OCI spec"
+            )?,
         }
         for (name, meaning) in &self.protections {
             writeln!(f, "  {name:<18} {meaning}")?;
@@ -182,13 +197,19 @@ impl fmt::Display for Explanation {
             )?;
         }
         for (link, target) in &self.links {
-            writeln!(f, "  {link} -> {target}   (a link of the host's, recreated)")?;
+            writeln!(
+                f,
+                "  {link} -> {target}   (a link of the host's, recreated)"
+            )?;
         }
         writeln!(f, "\nlimits:")?;
         for (name, value) in &self.limits {
             writeln!(f, "  {name}: {value}")?;
         }
-        writeln!(f, "\nsystem calls allowed (* = with conditions on arguments):")?;
+        writeln!(
+            f,
+            "\nsystem calls allowed (* = with conditions on arguments):"
+        )?;
         for (group, names) in &self.system_calls {
             writeln!(f, "  {group}: {}", names.join(" "))?;
         }

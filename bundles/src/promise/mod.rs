@@ -12,6 +12,8 @@ mod observed;
 mod rows;
 mod seal;
 mod spec_view;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Report, Row, check, compare};
 pub use explain::{Explanation, explain};

@@ -71,6 +71,8 @@ pub struct Descriptor {
     pub number: i32,
     /// Whether execve(2) closes it.
     pub close_on_exec: bool,
+    /// Whether it is a directory, from which openat(2) leads on.
+    pub is_directory: bool,
     /// What `/proc/PID/fd/N` points to.
     pub target: String,
 }
@@ -115,7 +117,11 @@ pub fn parse_status(text: &str) -> Result<Status, ObservedError> {
             .map(str::trim)
             .ok_or(ObservedError::Status(name))
     };
-    let number = |name| field(name)?.parse().map_err(|_| ObservedError::Status(name));
+    let number = |name| {
+        field(name)?
+            .parse()
+            .map_err(|_| ObservedError::Status(name))
+    };
     let mask =
         |name| u64::from_str_radix(field(name)?, 16).map_err(|_| ObservedError::Status(name));
     Ok(Status {
@@ -228,7 +234,12 @@ mod tests {
 
     #[test]
     fn a_malformed_mount_line_is_an_error() {
-        for line in ["", "1 2 3", "22 21 0:20 / /a\\04 rw - proc proc rw", "no dash"] {
+        for line in [
+            "",
+            "1 2 3",
+            "22 21 0:20 / /a\\04 rw - proc proc rw",
+            "no dash",
+        ] {
             assert!(parse_mountinfo(&format!("{line}\n")).is_err(), "{line:?}");
         }
     }

@@ -63,7 +63,10 @@ fn annotate(spec: &mut Spec, kind: Kind) -> Vec<String> {
     if old.as_deref() == Some(kind.as_str()) {
         return vec![];
     }
-    vec![format!("annotation {KIND_ANNOTATION} set to {}", kind.as_str())]
+    vec![format!(
+        "annotation {KIND_ANNOTATION} set to {}",
+        kind.as_str()
+    )]
 }
 
 fn drop_privilege(spec: &mut Spec, _: Kind) -> Vec<String> {
@@ -246,7 +249,11 @@ fn bound(spec: &mut Spec, kind: Kind) -> Vec<String> {
         .get_or_insert_default()
         .resources_mut()
         .get_or_insert_default();
-    if resources.pids().as_ref().is_none_or(|pids| pids.limit() <= 0) {
+    if resources
+        .pids()
+        .as_ref()
+        .is_none_or(|pids| pids.limit() <= 0)
+    {
         let mut pids = LinuxPids::default();
         pids.set_limit(DEFAULT_PIDS_LIMIT);
         resources.set_pids(Some(pids));

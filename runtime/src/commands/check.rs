@@ -37,7 +37,11 @@ fn print_table(report: &Report, promised: bool) {
     };
     println!("promise {}: the bundle {says}", report.kind);
     for row in &report.rows {
-        let verdict = if row.broken.is_empty() { "kept" } else { "BROKEN" };
+        let verdict = if row.broken.is_empty() {
+            "kept"
+        } else {
+            "BROKEN"
+        };
         println!("  {:<18} {verdict}", row.protection);
         for finding in &row.broken {
             println!("      {finding}");

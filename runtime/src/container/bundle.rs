@@ -35,12 +35,11 @@ impl Bundle {
             .canonicalize()
             .map_err(Error::io("open bundle", directory))?;
         let path = directory.join("config.json");
-        let spec: Spec = serde_json::from_slice(&read_limited(&path)?).map_err(|error| {
-            Error::Config {
+        let spec: Spec =
+            serde_json::from_slice(&read_limited(&path)?).map_err(|error| Error::Config {
                 path: path.clone(),
                 reason: error.to_string(),
-            }
-        })?;
+            })?;
         let invalid = |reason: String| Error::Config {
             path: path.clone(),
             reason,

@@ -47,7 +47,12 @@ pub struct Created {
 ///
 /// # Errors
 /// The step that failed. Nothing of the container is left then.
-pub fn create(store: &Store, id: &str, bundle: &Bundle, options: &CreateOptions) -> Result<Created> {
+pub fn create(
+    store: &Store,
+    id: &str,
+    bundle: &Bundle,
+    options: &CreateOptions,
+) -> Result<Created> {
     if !geteuid().is_root() {
         return Err(Error::NeedsRoot);
     }
@@ -199,8 +204,7 @@ fn make(
                 as_sibling: false,
                 pid_file: None,
             };
-            container_main_process(&arguments)
-                .map_err(|error| Error::Libcontainer(chain(&error)))
+            container_main_process(&arguments).map_err(|error| Error::Libcontainer(chain(&error)))
         });
     if let Some(prepared) = prepared {
         prepared.leave()?;

@@ -59,8 +59,8 @@ pub(super) fn remove(container: Container) -> Result<()> {
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.
 fn end(process: ProcessId) -> Result<()> {
-    let Some(descriptor) = Pid::from_raw(process.pid)
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+    let Some(descriptor) =
+        Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
         return Ok(());
     };

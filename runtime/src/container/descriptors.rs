@@ -32,4 +32,3 @@ pub fn make_descriptors_sane() -> Result<()> {
     }
     Ok(())
 }
-

@@ -62,7 +62,9 @@ pub enum Error {
         reason: String,
     },
     /// An id that can't be a directory name.
-    #[error("container id \"{0}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255")]
+    #[error(
+        "container id \"{0}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255"
+    )]
     InvalidId(String),
     /// A container of this id exists.
     #[error("container with id \"{0}\" already exists")]

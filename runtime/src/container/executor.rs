@@ -72,7 +72,11 @@ impl Payload {
         })
     }
 
-    fn report<E>(&self, result: Result<(), Failure>, wrap: impl FnOnce(String) -> E) -> Result<(), E> {
+    fn report<E>(
+        &self,
+        result: Result<(), Failure>,
+        wrap: impl FnOnce(String) -> E,
+    ) -> Result<(), E> {
         result.map_err(|failure| {
             self.failures.send(&failure);
             wrap(format!("{failure:?}"))
@@ -101,10 +105,7 @@ impl Executor for Payload {
     }
 }
 
-fn step(
-    name: &str,
-    body: impl FnOnce() -> Result<(), std::io::Error>,
-) -> Result<(), Failure> {
+fn step(name: &str, body: impl FnOnce() -> Result<(), std::io::Error>) -> Result<(), Failure> {
     body().map_err(|error| Failure::Step {
         step: name.to_owned(),
         reason: error.to_string(),

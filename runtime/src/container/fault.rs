@@ -72,7 +72,10 @@ fn weaken_spec(spec: &mut Spec, fault: &str) {
     if let Some(linux) = spec.linux_mut() {
         match fault {
             "no-limits" => drop(linux.resources_mut().take()),
-            "no-masks" => drop((linux.masked_paths_mut().take(), linux.readonly_paths_mut().take())),
+            "no-masks" => drop((
+                linux.masked_paths_mut().take(),
+                linux.readonly_paths_mut().take(),
+            )),
             "shared-root" => {
                 linux.set_rootfs_propagation(Some("shared".to_owned()));
             }

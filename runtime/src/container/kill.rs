@@ -45,7 +45,8 @@ pub fn kill(container: &Container, signal: Signal, all: bool) -> Result<()> {
     };
     let gone = || Error::step("send the signal")(std::io::Error::from_raw_os_error(libc::ESRCH));
     let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
-    let descriptor = pidfd_open(pid, PidfdFlags::empty()).map_err(Error::step("open the process"))?;
+    let descriptor =
+        pidfd_open(pid, PidfdFlags::empty()).map_err(Error::step("open the process"))?;
     // The descriptor now holds the process; if it is still the container's, it can't become another.
     if !is_alive(process) {
         return Err(gone());

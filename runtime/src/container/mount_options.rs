@@ -91,7 +91,11 @@ mod tests {
 
     #[test]
     fn options_become_attributes() {
-        let parsed = parse(&mount("bind", &["rbind", "ro", "nosuid", "rnosuid", "rnodev"])).unwrap();
+        let parsed = parse(&mount(
+            "bind",
+            &["rbind", "ro", "nosuid", "rnosuid", "rnodev"],
+        ))
+        .unwrap();
         assert!(parsed.recursive);
         assert_eq!(parsed.attributes, READ_ONLY | NO_SUID);
         assert_eq!(parsed.recursive_attributes, NO_SUID | NO_DEV);

@@ -74,9 +74,11 @@ fn refuse_the_impossible(bundle: &Bundle) -> Result<()> {
             "libcontainer can't set one",
         ));
     }
-    let mapped = spec.mounts().iter().flatten().find(|mount| {
-        mount.uid_mappings().is_some() && !super::prepare::is_needed(spec)
-    });
+    let mapped = spec
+        .mounts()
+        .iter()
+        .flatten()
+        .find(|mount| mount.uid_mappings().is_some() && !super::prepare::is_needed(spec));
     if let Some(mount) = mapped {
         return Err(Error::unsupported(
             format!("mounts: uidMappings of {}", mount.destination().display()),
@@ -93,7 +95,12 @@ fn explicit_capabilities(spec: &mut Spec) {
     };
     let given = process.capabilities().clone();
     let set = |of: fn(&LinuxCapabilities) -> &Option<Capabilities>| {
-        Some(given.as_ref().and_then(|given| of(given).clone()).unwrap_or_default())
+        Some(
+            given
+                .as_ref()
+                .and_then(|given| of(given).clone())
+                .unwrap_or_default(),
+        )
     };
     let mut capabilities = LinuxCapabilities::default();
     capabilities

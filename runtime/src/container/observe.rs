@@ -5,9 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bundles::promise::{
-    Descriptor, NamespaceIds, Observed, parse_mountinfo, parse_status,
-};
+use bundles::promise::{Descriptor, NamespaceIds, Observed, parse_mountinfo, parse_status};
 use libcontainer::oci_spec::runtime::Spec;
 
 use super::cgroup::Cgroup;
@@ -30,7 +28,8 @@ pub(super) fn observe(pid: i32, spec: &Spec, cgroup: &Cgroup) -> Result<Observed
         mounts: parse_mountinfo(&read(&process.join("mountinfo"))?).map_err(unreadable)?,
         descriptors: descriptors(&process)?,
         namespaces: namespaces(&process)?,
-        root_is_host_root: identity(&process.join("root"))? == identity(Path::new("/proc/self/root"))?,
+        root_is_host_root: identity(&process.join("root"))?
+            == identity(Path::new("/proc/self/root"))?,
         cgroup: cgroup.limits(),
         existing_paths: existing_paths(spec),
     })
@@ -62,6 +61,8 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
         descriptors.push(Descriptor {
             number: name.to_string_lossy().parse().unwrap_or(i32::MAX),
             close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
+            // The link itself leads to the open file, whatever path it has for us.
+            is_directory: fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
             target: fs::read_link(entry.path())
                 .map(|target| target.display().to_string())
                 .unwrap_or_default(),

@@ -56,9 +56,7 @@ pub(super) fn is_needed(spec: &Spec) -> bool {
         .and_then(|linux| linux.namespaces().as_ref())
         .into_iter()
         .flatten()
-        .any(|namespace| {
-            namespace.typ() == LinuxNamespaceType::User && namespace.path().is_none()
-        });
+        .any(|namespace| namespace.typ() == LinuxNamespaceType::User && namespace.path().is_none());
     new_user_namespace && nix::unistd::geteuid().is_root()
 }
 
@@ -67,8 +65,7 @@ pub(super) fn is_needed(spec: &Spec) -> bool {
 /// # Errors
 /// The step, the path and the cause. The caller is in the host's mount namespace again then.
 pub(super) fn prepare(spec: &Spec, rootfs: &Path) -> Result<Prepared> {
-    let host = File::open("/proc/self/ns/mnt")
-        .map_err(Error::io("open", "/proc/self/ns/mnt"))?;
+    let host = File::open("/proc/self/ns/mnt").map_err(Error::io("open", "/proc/self/ns/mnt"))?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
     match build(spec, rootfs) {
         Ok(rest) => Ok(Prepared {
@@ -112,7 +109,9 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
         attach(source, target.as_fd(), Path::new(""))?;
     }
     let mut rest = spec.clone();
-    rest.set_mounts(Some(left.into_iter().map(|(_, mount)| mount.clone()).collect()));
+    rest.set_mounts(Some(
+        left.into_iter().map(|(_, mount)| mount.clone()).collect(),
+    ));
     Ok(rest)
 }
 
@@ -120,15 +119,17 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
 fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
     is_bind(mount)
         || mount.typ().as_deref() == Some("tmpfs")
-            && later.iter().any(|other| {
-                is_bind(other) && other.destination().starts_with(mount.destination())
-            })
+            && later
+                .iter()
+                .any(|other| is_bind(other) && other.destination().starts_with(mount.destination()))
 }
 
 fn is_bind(mount: &Mount) -> bool {
     let options = mount.options().iter().flatten();
     mount.typ().as_deref() == Some("bind")
-        || options.into_iter().any(|option| option == "bind" || option == "rbind")
+        || options
+            .into_iter()
+            .any(|option| option == "bind" || option == "rbind")
 }
 
 /// A detached mount, with all its attributes set before anybody can reach it.
@@ -141,7 +142,10 @@ fn open_source(mount: &Mount) -> Result<OwnedFd> {
     };
     set_attributes(&tree, options.attributes, false)
         .and_then(|()| set_attributes(&tree, options.recursive_attributes, true))
-        .map_err(Error::io("set the attributes of mount", mount.destination()))?;
+        .map_err(Error::io(
+            "set the attributes of mount",
+            mount.destination(),
+        ))?;
     if let (Some(uids), Some(gids)) = (mount.uid_mappings(), mount.gid_mappings()) {
         set_id_mapping(&tree, uids, gids).map_err(|error| id_mapping_error(mount, error))?;
     }
@@ -167,7 +171,11 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
             }
         }
         fsconfig_create(&context)?;
-        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+        fsmount(
+            &context,
+            FsMountFlags::FSMOUNT_CLOEXEC,
+            MountAttrFlags::empty(),
+        )
     };
     make().map_err(|errno| Error::io("make the tmpfs", mount.destination())(errno.into()))
 }
@@ -211,20 +219,13 @@ fn id_mapping_error(mount: &Mount, error: std::io::Error) -> Error {
     if error.raw_os_error() == Some(libc::EINVAL) {
         return Error::unsupported(
             format!("mounts: uidMappings of {}", mount.destination().display()),
-            format!(
-                "the file system of {} can't be idmapped",
-                source.display()
-            ),
+            format!("the file system of {} can't be idmapped", source.display()),
         );
     }
     Error::io("map the ids of mount", source)(error)
 }
 
-fn attach(
-    tree: &OwnedFd,
-    at: rustix::fd::BorrowedFd<'_>,
-    path: &Path,
-) -> Result<()> {
+fn attach(tree: &OwnedFd, at: rustix::fd::BorrowedFd<'_>, path: &Path) -> Result<()> {
     let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     flags.set(
         MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,

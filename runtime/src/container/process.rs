@@ -35,9 +35,8 @@ impl ProcessId {
 
 /// Whether `process` still runs; a zombie doesn't.
 pub fn is_alive(process: ProcessId) -> bool {
-    stat(process.pid).is_ok_and(|stat| {
-        stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X')
-    })
+    stat(process.pid)
+        .is_ok_and(|stat| stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// The children of the calling process, zombies included.
@@ -46,8 +45,8 @@ pub fn is_alive(process: ProcessId) -> bool {
 /// Where `/proc` can't be read.
 pub(super) fn children() -> io::Result<Vec<i32>> {
     let us = nix::unistd::getpid().as_raw();
-    let pids = fs::read_dir("/proc")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let pids =
+        fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     Ok(pids
         .filter(|pid| stat(*pid).is_ok_and(|stat| stat.parent == us))
         .collect())

@@ -91,11 +91,18 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
         mut container,
         failures,
     } = created;
-    let supervised = container.snapshot.process.map(Supervised::new).transpose()?;
+    let supervised = container
+        .snapshot
+        .process
+        .map(Supervised::new)
+        .transpose()?;
     start(&mut container)?;
     unlock(container);
     let Some(supervised) = supervised else {
-        return Ok(Outcome { code: 0, signal: None });
+        return Ok(Outcome {
+            code: 0,
+            signal: None,
+        });
     };
     let end = supervised.wait(foreground)?;
     match failures.wait() {

@@ -102,11 +102,8 @@ impl Store {
     /// The path of the container's directory.
     fn path(&self, id: &str) -> Result<PathBuf> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
-        let valid = !id.is_empty()
-            && id.len() <= 255
-            && id.chars().all(allowed)
-            && id != "."
-            && id != "..";
+        let valid =
+            !id.is_empty() && id.len() <= 255 && id.chars().all(allowed) && id != "." && id != "..";
         if !valid {
             return Err(Error::InvalidId(id.to_owned()));
         }

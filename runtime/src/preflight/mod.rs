@@ -120,12 +120,27 @@ mod tests {
             symlink(target, path.join(link)).unwrap();
         }
         let verdict = |destination: &str| root_file_system(path, &spec_with_mount(destination));
-        for fine in ["/real/inner", "/real/new/deeper", "/file", "/./real", "/new"] {
+        for fine in [
+            "/real/inner",
+            "/real/new/deeper",
+            "/file",
+            "/./real",
+            "/new",
+        ] {
             assert!(verdict(fine).is_ok(), "{fine}");
         }
         for bad in [
-            "/absolute", "/absolute/x", "/relative", "/relative/inner", "/up/x", "/dangling",
-            "/loop", "/file/x", "/", "/.", "/real/../x",
+            "/absolute",
+            "/absolute/x",
+            "/relative",
+            "/relative/inner",
+            "/up/x",
+            "/dangling",
+            "/loop",
+            "/file/x",
+            "/",
+            "/.",
+            "/real/../x",
         ] {
             assert!(verdict(bad).is_err(), "{bad}");
         }

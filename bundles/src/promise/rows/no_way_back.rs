@@ -33,8 +33,16 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
             broken.push(format!("mounts[{index}] {destination} {finding}"));
         }
     }
-    broken.extend(uncovered("maskedPaths", &MASKED_PATHS, linux.masked_paths()));
-    broken.extend(uncovered("readonlyPaths", &READONLY_PATHS, linux.readonly_paths()));
+    broken.extend(uncovered(
+        "maskedPaths",
+        &MASKED_PATHS,
+        linux.masked_paths(),
+    ));
+    broken.extend(uncovered(
+        "readonlyPaths",
+        &READONLY_PATHS,
+        linux.readonly_paths(),
+    ));
     if kind == Kind::OptServer {
         if spec.root().as_ref().and_then(|root| root.readonly()) != Some(true) {
             broken.push("root.readonly is not true".to_owned());
@@ -62,7 +70,8 @@ fn leads_out(mount: &Mount) -> Option<String> {
         Some("sysfs") if !has_option(mount, "ro") => return Some("is a writable sysfs".to_owned()),
         _ => {}
     }
-    let over_proc = is_within(destination, "/proc") && (is_bind(mount) || destination != Path::new("/proc"));
+    let over_proc =
+        is_within(destination, "/proc") && (is_bind(mount) || destination != Path::new("/proc"));
     over_proc.then(|| "covers /proc".to_owned())
 }
 
@@ -104,7 +113,10 @@ fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
             .iter()
             .any(|mount| mount.path == path && (mount.has("ro") || mount.file_system != "proc"));
         if !covered && observed.existing_paths.iter().any(|exists| exists == path) {
-            broken.push(format!("{} is neither masked nor read-only", path.display()));
+            broken.push(format!(
+                "{} is neither masked nor read-only",
+                path.display()
+            ));
         }
     }
     broken

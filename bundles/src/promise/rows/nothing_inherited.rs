@@ -3,7 +3,7 @@
 use oci_spec::runtime::Spec;
 
 use crate::promise::spec_view::process;
-use crate::promise::{Kind, Observed, Protection};
+use crate::promise::{Descriptor, Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
     name: "nothing inherited",
@@ -32,16 +32,20 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
 }
 
 /// The runtime's own descriptors are still open in the created process; execve(2) must close them all.
+/// The standard ones stay, and must not be a way to the caller's files (CVE-2024-21626).
 fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
     observed
         .descriptors
         .iter()
-        .filter(|descriptor| descriptor.number > 2 && !descriptor.close_on_exec)
+        .filter(|descriptor| !descriptor.close_on_exec)
+        .filter(|descriptor| descriptor.number > 2 || descriptor.is_directory)
         .map(|descriptor| {
-            format!(
-                "descriptor {} ({}) would be inherited",
-                descriptor.number, descriptor.target
-            )
+            let Descriptor { number, target, .. } = descriptor;
+            if descriptor.number > 2 {
+                format!("descriptor {number} ({target}) would be inherited")
+            } else {
+                format!("descriptor {number} is the host's directory {target}")
+            }
         })
         .collect()
 }

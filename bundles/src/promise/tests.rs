@@ -1,0 +1,252 @@
+//! The promise against a sealed spec, and against that spec with one thing broken at a time.
+
+use oci_spec::runtime::Spec;
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::seccomp;
+
+const SEALED: &str = include_str!("../../tests/data/promise/sealed.json");
+const BROKEN: &str = include_str!("../../tests/data/promise/broken.json");
+
+/// A spec as the Opt-Server's builder makes it, with the profile of today.
+fn sealed() -> Value {
+    let mut spec: Value = serde_json::from_str(SEALED).unwrap();
+    spec["linux"]["seccomp"] = serde_json::to_value(seccomp::opt_server().to_oci()).unwrap();
+    spec
+}
+
+fn read(spec: &Value) -> Spec {
+    serde_json::from_value(spec.clone()).unwrap()
+}
+
+/// Puts `to` at the JSON pointer `at`, or removes what is there.
+fn change(spec: &mut Value, at: &str, to: Option<&Value>) {
+    let (parent, key) = at.rsplit_once('/').unwrap();
+    match (spec.pointer_mut(parent).unwrap(), to) {
+        (Value::Object(map), Some(to)) => drop(map.insert(key.to_owned(), to.clone())),
+        (Value::Object(map), None) => drop(map.remove(key).unwrap()),
+        (Value::Array(list), Some(to)) => list[key.parse::<usize>().unwrap()] = to.clone(),
+        (Value::Array(list), None) => drop(list.remove(key.parse().unwrap())),
+        _ => panic!("{at}"),
+    }
+}
+
+#[test]
+fn a_sealed_spec_keeps_every_row() {
+    let report = check(&read(&sealed()), Kind::OptServer);
+    assert!(report.is_kept(), "{}", report.summary());
+    assert_eq!(report.rows.len(), PROTECTIONS.len());
+}
+
+#[test]
+fn each_breakage_is_found_by_its_row_and_by_no_other() {
+    let cases: Vec<Map<String, Value>> = serde_json::from_str(BROKEN).unwrap();
+    for case in &cases {
+        let mut spec = sealed();
+        let at = case["at"].as_str().unwrap();
+        change(&mut spec, at, case.get("to"));
+        for (at, to) in case
+            .get("also")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            change(&mut spec, at, Some(to));
+        }
+        let report = check(&read(&spec), Kind::OptServer);
+        let broken: Vec<&Row> = report.broken().collect();
+        let [row] = broken[..] else {
+            panic!("{case:?}: {}", report.summary());
+        };
+        assert_eq!(row.protection, case["row"].as_str().unwrap(), "{case:?}");
+        let says = case["says"].as_str().unwrap();
+        let findings = row.broken.join("; ");
+        assert!(findings.contains(says), "{case:?}: {findings}");
+    }
+    for protection in &PROTECTIONS {
+        let tried = cases.iter().any(|case| case["row"] == protection.name);
+        assert!(tried, "no case breaks {}", protection.name);
+    }
+}
+
+#[test]
+fn sealing_mends_what_it_can_and_then_changes_nothing() {
+    let cases: Vec<Map<String, Value>> = serde_json::from_str(BROKEN).unwrap();
+    // What only the caller can decide is left for the check to name.
+    let callers = |case: &Map<String, Value>| {
+        let at = case["at"].as_str().unwrap();
+        case["row"] == "nobody"
+            || at.starts_with("/linux/devices")
+            || at.starts_with("/linux/namespaces/6")
+            || case["says"].as_str().unwrap().contains("/proc")
+            || ["second proc", "writable sysfs", "/dev", "NAME=value"]
+                .contains(&case["says"].as_str().unwrap())
+            || case["says"] == "rshared"
+    };
+    for case in cases.iter().filter(|case| !callers(case)) {
+        let mut spec = sealed();
+        change(&mut spec, case["at"].as_str().unwrap(), case.get("to"));
+        let mut spec = read(&spec);
+        let changes = seal(&mut spec, Kind::OptServer);
+        assert!(!changes.is_empty(), "{case:?}");
+        let report = check(&spec, Kind::OptServer);
+        assert!(report.is_kept(), "{case:?}: {}", report.summary());
+        assert_eq!(
+            seal(&mut spec, Kind::OptServer),
+            Vec::<String>::new(),
+            "{case:?}"
+        );
+    }
+}
+
+#[test]
+fn sealing_an_empty_spec_leaves_only_the_callers_decisions() {
+    let mut spec = Spec::default();
+    seal(&mut spec, Kind::Sealed);
+    let report = check(&spec, Kind::Sealed);
+    let broken: Vec<&str> = report.broken().map(|row| row.protection).collect();
+    assert!(
+        broken
+            .iter()
+            .all(|row| ["nobody", "setuid is dead", "no devices", "no way back"].contains(row)),
+        "{}",
+        report.summary()
+    );
+}
+
+#[test]
+fn an_unknown_promise_is_refused() {
+    let mut spec = sealed();
+    spec["annotations"][KIND_ANNOTATION] = "opt-sever".into();
+    assert!(Kind::of(&read(&spec)).is_err());
+    spec["annotations"] = serde_json::json!({});
+    assert_eq!(Kind::of(&read(&spec)).unwrap(), None);
+}
+
+/// A process as the sealed spec's should look.
+fn kept() -> Observed {
+    let names = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+    let mount = |path: &str, options: &str, file_system: &str| MountPoint {
+        path: path.into(),
+        options: options.split(',').map(str::to_owned).collect(),
+        shared: false,
+        file_system: file_system.to_owned(),
+    };
+    Observed {
+        status: Status {
+            uid: [1_879_048_193; 4],
+            gid: [1_879_048_193; 4],
+            no_new_privs: true,
+            seccomp: 2,
+            seccomp_filters: 9,
+            ..Status::default()
+        },
+        mounts: vec![
+            mount("/", "ro,nosuid,nodev", "ext4"),
+            mount("/proc", "rw,nosuid,nodev", "proc"),
+            mount("/dev", "rw,nosuid", "tmpfs"),
+            mount("/dev/null", "rw,nosuid", "devtmpfs"),
+            mount("/proc/sys", "ro,nosuid,nodev", "proc"),
+            mount("/proc/keys", "rw,nosuid", "devtmpfs"),
+        ],
+        descriptors: vec![
+            Descriptor {
+                number: 1,
+                close_on_exec: false,
+                is_directory: false,
+                target: "/dev/null".to_owned(),
+            },
+            Descriptor {
+                number: 7,
+                close_on_exec: true,
+                is_directory: false,
+                target: "socket:[1]".to_owned(),
+            },
+        ],
+        namespaces: names
+            .map(|name| (name.to_owned(), NamespaceIds { theirs: 1, ours: 2 }))
+            .into(),
+        root_is_host_root: false,
+        cgroup: CgroupLimits {
+            pids: Some(512),
+            memory: None,
+        },
+        existing_paths: vec!["/proc/sys".into(), "/proc/keys".into()],
+    }
+}
+
+#[test]
+fn each_difference_of_the_process_is_found_by_its_row() {
+    type Breakage = fn(&mut Observed);
+    let cases: [(&str, Breakage); 21] = [
+        ("no privilege", |seen| seen.status.capabilities[3] = 1 << 21),
+        ("none to gain", |seen| seen.status.no_new_privs = false),
+        ("setuid is dead", |seen| {
+            seen.mounts[0].options = vec!["ro".into(), "nodev".into()]
+        }),
+        ("setuid is dead", |seen| seen.mounts[5].options.clear()),
+        ("no devices", |seen| {
+            seen.mounts[0].options = vec!["ro".into(), "nosuid".into()]
+        }),
+        ("no devices", |seen| {
+            seen.mounts[2].file_system = "devtmpfs".into()
+        }),
+        ("few system calls", |seen| seen.status.seccomp = 0),
+        ("few system calls", |seen| seen.status.seccomp_filters = 1),
+        ("nobody", |seen| seen.status.uid[1] = 0),
+        ("nobody", |seen| seen.status.gid[3] = 1),
+        ("nobody", |seen| seen.status.groups = vec![27]),
+        ("own world", |seen| {
+            seen.namespaces.retain(|name, _| name != "net")
+        }),
+        ("own world", |seen| {
+            seen.namespaces.get_mut("ipc").unwrap().theirs = 2
+        }),
+        ("no way back", |seen| seen.root_is_host_root = true),
+        ("no way back", |seen| seen.mounts[0].shared = true),
+        ("no way back", |seen| {
+            seen.mounts[1].file_system = "cgroup2".into()
+        }),
+        ("no way back", |seen| drop(seen.mounts.remove(4))),
+        ("nothing inherited", |seen| {
+            seen.descriptors[1].close_on_exec = false
+        }),
+        ("nothing inherited", |seen| {
+            seen.descriptors[0].is_directory = true;
+        }),
+        ("bounded", |seen| seen.cgroup.pids = None),
+        ("bounded", |seen| seen.cgroup.pids = Some(513)),
+    ];
+    let spec = read(&sealed());
+    let report = compare(&kept(), &spec, Kind::OptServer);
+    assert!(report.is_kept(), "{}", report.summary());
+    for (row, breakage) in cases {
+        let mut seen = kept();
+        breakage(&mut seen);
+        let report = compare(&seen, &spec, Kind::OptServer);
+        let broken: Vec<&str> = report.broken().map(|row| row.protection).collect();
+        assert!(broken.contains(&row), "{row}: {}", report.summary());
+    }
+}
+
+#[test]
+fn every_mount_is_explained() {
+    let spec = read(&sealed());
+    let explanation = explain(&spec, Some(Kind::OptServer), vec![]);
+    assert_eq!(
+        explanation.mounts.len(),
+        spec.mounts().as_ref().unwrap().len()
+    );
+    let project = explanation.mounts.last().unwrap();
+    assert_eq!(
+        (project.path.as_str(), project.access),
+        ("/project", "read-write")
+    );
+    assert!(project.why.contains("project directory"));
+    let text = explanation.to_string();
+    for protection in &PROTECTIONS {
+        assert!(text.contains(protection.meaning), "{}", protection.name);
+    }
+    assert!(explanation.system_calls["files"].contains(&"openat*".to_owned()));
+}
