@@ -108,8 +108,8 @@ fn create_claimed(
     container.snapshot.process =
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
     container.save()?;
-    if bundle.kind.is_some() && !is_fault("no-finish") {
-        finish::finish(pid)?;
+    if !is_fault("no-finish") {
+        finish::finish(pid, &bundle.spec, bundle.kind.is_some())?;
     }
     gate(&container, bundle, pid)?;
     if let Some(path) = &options.pid_file {
@@ -268,7 +268,7 @@ fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
 /// Written whole: engines wait for the file and read it at once.
 fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
+    temporary.push(format!(".{}", std::process::id()));
     let temporary = PathBuf::from(temporary);
     File::options()
         .write(true)

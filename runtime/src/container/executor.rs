@@ -15,7 +15,7 @@ use oci_spec::runtime::Spec;
 use seccompiler::sock_filter;
 
 use super::failure::{Failure, FailureWriter};
-use crate::sys::{load_filter, set_default_disposition};
+use crate::sys::{join_new_session_keyring, load_filter, set_default_disposition};
 
 /// The search path of a bundle that sets none, as runc has it.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -34,6 +34,8 @@ pub(super) struct Payload {
 impl Payload {
     fn prepare(&self, spec: &Spec) -> Result<(), Failure> {
         find_command(spec)?;
+        // libcontainer leaves the caller's (S7): whoever possesses it could read the caller's keys.
+        step("make a session keyring", join_new_session_keyring)?;
         if self.dies_with_parent {
             step("set the parent death signal", || {
                 rustix::process::set_parent_process_death_signal(Some(

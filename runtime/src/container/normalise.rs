@@ -6,7 +6,10 @@
 use std::path::PathBuf;
 
 use bundles::seccomp;
-use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, LinuxSeccomp, Spec};
+use libcontainer::oci_spec::runtime::{
+    Capabilities, LinuxCapabilities, LinuxNamespaceType, LinuxSeccomp, Spec,
+};
+use libcontainer::validator::Validator;
 use seccompiler::sock_filter;
 
 use super::{Bundle, Error, Result};
@@ -68,6 +71,7 @@ fn refuse_the_impossible(bundle: &Bundle) -> Result<()> {
             "this version runs commands on the caller's own input and output",
         ));
     }
+    refuse_what_is_left_out(spec)?;
     if process.selinux_label().is_some() {
         return Err(Error::unsupported(
             "process.selinuxLabel",
@@ -86,6 +90,43 @@ fn refuse_the_impossible(bundle: &Bundle) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Parts of the spec that libcontainer's lower entry leaves to its callers, or drops in silence.
+fn refuse_what_is_left_out(spec: &Spec) -> Result<()> {
+    let linux = spec.linux().as_ref();
+    if linux.is_some_and(|linux| linux.intel_rdt().is_some()) {
+        return Err(Error::unsupported("linux.intelRdt", "not in this version"));
+    }
+    let namespaces = linux.and_then(|linux| linux.namespaces().as_ref());
+    let has_mount_namespace = namespaces
+        .into_iter()
+        .flatten()
+        .any(|namespace| namespace.typ() == LinuxNamespaceType::Mount);
+    if !has_mount_namespace {
+        // libcontainer would change the propagation of the host's own root (C21).
+        return Err(Error::unsupported(
+            "linux.namespaces without a mount namespace",
+            "the container's mounts would be made on the host",
+        ));
+    }
+    for mount in spec.mounts().iter().flatten() {
+        let dropped =
+            mount.options().iter().flatten().find(|option| {
+                ["sync", "dirsync", "lazytime", "iversion"].contains(&option.as_str())
+            });
+        if let Some(option) = dropped {
+            return Err(Error::unsupported(
+                format!(
+                    "mounts: option \"{option}\" of {}",
+                    mount.destination().display()
+                ),
+                "libcontainer drops it",
+            ));
+        }
+    }
+    Validator::validate_spec(spec)
+        .map_err(|error| Error::unsupported("config.json", error.to_string()))
 }
 
 /// Absent capabilities mean "none" to runc and "all" to libcontainer (T1).

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Mount, Spec};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
@@ -33,6 +33,7 @@ pub fn root_file_system(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     }
     for mount in spec.mounts().iter().flatten() {
         let destination = normal(mount.destination())?;
+        must_not_cover_proc(mount, &destination)?;
         must_be_plain(root.as_fd(), &destination)?;
     }
     Ok(())
@@ -58,6 +59,36 @@ fn normal(destination: &Path) -> Result<PathBuf, Error> {
         return Err(refuse("a mount can't cover the container's root"));
     }
     Ok(plain)
+}
+
+/// Files of procfs that may be replaced by ones that tell the container's own figures (lxcfs); runc's list.
+const REPLACEABLE: [&str; 10] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/sys/crypto/fips_enabled",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/uptime",
+];
+
+/// Anything but procfs there could swallow what the runtime writes to `/proc` (CVE-2019-19921); libcontainer
+/// looks at procfs and sysfs mounts only.
+fn must_not_cover_proc(mount: &Mount, destination: &Path) -> Result<(), Error> {
+    let is_proc = destination == Path::new("/proc") && mount.typ().as_deref() == Some("proc");
+    let is_replaceable = REPLACEABLE
+        .iter()
+        .any(|path| destination == Path::new(path));
+    if is_proc || is_replaceable || !destination.starts_with("/proc") {
+        return Ok(());
+    }
+    Err(Error::Preflight {
+        path: destination.to_path_buf(),
+        reason: "only a proc file system can be mounted on /proc, and nothing below it".to_owned(),
+    })
 }
 
 /// Every existing component of `path` must be a real directory, the last one may be a file.
@@ -91,8 +122,6 @@ fn open_below(root: BorrowedFd<'_>, relative: &Path) -> Result<OwnedFd, Errno> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-
-    use oci_spec::runtime::Mount;
 
     use super::*;
 
@@ -143,6 +172,27 @@ mod tests {
             "/real/../x",
         ] {
             assert!(verdict(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_procfs_goes_over_proc() {
+        let root = tempfile::tempdir().unwrap();
+        for (destination, typ, fine) in [
+            ("/proc", "proc", true),
+            ("/proc/meminfo", "bind", true),
+            ("/proc", "bind", false),
+            ("/proc", "tmpfs", false),
+            ("/proc/self", "bind", false),
+            ("/proc/sys/kernel", "bind", false),
+            ("/proc/self/attr", "proc", false),
+        ] {
+            let mut spec = spec_with_mount(destination);
+            if let Some(mounts) = spec.mounts_mut() {
+                mounts[0].set_typ(Some(typ.to_owned()));
+            }
+            let verdict = root_file_system(root.path(), &spec);
+            assert_eq!(verdict.is_ok(), fine, "{typ} on {destination}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers.
 
 mod fork;
+mod keyring;
 mod mount_attr;
 mod seccomp;
 mod signal;
@@ -8,6 +9,7 @@ mod user_namespace;
 
 pub(crate) use fork::fork;
 use fork::fork_child;
+pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use seccomp::load_filter;
 pub(crate) use signal::set_default_disposition;
