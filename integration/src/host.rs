@@ -50,7 +50,9 @@ pub fn orphaned_cgroups() -> Vec<PathBuf> {
         let pid = name
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split('-').next());
-        pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+        let is_gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
+        // A run that ended since the list was made has taken its cgroup with it.
+        is_gone && path.exists()
     });
     found
 }

@@ -174,7 +174,7 @@ impl Stream {
         true
     }
 
-    fn to_end(&mut self, deadline: Instant) -> bool {
+    fn read_to_end_by(&mut self, deadline: Instant) -> bool {
         while !self.ended {
             if !self.wait(deadline) {
                 return false;
@@ -223,7 +223,7 @@ impl Running {
             let more = !self.stdout.ended && self.stdout.wait(self.deadline);
             if !more {
                 self.kill();
-                self.stderr.to_end(self.deadline);
+                self.stderr.read_to_end_by(self.deadline);
                 panic!(
                     "{}: no \"{text}\" in its output:\n{}\n{}",
                     self.shown,
@@ -254,7 +254,13 @@ impl Running {
     /// Closes its input and waits for its end.
     pub fn finish(mut self) -> Outcome {
         self.stdin = None;
-        let whole = self.stdout.to_end(self.deadline) && self.stderr.to_end(self.deadline);
+        self.wait()
+    }
+
+    /// Waits for its end with its input open: something else must end it.
+    pub fn wait(mut self) -> Outcome {
+        let whole =
+            self.stdout.read_to_end_by(self.deadline) && self.stderr.read_to_end_by(self.deadline);
         let mut status = None;
         while whole && status.is_none() && Instant::now() < self.deadline {
             status = self.child.try_wait().expect("wait");

@@ -1,0 +1,412 @@
+//! Bad input: one clear line, a code that isn't 0, and nothing left behind.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use integration::{Bench, Bundle, Outcome, plain};
+use serde_json::{Value, json};
+
+#[track_caller]
+fn assert_refused(bench: &Bench, outcome: &Outcome, text: &str) {
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    assert_eq!(outcome.stdout, "", "{outcome}");
+    let line = outcome.one_line();
+    assert!(line.contains(text), "no \"{text}\": {line}");
+    assert!(line.len() < 2000, "a line of {} bytes", line.len());
+    for noise in ["panicked", "backtrace", "Error(", "Some(", "Os {"] {
+        assert!(!line.contains(noise), "{line}");
+    }
+    bench.assert_nothing_left_by(outcome);
+}
+
+/// Runs `opt-server` with this text as its configuration.
+fn configured(bench: &Bench, text: &[u8]) -> Outcome {
+    let project = bench.directory("project");
+    let config = bench.file("config.json", text);
+    bench.serve_with(&project, &config).arg("solver").run()
+}
+
+fn command(changes: Value) -> Vec<u8> {
+    let mut command = json!({ "name": "solver", "executable": "/usr/bin/busybox" });
+    for (key, value) in changes.as_object().expect("an object") {
+        command[key] = value.clone();
+    }
+    json!({ "commands": [command] }).to_string().into_bytes()
+}
+
+#[test]
+fn configurations_that_are_no_json() {
+    let bench = Bench::new();
+    let deep = "[".repeat(200_000);
+    let huge = format!(
+        "{{\"commands\": [], \"x-pad\": \"{}\"}}",
+        "x".repeat(100 << 20)
+    );
+    for (text, says) in [
+        (&b""[..], "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"{\"commands\": []} x", "not valid JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"\0", "not valid JSON"),
+        (deep.as_bytes(), "not valid JSON"),
+        (huge.as_bytes(), "config.json"),
+        (b"[]", "must be an object"),
+        (b"null", "must be an object"),
+        (b"{}", "it has no commands at all"),
+        (b"{\"commands\": 1}", "\"commands\" must be"),
+        (b"{\"commands\": []}", "no command \"solver\""),
+        (b"{\"commands\": [1]}", "must be an object"),
+        (b"{\"commands\": [{}]}", "is missing"),
+        (b"{\"commands\": [], \"commands\": []}", "already given"),
+    ] {
+        assert_refused(&bench, &configured(&bench, text), says);
+    }
+}
+
+#[test]
+fn commands_that_are_wrong() {
+    let bench = Bench::new();
+    for (changes, says) in [
+        (
+            json!({ "executable": "/nowhere/solver" }),
+            "/nowhere/solver",
+        ),
+        (json!({ "executable": "bin/solver" }), "absolute path"),
+        (json!({ "executable": "/usr/bin/../bin/busybox" }), "\"..\""),
+        (json!({ "executable": "/usr" }), "/usr"),
+        (json!({ "executable": "/dev/null" }), "/dev/null"),
+        (json!({ "executable": "/etc/passwd" }), "/etc/passwd"),
+        (json!({ "executable": 7 }), "\"executable\" must be"),
+        (json!({ "executable": "/a\u{0}b" }), "NUL"),
+        (json!({ "executable": "" }), "\"executable\""),
+        (
+            json!({ "mount-dependancies": "FILES" }),
+            "did you mean \"mount-dependencies\"",
+        ),
+        (
+            json!({ "mount_dependencies": "FILES" }),
+            "did you mean \"mount-dependencies\"",
+        ),
+        (json!({ "mount-dependencies": "files" }), "\"FILES\""),
+        (
+            json!({ "mount-dependencies": true }),
+            "\"mount-dependencies\"",
+        ),
+        (json!({ "mount-readable": ["/nowhere"] }), "/nowhere"),
+        (json!({ "mount-readable": ["relative"] }), "absolute path"),
+        (json!({ "mount-readable": ["/"] }), "whole host"),
+        (
+            json!({ "mount-readable": ["/proc"] }),
+            "the sandbox has its own",
+        ),
+        (
+            json!({ "mount-readable": ["/dev/shm"] }),
+            "the sandbox has its own",
+        ),
+        (
+            json!({ "mount-readable": ["/tmp"] }),
+            "the sandbox has its own",
+        ),
+        (
+            json!({ "mount-readable": "/usr" }),
+            "\"mount-readable\" must be",
+        ),
+        (
+            json!({ "environment-variables": ["NOVALUE"] }),
+            "without \"=\"",
+        ),
+        (
+            json!({ "environment-variables": ["A=1", "A=2"] }),
+            "already has",
+        ),
+        (json!({ "append-options": "'open" }), "quote"),
+        (
+            json!({ "append-options": { "a": 1 } }),
+            "\"append-options\" must be",
+        ),
+        (json!({ "x-opt-runtime": {} }), "reserved"),
+    ] {
+        let outcome = configured(&bench, &command(changes));
+        assert_refused(&bench, &outcome, says);
+    }
+}
+
+#[test]
+fn two_commands_of_one_name_and_a_command_that_is_not_there() {
+    let bench = Bench::new();
+    let one = json!({ "name": "solver", "executable": "/usr/bin/busybox" });
+    let text = json!({ "commands": [one, one] }).to_string();
+    assert_refused(
+        &bench,
+        &configured(&bench, text.as_bytes()),
+        "already taken",
+    );
+    let project = bench.directory("project");
+    let serve = || bench.serve(&project, &json!([one]));
+    let outcome = serve().arg("solvr").run();
+    assert_refused(&bench, &outcome, "did you mean \"solver\"");
+    let outcome = serve().arg("").run();
+    assert_refused(&bench, &outcome, "no command");
+}
+
+#[test]
+fn configurations_that_are_no_files() {
+    let bench = Bench::new();
+    let project = bench.directory("project");
+    let fifo = bench.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
+    let dangling = bench.path("dangling");
+    symlink("nowhere", &dangling).expect("a link");
+    for (path, says) in [
+        (bench.path("nothere"), "nothere"),
+        (bench.path(""), "directory"),
+        (fifo, "fifo"),
+        (dangling, "dangling"),
+        ("/dev/zero".into(), "device"),
+    ] {
+        let outcome = bench.serve_with(&project, &path).arg("solver").run();
+        assert_refused(&bench, &outcome, says);
+    }
+}
+
+#[test]
+fn projects_that_are_none() {
+    let bench = Bench::new();
+    let config = bench.config(&json!([{ "name": "solver", "executable": "/usr/bin/busybox" }]));
+    let here = bench.directory("project");
+    let file = bench.file("a-file", "");
+    for (project, says) in [
+        (bench.path("nothere"), "nothere"),
+        (file, "not a directory"),
+        ("/".into(), "can't be a project"),
+        ("/proc/self/fd".into(), "project"),
+    ] {
+        let tool = bench
+            .serve_with(&here, &config)
+            .arg("--project")
+            .arg(&project);
+        let outcome = tool.args(["solver", "true"]).run();
+        assert_refused(&bench, &outcome, says);
+    }
+}
+
+#[test]
+fn usage_errors_are_125_too() {
+    let bench = Bench::new();
+    for arguments in [
+        &["frobnicate"][..],
+        &["run"],
+        &["state"],
+        &["run", "--nonsense", "x"],
+        &[],
+    ] {
+        let outcome = bench.runtime().args(arguments).expect(125);
+        assert!(
+            outcome.stderr.contains("Usage") || outcome.stderr.contains("usage"),
+            "{outcome}"
+        );
+    }
+}
+
+/// A plain bundle whose `config.json` is this text.
+fn with_text(bench: &Bench, text: &[u8]) -> Bundle {
+    let directory = bench.directory("text");
+    fs::create_dir_all(directory.join("rootfs")).expect("a directory");
+    fs::write(directory.join("config.json"), text).expect("write");
+    Bundle::at(directory.clone(), &directory)
+}
+
+#[test]
+fn bundles_whose_config_is_no_spec() {
+    let bench = Bench::new();
+    let deep = format!("{{\"x\": {}", "[".repeat(200_000));
+    let huge = format!("{{\"ociVersion\": \"{}\"}}", "x".repeat(100 << 20));
+    for (text, says) in [
+        (&b""[..], "config.json"),
+        (b"{", "config.json"),
+        (b"[]", "config.json"),
+        (b"{}", "ociVersion"),
+        (b"{\"ociVersion\": \"1.0.2\"}", "root is absent"),
+        (
+            b"{\"ociVersion\": \"2.0.0\", \"root\": {\"path\": \"rootfs\"}}",
+            "ociVersion",
+        ),
+        (
+            b"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"rootfs\"}}",
+            "process is absent",
+        ),
+        (b"{\"ociVersion\": 1}", "config.json"),
+        (b"\xff", "config.json"),
+        (deep.as_bytes(), "config.json"),
+        (huge.as_bytes(), "larger than"),
+    ] {
+        let bundle = with_text(&bench, text);
+        assert_refused(&bench, &bundle.run(&bench).run(), says);
+        assert_refused(&bench, &bundle.create(&bench, "bad").run(), says);
+    }
+}
+
+#[test]
+fn bundles_that_are_none() {
+    let bench = Bench::new();
+    let file = bench.file("a-file", "");
+    for path in [bench.path("nothere"), file, bench.directory("empty")] {
+        let outcome = bench.runtime().arg("run").arg(&path).run();
+        assert_refused(
+            &bench,
+            &outcome,
+            &path.file_name().expect("a name").to_string_lossy(),
+        );
+    }
+}
+
+/// A change to a spec, and what the refusal must name.
+type Case = (fn(&mut Value), &'static str);
+
+#[test]
+fn specs_that_can_not_be_done() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    let whole = bundle.spec();
+    let cases: [Case; 14] = [
+        (|spec| spec["process"]["args"] = json!([]), "process.args"),
+        (|spec| spec["process"]["args"] = json!(["a\u{0}b"]), "NUL"),
+        (|spec| spec["process"]["env"] = json!(["A=\u{0}"]), "NUL"),
+        (
+            |spec| spec["process"]["cwd"] = json!("relative"),
+            "process.cwd",
+        ),
+        (
+            |spec| spec["process"]["terminal"] = json!(true),
+            "process.terminal",
+        ),
+        (
+            |spec| spec["process"]["capabilities"] = json!({ "bounding": ["CAP_FOO"] }),
+            "CAP_FOO",
+        ),
+        (
+            |spec| spec["process"]["user"] = json!({ "uid": -1, "gid": 0 }),
+            "config.json",
+        ),
+        (|spec| spec["root"]["path"] = json!("nothere"), "nothere"),
+        (
+            |spec| spec["root"]["path"] = json!("config.json"),
+            "not a directory",
+        ),
+        (
+            |spec| add_bind(spec, "/nothere-on-the-host", "/data"),
+            "/nothere-on-the-host",
+        ),
+        (|spec| add_bind(spec, "/usr", "/a/../../b"), "'..'"),
+        (|spec| add_bind(spec, "/usr", "/"), "root"),
+        (
+            |spec| spec["linux"]["namespaces"][0]["path"] = json!("/nowhere/ns"),
+            "/nowhere/ns",
+        ),
+        (|spec| spec["linux"] = Value::Null, "linux is absent"),
+    ];
+    let mut unclear = vec![];
+    for (change, says) in cases {
+        bundle.set_spec(&whole).edit(change);
+        for tool in [bundle.run(&bench), bundle.create(&bench, "bad")] {
+            let outcome = tool.run();
+            assert_eq!(outcome.code, Some(125), "{says}: {outcome}");
+            bench.assert_nothing_left_by(&outcome);
+            if !outcome.one_line().contains(says) {
+                unclear.push(format!("no \"{says}\": {}", outcome.one_line()));
+            }
+        }
+    }
+    assert!(unclear.is_empty(), "{unclear:#?}");
+}
+
+fn add_bind(spec: &mut Value, source: &str, destination: &str) {
+    let mount = json!({
+        "destination": destination, "type": "bind", "source": source, "options": ["bind", "ro"],
+    });
+    spec["mounts"].as_array_mut().expect("mounts").push(mount);
+}
+
+/// A root file system in which `path` is a link to a marker directory of the host's.
+fn linked(bench: &Bench, path: &str, name: &str) -> (Bundle, std::path::PathBuf) {
+    let marker = bench.directory(&format!("marker-{name}"));
+    let bundle = plain::bundle(bench, &format!("linked-{name}"), &["true"]);
+    let place = bundle.rootfs().join(path);
+    let _ = fs::remove_dir_all(&place);
+    symlink(&marker, &place).expect("a link");
+    (bundle, marker)
+}
+
+#[test]
+fn a_link_where_something_is_mounted_is_refused_and_its_target_unchanged() {
+    let bench = Bench::new();
+    for path in ["dev", "proc"] {
+        let (bundle, marker) = linked(&bench, path, path);
+        let outcome = bundle.run(&bench).run();
+        assert_refused(&bench, &outcome, "symbolic link");
+        assert_eq!(integration::host::names_in(&marker), [""; 0]);
+    }
+    let (bundle, marker) = linked(&bench, "data", "data");
+    for destination in ["/data", "/data/deeper"] {
+        bundle.edit(|spec| add_bind(spec, "/usr", destination));
+        assert_refused(&bench, &bundle.run(&bench).run(), "symbolic link");
+        assert_eq!(integration::host::names_in(&marker), [""; 0]);
+    }
+}
+
+#[test]
+fn relative_dangling_and_looping_links_are_refused_too() {
+    let bench = Bench::new();
+    for (name, target) in [
+        ("up", "../../../../tmp"),
+        ("dangling", "nowhere"),
+        ("loop", "dev"),
+    ] {
+        let bundle = plain::bundle(&bench, name, &["true"]);
+        let dev = bundle.rootfs().join("dev");
+        fs::remove_dir_all(&dev).expect("remove");
+        symlink(target, &dev).expect("a link");
+        assert_refused(&bench, &bundle.run(&bench).run(), "symbolic link");
+    }
+}
+
+#[test]
+fn a_file_where_dev_must_be_is_named() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "file", &["true"]);
+    let dev = bundle.rootfs().join("dev");
+    fs::remove_dir_all(&dev).expect("remove");
+    fs::write(&dev, "").expect("a file");
+    assert_refused(&bench, &bundle.run(&bench).run(), "/dev");
+}
+
+#[test]
+fn a_working_directory_that_can_not_be_entered_is_named() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    for directory in ["/bin/busybox", "/nowhere/deep"] {
+        bundle.edit(|spec| {
+            spec["root"]["readonly"] = json!(true);
+            spec["process"]["cwd"] = json!(directory);
+        });
+        assert_refused(&bench, &bundle.run(&bench).run(), directory);
+    }
+}
+
+#[test]
+fn a_root_file_system_that_is_a_link_is_followed_once_and_a_swapped_dev_null_is_not() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(
+        &bench,
+        "plain",
+        &["sh", "-c", "ls -l /dev/null; cat /proc/kcore | cat"],
+    );
+    // CVE-2025-31133: the image brings a /dev/null that leads to a kernel setting.
+    let null = bundle.rootfs().join("dev/null");
+    symlink("/proc/sys/kernel/core_pattern", &null).expect("a link");
+    bundle.edit(|spec| spec["linux"]["maskedPaths"] = json!(["/proc/kcore"]));
+    let outcome = bundle.run(&bench).expect(0);
+    outcome.says("crw-rw-rw-").says("1,   3");
+    assert!(Path::new("/proc/sys/kernel/core_pattern").exists());
+}
