@@ -3,9 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use runtime::telling;
 
 use crate::commands;
 
@@ -70,7 +70,7 @@ pub enum Command {
 impl Global {
     /// Tells an error: one line on standard error, and one in the log file if there is one.
     pub fn report(&self, error: &anyhow::Error) {
-        let text = format!("{error:#}").replace('\n', " ");
+        let text = telling::line(error.as_ref());
         eprintln!("opt-runtime: {text}");
         let Some(path) = &self.log else {
             return;
@@ -94,15 +94,5 @@ impl Global {
         if let Err(error) = written {
             eprintln!("opt-runtime: write log {}: {error}", path.display());
         }
-    }
-}
-
-/// Tells a usage error in clap's words; help and version are no errors.
-pub fn report_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(125)
-    } else {
-        ExitCode::SUCCESS
     }
 }

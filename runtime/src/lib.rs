@@ -7,3 +7,4 @@ pub mod container;
 pub mod own_executable;
 pub mod preflight;
 mod sys;
+pub mod telling;

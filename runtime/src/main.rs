@@ -6,10 +6,11 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::Parser;
+use runtime::telling;
 
 fn main() -> ExitCode {
     match cli::Cli::try_parse() {
         Ok(cli) => commands::dispatch(cli),
-        Err(error) => cli::report_usage(&error),
+        Err(error) => telling::usage("opt-runtime", &error),
     }
 }

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use nix::fcntl::{AtFlags, FcntlArg, SealFlag, fcntl};
 use nix::unistd::execveat;
@@ -19,6 +20,20 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use crate::sys::{MountAttr, mount_setattr};
 
 const OWN: &str = "/proc/self/exe";
+
+/// Tells the second execution where the file of the first was: `/proc/self/exe` doesn't any more.
+const PATH_VARIABLE: &str = "OPT_RUNTIME_EXECUTABLE";
+
+/// The path of this program's file.
+///
+/// # Errors
+/// Where `/proc` can't be read.
+pub fn path() -> io::Result<PathBuf> {
+    match std::env::var_os(PATH_VARIABLE) {
+        Some(path) => Ok(path.into()),
+        None => std::env::current_exe(),
+    }
+}
 
 /// Executes this program again from a view that can't be written, unless it runs from one already.
 ///
@@ -31,12 +46,19 @@ pub fn protect() -> io::Result<()> {
     }
     let view = read_only_view().or_else(|_| sealed_copy(own))?;
     let arguments = std::env::args_os().map(OsStringExt::into_vec);
-    let environment = std::env::vars_os().map(|(name, value)| {
-        let mut entry = name.into_vec();
-        entry.push(b'=');
-        entry.extend(value.into_vec());
-        entry
-    });
+    let own_path = (
+        PATH_VARIABLE.into(),
+        std::env::current_exe()?.into_os_string(),
+    );
+    let environment = std::env::vars_os()
+        .filter(|(name, _)| name != PATH_VARIABLE)
+        .chain([own_path])
+        .map(|(name, value)| {
+            let mut entry = name.into_vec();
+            entry.push(b'=');
+            entry.extend(value.into_vec());
+            entry
+        });
     let Err(errno) = execveat(
         Some(view.as_raw_fd()),
         c"",

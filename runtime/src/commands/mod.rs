@@ -13,6 +13,7 @@ pub mod state;
 use std::process::ExitCode;
 
 use runtime::container::{Error, Store, make_descriptors_sane};
+use runtime::telling::OURS;
 
 use crate::cli::{Cli, Command, Global};
 
@@ -41,7 +42,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         });
     outcome.unwrap_or_else(|error| {
         global.report(&error);
-        let code = error.downcast_ref::<Error>().map_or(125, Error::exit_code);
+        let code = error.downcast_ref::<Error>().map_or(OURS, Error::exit_code);
         ExitCode::from(code)
     })
 }

@@ -22,7 +22,7 @@ use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
 use super::state::{Container, Snapshot, Status, Store};
 use super::{Bundle, Error, Result, delete, finish, hooks, observe, prepare};
-use crate::preflight;
+use crate::{preflight, telling};
 
 /// How to create.
 #[derive(Debug, Default, Clone)]
@@ -204,26 +204,13 @@ fn make(
                 as_sibling: false,
                 pid_file: None,
             };
-            container_main_process(&arguments).map_err(|error| Error::Libcontainer(chain(&error)))
+            container_main_process(&arguments)
+                .map_err(|error| Error::Libcontainer(telling::line(&error)))
         });
     if let Some(prepared) = prepared {
         prepared.leave()?;
     }
     made.map(nix::unistd::Pid::as_raw)
-}
-
-/// The error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let source_text = source.to_string();
-        if !text.contains(&source_text) {
-            text = format!("{text}: {source_text}");
-        }
-        cause = source.source();
-    }
-    text.replace('\n', " ")
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::telling::OURS;
+
 /// The result of an operation on a container.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -107,7 +109,7 @@ impl Error {
         match self {
             Self::NotFound(_) => 127,
             Self::NotExecutable { .. } => 126,
-            _ => 125,
+            _ => OURS,
         }
     }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use runtime::container::{Error, make_descriptors_sane};
+use runtime::telling::{self, OURS};
 
 /// The Opt-Server backend: runs command lines of untrusted users, each in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -25,7 +26,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return report_usage(&error),
+        Err(error) => return telling::usage("opt-server", &error),
     };
     let outcome = make_descriptors_sane()
         .map_err(anyhow::Error::from)
@@ -33,18 +34,8 @@ fn main() -> ExitCode {
             Command::Run(arguments) => commands::run::execute(&arguments),
         });
     outcome.unwrap_or_else(|error| {
-        eprintln!("opt-server: {}", format!("{error:#}").replace('\n', " "));
-        let code = error.downcast_ref::<Error>().map_or(125, Error::exit_code);
+        eprintln!("opt-server: {}", telling::line(error.as_ref()));
+        let code = error.downcast_ref::<Error>().map_or(OURS, Error::exit_code);
         ExitCode::from(code)
     })
-}
-
-/// Usage errors are ours, so 125; help and version are no errors.
-fn report_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(125)
-    } else {
-        ExitCode::SUCCESS
-    }
 }

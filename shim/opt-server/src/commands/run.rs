@@ -8,9 +8,9 @@ use bundles::bundle;
 use bundles::elf::Resolver;
 use bundles::opt_server::{Identity, Request, Sandbox};
 use bundles::promise::{Kind, explain};
+use nix::unistd::{getegid, geteuid};
 use runtime::container::{self, Bundle, Error, RunOptions, Store};
 use runtime::own_executable;
-use nix::unistd::{getegid, geteuid};
 
 use crate::configuration;
 
@@ -51,17 +51,21 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let sandbox = Sandbox::plan(request, &resolver)?;
     if arguments.sandbox_info {
         eprint!("{}", sandbox.info());
-        eprintln!("\n{}", explain(&sandbox.spec(), Some(Kind::OptServer), vec![]));
+        eprintln!(
+            "\n{}",
+            explain(&sandbox.spec(), Some(Kind::OptServer), vec![])
+        );
     }
     let root = arguments.root.clone();
     let store = Store::new(root.unwrap_or_else(Store::default_root));
     let outcome = container::run(&store, &RunOptions::default(), |id| {
         let directory = store.scratch(id)?;
-        bundle::write(&directory, &sandbox.spec(), &sandbox.skeleton())
-            .map_err(|error| Error::Step {
+        bundle::write(&directory, &sandbox.spec(), &sandbox.skeleton()).map_err(|error| {
+            Error::Step {
                 step: "write the bundle",
                 source: std::io::Error::other(error),
-            })?;
+            }
+        })?;
         Bundle::load(&directory)
     })?;
     Ok(ExitCode::from(outcome.code))
