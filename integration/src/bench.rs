@@ -175,7 +175,7 @@ impl Bench {
     #[track_caller]
     pub fn assert_gone(&self, id: &str) {
         assert_eq!(self.state_names(), [""; 0], "state is left");
-        let cgroups = host::cgroups(&format!("opt-runtime-{id}"));
+        let cgroups = host::cgroups_of(id);
         assert!(cgroups.is_empty(), "left: {cgroups:?}");
     }
 }

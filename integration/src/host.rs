@@ -41,15 +41,24 @@ pub fn cgroups(prefix: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The cgroups of runs (`opt-runtime-run-PID-…`) whose process is gone.
+/// The cgroups of the container `id`, in whichever state directory it is.
+pub fn cgroups_of(id: &str) -> Vec<PathBuf> {
+    let mut found = cgroups("opt-runtime-");
+    found.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(&format!("-{id}"))
+    });
+    found
+}
+
+/// The cgroups of runs (their ids are `run-PID-…`) whose process is gone.
 pub fn orphaned_cgroups() -> Vec<PathBuf> {
-    const PREFIX: &str = "opt-runtime-run-";
-    let mut found = cgroups(PREFIX);
+    let mut found = cgroups("opt-runtime-");
     found.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let pid = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').next());
+            .split_once("-run-")
+            .and_then(|(_, rest)| rest.split('-').next());
         let is_gone = pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
         // A run that ended since the list was made has taken its cgroup with it.
         is_gone && path.exists()

@@ -202,10 +202,9 @@ fn usage_errors_are_125_too() {
         &[],
     ] {
         let outcome = bench.runtime().args(arguments).expect(125);
-        assert!(
-            outcome.stderr.contains("Usage") || outcome.stderr.contains("usage"),
-            "{outcome}"
-        );
+        let hint = "; hint: opt-runtime --help\n";
+        assert!(outcome.stderr.ends_with(hint), "{outcome}");
+        assert_eq!(outcome.stderr.lines().count(), 1, "{outcome}");
     }
 }
 

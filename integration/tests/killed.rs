@@ -60,8 +60,7 @@ fn is_gone(pid: i32) -> bool {
 fn cgroups_of(bench: &Bench) -> Vec<PathBuf> {
     let ids = bench.state_names();
     let ids = ids.iter().filter(|id| !id.starts_with('@'));
-    ids.flat_map(|id| host::cgroups(&format!("opt-runtime-{id}")))
-        .collect()
+    ids.flat_map(|id| host::cgroups_of(id)).collect()
 }
 
 #[track_caller]

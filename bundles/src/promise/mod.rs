@@ -23,6 +23,7 @@ pub use observed::{
     parse_mountinfo, parse_status,
 };
 pub use seal::{MASKED_PATHS, READONLY_PATHS, seal};
+pub use spec_view::is_bind;
 
 use oci_spec::runtime::Spec;
 

@@ -25,7 +25,7 @@ pub(super) fn has_option(mount: &Mount, option: &str) -> bool {
 }
 
 /// Whether `mount` is a bind mount: by type, or by option as the OCI spec also allows.
-pub(crate) fn is_bind(mount: &Mount) -> bool {
+pub fn is_bind(mount: &Mount) -> bool {
     mount.typ().as_deref() == Some("bind")
         || has_option(mount, "bind")
         || has_option(mount, "rbind")

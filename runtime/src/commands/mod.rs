@@ -24,10 +24,21 @@ impl Global {
     }
 }
 
+impl Command {
+    /// How many descriptors from 3 on the caller wants the container to have.
+    fn preserved_descriptors(&self) -> u16 {
+        match self {
+            Self::Create(arguments) => arguments.preserve_fds,
+            Self::Run(arguments) => arguments.preserve_fds,
+            _ => 0,
+        }
+    }
+}
+
 /// Runs the command and tells its error, if any.
 pub fn dispatch(cli: Cli) -> ExitCode {
     let Cli { global, command } = cli;
-    let outcome = make_descriptors_sane()
+    let outcome = make_descriptors_sane(command.preserved_descriptors())
         .map_err(anyhow::Error::from)
         .and_then(|()| match command {
             Command::Create(arguments) => create::execute(&global, arguments),

@@ -20,7 +20,7 @@ pub struct Arguments {
     pub pid_file: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub preserve_fds: i32,
+    pub preserve_fds: u16,
     /// The bundle's directory; with --bundle, or where no such bundle is, the container's id
     #[arg(value_name = "BUNDLE|ID")]
     pub target: String,

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use bundles::promise::Kind;
+use bundles::promise::{Kind, is_bind};
 use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, OFlags, open};
 
@@ -35,7 +35,7 @@ impl Bundle {
             .canonicalize()
             .map_err(Error::io("open bundle", directory))?;
         let path = directory.join("config.json");
-        let spec: Spec =
+        let mut spec: Spec =
             serde_json::from_slice(&read_limited(&path)?).map_err(|error| Error::Config {
                 path: path.clone(),
                 reason: error.to_string(),
@@ -44,6 +44,7 @@ impl Bundle {
             path: path.clone(),
             reason,
         };
+        absolute_sources(&mut spec, &directory);
         let kind = Kind::of(&spec).map_err(|error| invalid(error.to_string()))?;
         if !spec.version().starts_with("1.") {
             let version = spec.version();
@@ -69,6 +70,15 @@ impl Bundle {
             kind,
             rootfs,
         })
+    }
+}
+
+/// The OCI spec takes a relative source of a bind mount from the bundle's directory.
+fn absolute_sources(spec: &mut Spec, directory: &Path) {
+    for mount in spec.mounts_mut().iter_mut().flatten() {
+        if let Some(source) = mount.source().clone().filter(|_| is_bind(mount)) {
+            mount.set_source(Some(directory.join(source)));
+        }
     }
 }
 

@@ -17,12 +17,6 @@ use super::{Error, Result};
 /// How long processes killed in a cgroup may take to go.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The cgroup of a container whose bundle names none. It has no parent of ours: one would have to be
-/// removed when empty, just when another container may be made in it.
-pub(super) fn default_path(id: &str) -> PathBuf {
-    PathBuf::from(format!("/opt-runtime-{id}"))
-}
-
 /// The directories of one cgroup path in every hierarchy where it exists.
 #[derive(Debug, Clone)]
 pub(super) struct Cgroup {

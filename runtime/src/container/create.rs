@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use bundles::promise;
+use bundles::promise::{self, Kind};
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::process::args::{ContainerArgs, ContainerType};
@@ -30,7 +30,7 @@ pub struct CreateOptions {
     /// Where to write the first process's pid.
     pub pid_file: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
-    pub preserve_fds: i32,
+    pub preserve_fds: u16,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
 }
@@ -41,6 +41,8 @@ pub struct Created {
     /// The container.
     pub container: Container,
     pub(super) failures: FailureReader,
+    /// Whether a process of ours is the first of its pid namespace.
+    pub(super) has_init: bool,
 }
 
 /// Creates the container `id` from `bundle`.
@@ -58,8 +60,9 @@ pub fn create(
     }
     check(bundle)?;
     preflight::root_file_system(&bundle.rootfs, &bundle.spec)?;
+    preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (mut normalised, mut options) = (normalise(bundle, id)?, options.clone());
+    let (mut normalised, mut options) = (normalise(bundle, store.cgroup(id))?, options.clone());
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
     let directory = store.claim(id)?;
@@ -94,9 +97,11 @@ fn create_claimed(
     let mut container = Container::new(directory, snapshot)?;
     drop_groups()?;
     let (mut failures, writer) = failure_pipe()?;
+    let has_init = bundle.kind == Some(Kind::OptServer);
     let payload = Payload {
         filters: normalised.filters.clone(),
         failures: writer,
+        has_init,
         dies_with_parent: options.supervised,
     };
     let made = make(&container, normalised, payload, options);
@@ -120,6 +125,7 @@ fn create_claimed(
     Ok(Created {
         container,
         failures,
+        has_init,
     })
 }
 
@@ -187,7 +193,7 @@ fn make(
                 rootfs,
                 console_socket: None,
                 notify_listener: listener,
-                preserve_fds: options.preserve_fds,
+                preserve_fds: options.preserve_fds.into(),
                 container: Some(view),
                 user_ns_config,
                 cgroup_config: CgroupConfig {

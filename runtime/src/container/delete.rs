@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::cgroup::{Cgroup, default_path};
+use super::cgroup::Cgroup;
 use super::process::{ProcessId, is_alive};
 use super::state::{Container, Snapshot, Status, Store};
 use super::{Error, Result, hooks};
@@ -96,7 +96,7 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
         Ok(container) => remove(container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
-                Cgroup::at(&default_path(id))?.remove()?;
+                Cgroup::at(&store.cgroup(id))?.remove()?;
                 remove_directory(&directory)
             }
             None => Ok(()),

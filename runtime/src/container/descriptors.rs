@@ -8,11 +8,20 @@ use rustix::fs::{Mode, OFlags, open};
 use super::{Error, Result};
 
 /// Opens `/dev/null` on each of descriptors 0 to 2 that is closed (a file opened later would become one
-/// of them), and marks every other descriptor close-on-exec.
+/// of them), and marks every other descriptor close-on-exec but the `preserved` ones from 3 on.
+///
+/// Call before anything is opened: what the caller wants preserved must be the caller's.
 ///
 /// # Errors
-/// Where `/dev/null` or `/proc/self/fd` can't be opened.
-pub fn make_descriptors_sane() -> Result<()> {
+/// Where `/dev/null` or `/proc/self/fd` can't be opened, or a descriptor to preserve isn't open.
+pub fn make_descriptors_sane(preserved: u16) -> Result<()> {
+    let first_closed = 3 + i32::from(preserved);
+    for number in 3..first_closed {
+        fcntl(number, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| {
+            let path = format!("/proc/self/fd/{number}");
+            Error::io("preserve", path)(errno.into())
+        })?;
+    }
     loop {
         let null: OwnedFd = open("/dev/null", OFlags::RDWR, Mode::empty())
             .map_err(Error::step("open /dev/null"))?;
@@ -26,7 +35,7 @@ pub fn make_descriptors_sane() -> Result<()> {
     let numbers: Vec<i32> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
-    for number in numbers.into_iter().filter(|number| *number > 2) {
+    for number in numbers.into_iter().filter(|number| *number >= first_closed) {
         // A descriptor that is gone by now (the directory's own) can't be inherited either.
         let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }

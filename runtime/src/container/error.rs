@@ -63,6 +63,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The spec names something that isn't there.
+    #[error("config.json: {key}: {}", path.display())]
+    Missing {
+        /// The key.
+        key: String,
+        /// What it names.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// An id that can't be a directory name.
     #[error(
         "container id \"{0}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255"

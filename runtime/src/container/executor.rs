@@ -3,19 +3,23 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use libcontainer::workload::{
     Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
 };
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::unistd::{AccessFlags, access, execve};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::stat::fstat;
+use nix::unistd::{AccessFlags, access, dup2, execve};
 use oci_spec::runtime::Spec;
 use seccompiler::sock_filter;
 
 use super::failure::{Failure, FailureWriter};
-use crate::sys::{join_new_session_keyring, load_filter, set_default_disposition};
+use super::init;
+use crate::sys::{join_new_session_keyring, load_filter, reset_signal_dispositions};
 
 /// The search path of a bundle that sets none, as runc has it.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,6 +31,8 @@ pub(super) struct Payload {
     pub filters: Vec<Vec<sock_filter>>,
     /// Where failures go.
     pub failures: FailureWriter,
+    /// Whether the command gets a process of ours as the first of its pid namespace.
+    pub has_init: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
 }
@@ -34,6 +40,7 @@ pub(super) struct Payload {
 impl Payload {
     fn prepare(&self, spec: &Spec) -> Result<(), Failure> {
         find_command(spec)?;
+        step("open /dev/null", reopen_null)?;
         // libcontainer leaves the caller's (S7): whoever possesses it could read the caller's keys.
         step("make a session keyring", join_new_session_keyring)?;
         if self.dies_with_parent {
@@ -66,6 +73,9 @@ impl Payload {
         let arguments = strings(process.and_then(|process| process.args().as_ref()));
         let environment = strings(process.and_then(|process| process.env().as_ref()));
         step("reset the signals", reset_signals)?;
+        if self.has_init {
+            step("split off the first process", init::split)?;
+        }
         let shown = command.to_string_lossy().into_owned();
         let Err(errno) = execve(&command, &arguments, &environment);
         Err(Failure::NotExecutable {
@@ -116,12 +126,25 @@ fn step(name: &str, body: impl FnOnce() -> Result<(), std::io::Error>) -> Result
 
 /// Rust ignores SIGPIPE and the supervisor blocks what it forwards: a command must inherit neither.
 fn reset_signals() -> Result<(), std::io::Error> {
-    for number in Signal::iterator() {
-        if !matches!(number, Signal::SIGKILL | Signal::SIGSTOP) {
-            set_default_disposition(number)?;
+    reset_signal_dispositions()?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    Ok(())
+}
+
+/// libcontainer opens the container's `/dev/null` for reading only, in the place of any standard
+/// descriptor that is one; a command that writes there would fail.
+fn reopen_null() -> Result<(), std::io::Error> {
+    for number in 0..3 {
+        let Ok(status) = fstat(number) else {
+            continue;
+        };
+        let is_null =
+            status.st_mode & libc::S_IFMT == libc::S_IFCHR && status.st_rdev == libc::makedev(1, 3);
+        if is_null {
+            let null = File::options().read(true).write(true).open("/dev/null")?;
+            dup2(null.as_raw_fd(), number)?;
         }
     }
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     Ok(())
 }
 

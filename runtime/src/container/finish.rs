@@ -13,7 +13,8 @@ use super::{Error, Result};
 use crate::sys::{MountAttr, mount_setattr};
 
 /// Finishes the mounts of the created process `pid`: what the options of `spec`'s mounts ask for beyond
-/// libcontainer, and for a sealed bundle nosuid everywhere. The root, masked paths and devices that
+/// libcontainer, and for a sealed bundle nosuid everywhere
+/// and nodev on the root. The root, masked paths and devices that
 /// libcontainer mounts have none, and the OCI spec has no words for them.
 ///
 /// # Errors
@@ -37,7 +38,7 @@ pub(super) fn finish(pid: i32, spec: &Spec, sealed: bool) -> Result<()> {
     let finished = mounts
         .into_iter()
         .try_for_each(finish_mount)
-        .and_then(|()| if sealed { forbid_setuid() } else { Ok(()) });
+        .and_then(|()| if sealed { shut() } else { Ok(()) });
     setns(&own, CloneFlags::CLONE_NEWNS)
         .map_err(Error::step("return from the container's mount namespace"))?;
     finished
@@ -152,14 +153,20 @@ fn open_inside(path: &Path) -> Result<OwnedFd> {
     .map_err(|errno| Error::io("open the mount", path)(errno.into()))
 }
 
-fn forbid_setuid() -> Result<()> {
+/// nosuid everywhere, and nodev on the root itself: a sealed bundle's devices are in a /dev of its own.
+fn shut() -> Result<()> {
     let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(Error::step("open the container's root"))?;
     let attr = MountAttr {
         set: libc::MOUNT_ATTR_NOSUID,
         ..MountAttr::default()
     };
-    mount_setattr(root, attr, true).map_err(Error::step("set nosuid on every mount"))
+    mount_setattr(&root, attr, true).map_err(Error::step("set nosuid on every mount"))?;
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_NODEV,
+        ..MountAttr::default()
+    };
+    mount_setattr(&root, attr, false).map_err(Error::step("set nodev on the root"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod fault;
 mod finish;
 mod guardian;
 mod hooks;
+mod init;
 mod kill;
 mod mount_options;
 mod normalise;

@@ -24,16 +24,16 @@ pub(super) struct Normalised {
     pub cgroup: PathBuf,
 }
 
-/// Normalises the bundle's spec for the container `id`.
+/// Normalises the bundle's spec; `default_cgroup` is for a bundle that names none.
 ///
 /// # Errors
 /// [`Error::Config`] and [`Error::Unsupported`], naming the key.
-pub(super) fn normalise(bundle: &Bundle, id: &str) -> Result<Normalised> {
+pub(super) fn normalise(bundle: &Bundle, default_cgroup: PathBuf) -> Result<Normalised> {
     let mut spec = bundle.spec.clone();
     refuse_the_impossible(bundle)?;
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
-    let cgroup = explicit_cgroup(&mut spec, id);
+    let cgroup = explicit_cgroup(&mut spec, default_cgroup);
     let filters = take_seccomp(&mut spec)?;
     Ok(Normalised {
         spec,
@@ -173,7 +173,7 @@ fn plain_propagation(spec: &mut Spec) {
 }
 
 /// A path of our own where the bundle names none; libcontainer's default carries its own name.
-fn explicit_cgroup(spec: &mut Spec, id: &str) -> PathBuf {
+fn explicit_cgroup(spec: &mut Spec, default: PathBuf) -> PathBuf {
     let given = spec
         .linux()
         .as_ref()
@@ -181,7 +181,7 @@ fn explicit_cgroup(spec: &mut Spec, id: &str) -> PathBuf {
     let path = match given {
         Some(path) if path.is_absolute() => path,
         Some(path) => PathBuf::from("/").join(path),
-        None => super::cgroup::default_path(id),
+        None => default,
     };
     if let Some(linux) = spec.linux_mut() {
         linux.set_cgroups_path(Some(path.clone()));

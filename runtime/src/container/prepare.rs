@@ -7,13 +7,14 @@
 //! goes and the host never saw a mount.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use bundles::promise::is_bind;
 use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -105,7 +106,7 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
         .collect::<Result<Vec<_>>>()?;
     attach(&root, CWD.as_fd(), Path::new(ATTACHED_AT))?;
     for ((_, mount), source) in std::iter::zip(&taken, &opened) {
-        let target = open_target(root.as_fd(), mount.destination())?;
+        let target = open_target(root.as_fd(), mount.destination(), source)?;
         attach(source, target.as_fd(), Path::new(""))?;
     }
     let mut rest = spec.clone();
@@ -122,14 +123,6 @@ fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
             && later
                 .iter()
                 .any(|other| is_bind(other) && other.destination().starts_with(mount.destination()))
-}
-
-fn is_bind(mount: &Mount) -> bool {
-    let options = mount.options().iter().flatten();
-    mount.typ().as_deref() == Some("bind")
-        || options
-            .into_iter()
-            .any(|option| option == "bind" || option == "rbind")
 }
 
 /// A detached mount, with all its attributes set before anybody can reach it.
@@ -225,7 +218,7 @@ fn id_mapping_error(mount: &Mount, error: std::io::Error) -> Error {
     Error::io("map the ids of mount", source)(error)
 }
 
-fn attach(tree: &OwnedFd, at: rustix::fd::BorrowedFd<'_>, path: &Path) -> Result<()> {
+fn attach(tree: &OwnedFd, at: BorrowedFd<'_>, path: &Path) -> Result<()> {
     let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     flags.set(
         MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
@@ -235,12 +228,12 @@ fn attach(tree: &OwnedFd, at: rustix::fd::BorrowedFd<'_>, path: &Path) -> Result
         .map_err(Error::step("attach a mount to the root file system"))
 }
 
-/// The mount's target below `root`, made where a tmpfs of ours lacks it.
-fn open_target(root: rustix::fd::BorrowedFd<'_>, destination: &Path) -> Result<OwnedFd> {
+/// The target for `tree` below `root`, made where a tmpfs of ours lacks it.
+fn open_target(root: BorrowedFd<'_>, destination: &Path, tree: &OwnedFd) -> Result<OwnedFd> {
     let relative = destination.strip_prefix("/").unwrap_or(destination);
     match open_below(root, relative) {
         Err(Errno::NOENT) => {
-            make_directories(root, relative)
+            make_target(root, relative, tree)
                 .map_err(|errno| Error::io("make mount target", destination)(errno.into()))?;
             open_below(root, relative)
         }
@@ -255,7 +248,21 @@ fn open_target(root: rustix::fd::BorrowedFd<'_>, destination: &Path) -> Result<O
     })
 }
 
-fn open_below(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
+/// Makes a directory for a directory and an empty file for anything else, with the directories above.
+fn make_target(root: BorrowedFd<'_>, relative: &Path, tree: &OwnedFd) -> rustix::io::Result<()> {
+    let is_directory = FileType::from_raw_mode(fstat(tree)?.st_mode) == FileType::Directory;
+    if is_directory {
+        return make_directories(root, relative).map(drop);
+    }
+    let (Some(parent), Some(name)) = (relative.parent(), relative.file_name()) else {
+        return Err(Errno::INVAL);
+    };
+    let parent = make_directories(root, parent)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(&parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
+}
+
+fn open_below(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
     openat2(
         root,
         relative,
@@ -265,7 +272,7 @@ fn open_below(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix::io::
     )
 }
 
-fn make_directories(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<()> {
+fn make_directories(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
     let mut directory = root.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
     for component in relative.components() {
         let name = Path::new(component.as_os_str());
@@ -275,5 +282,5 @@ fn make_directories(root: rustix::fd::BorrowedFd<'_>, relative: &Path) -> rustix
         }
         directory = open_below(directory.as_fd(), name)?;
     }
-    Ok(())
+    Ok(directory)
 }

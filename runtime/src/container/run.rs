@@ -90,11 +90,12 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
     let Created {
         mut container,
         failures,
+        has_init,
     } = created;
     let supervised = container
         .snapshot
         .process
-        .map(Supervised::new)
+        .map(|process| Supervised::new(process, !has_init))
         .transpose()?;
     start(&mut container)?;
     unlock(container);

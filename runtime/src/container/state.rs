@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -108,6 +109,20 @@ impl Store {
             return Err(Error::InvalidId(id.to_owned()));
         }
         Ok(self.root.join(id))
+    }
+
+    /// The cgroup of a container whose bundle names none: `/opt-runtime-ID`, with a number that stands for
+    /// the store where that isn't the default one, for two stores may hold the same id.
+    ///
+    /// It has no parent of ours: one would have to be removed when empty, just when another container may
+    /// be made in it.
+    pub(super) fn cgroup(&self, id: &str) -> PathBuf {
+        if self.root == Self::default_root() {
+            return format!("/opt-runtime-{id}").into();
+        }
+        let mut hasher = DefaultHasher::new();
+        self.root.hash(&mut hasher);
+        format!("/opt-runtime-{:016x}-{id}", hasher.finish()).into()
     }
 
     /// Claims `id`: exactly one caller succeeds. The directory is locked until the container is dropped.

@@ -103,13 +103,16 @@ pub(super) struct Hold<'a> {
 pub(super) struct Supervised {
     process: ProcessId,
     descriptor: OwnedFd,
+    /// Whether the process is the first of its pid namespace and the command itself.
+    is_first: bool,
     /// The signal whose default action we carried out for the kernel.
     ended_by: Option<Signal>,
 }
 
 impl Supervised {
-    /// Takes hold of a child; before it is started, so that its end can't be missed.
-    pub(super) fn new(process: ProcessId) -> Result<Self> {
+    /// Takes hold of a child; before it is started, so that its end can't be missed. `is_first`: no
+    /// process of ours stands between it and the kernel's rules for the first of a pid namespace.
+    pub(super) fn new(process: ProcessId, is_first: bool) -> Result<Self> {
         let pid = Pid::from_raw(process.pid)
             .ok_or_else(|| std::io::Error::from_raw_os_error(libc::ESRCH))
             .map_err(Error::step("open the command's process"))?;
@@ -118,6 +121,7 @@ impl Supervised {
         Ok(Self {
             process,
             descriptor,
+            is_first,
             ended_by: None,
         })
     }
@@ -170,7 +174,7 @@ impl Supervised {
     /// for the user that would be a Ctrl-C without effect. So its default action is carried out here.
     fn forward(&mut self, signal: Signal) {
         self.send(signal as i32);
-        if ends_by_default(signal) && self.would_be_dropped(signal) {
+        if self.is_first && ends_by_default(signal) && self.would_be_dropped(signal) {
             self.ended_by.get_or_insert(signal);
             self.send(libc::SIGKILL);
         }

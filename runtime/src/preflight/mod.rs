@@ -2,7 +2,9 @@
 //!
 //! libcontainer makes directories and devices by path before it changes the root. An image whose `/dev`
 //! is a symbolic link would have them made on the host (CVE-2026-41579, CVE-2026-47766), so such an image
-//! is refused here.
+//! is refused here. So is a spec that names what isn't there, which libcontainer tells without its name.
+
+mod named;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +14,8 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
 use crate::container::Error;
+
+pub use named::must_be_there;
 
 /// Directories that libcontainer fills, whatever the spec's mounts say.
 const SKELETON: [&str; 1] = ["/dev"];
@@ -29,12 +33,12 @@ pub fn root_file_system(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     )
     .map_err(|errno| Error::io("open the root file system", rootfs)(errno.into()))?;
     for path in SKELETON {
-        must_be_plain(root.as_fd(), Path::new(path))?;
+        must_be_plain(root.as_fd(), Path::new(path), OFlags::DIRECTORY)?;
     }
     for mount in spec.mounts().iter().flatten() {
         let destination = normal(mount.destination())?;
         must_not_cover_proc(mount, &destination)?;
-        must_be_plain(root.as_fd(), &destination)?;
+        must_be_plain(root.as_fd(), &destination, OFlags::empty())?;
     }
     Ok(())
 }
@@ -92,28 +96,30 @@ fn must_not_cover_proc(mount: &Mount, destination: &Path) -> Result<(), Error> {
 }
 
 /// Every existing component of `path` must be a real directory, the last one may be a file.
-fn must_be_plain(root: BorrowedFd<'_>, path: &Path) -> Result<(), Error> {
+fn must_be_plain(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), Error> {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let refuse = |reason: &str| Error::Preflight {
         path: path.to_path_buf(),
         reason: reason.to_owned(),
     };
-    match open_below(root, relative) {
+    match open_below(root, relative, kind) {
         Ok(_) | Err(Errno::NOENT) => Ok(()),
         Err(Errno::LOOP) => Err(refuse(
             "leads through a symbolic link in the root file system; only real directories can be mounted on",
         )),
-        Err(Errno::NOTDIR) => Err(refuse("leads through a file in the root file system")),
+        Err(Errno::NOTDIR) => Err(refuse(
+            "is not a directory in the root file system, or leads through a file there",
+        )),
         Err(Errno::XDEV) => Err(refuse("leads out of the root file system")),
         Err(errno) => Err(Error::io("open mount target", path)(errno.into())),
     }
 }
 
-fn open_below(root: BorrowedFd<'_>, relative: &Path) -> Result<OwnedFd, Errno> {
+fn open_below(root: BorrowedFd<'_>, relative: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
     openat2(
         root,
         relative,
-        OFlags::PATH | OFlags::CLOEXEC,
+        OFlags::PATH | OFlags::CLOEXEC | kind,
         Mode::empty(),
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )

@@ -1,6 +1,7 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers.
 
 mod fork;
+mod init;
 mod keyring;
 mod mount_attr;
 mod seccomp;
@@ -9,8 +10,9 @@ mod user_namespace;
 
 pub(crate) use fork::fork;
 use fork::fork_child;
+pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
 pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use seccomp::load_filter;
-pub(crate) use signal::set_default_disposition;
+pub(crate) use signal::reset_signal_dispositions;
 pub(crate) use user_namespace::user_namespace;

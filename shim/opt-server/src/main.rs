@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return telling::usage("opt-server", &error),
     };
-    let outcome = make_descriptors_sane()
+    let outcome = make_descriptors_sane(0)
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
             Command::Run(arguments) => commands::run::execute(&arguments),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Spec};
 
 use crate::promise::spec_view::{enforces, is_bind, is_within, linux, mounts};
 use crate::promise::{Kind, Observed, Protection};
@@ -15,18 +15,27 @@ pub(crate) const ROW: Protection = Protection {
     on_process,
 };
 
-/// The devices that every container gets; they hold no data and lead nowhere.
-const HARMLESS: [&str; 6] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
+/// The devices that every container gets, with their numbers; they hold no data and lead nowhere.
+const HARMLESS: [(&str, i64, i64); 6] = [
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
 ];
 
-fn is_harmless(path: &Path) -> bool {
-    HARMLESS.iter().any(|device| path == Path::new(device))
+fn is_harmless_path(path: &Path) -> bool {
+    HARMLESS.iter().any(|(known, ..)| path == Path::new(known))
+}
+
+/// A name says nothing: a disk may be called `/dev/null`.
+fn is_harmless(device: &LinuxDevice) -> bool {
+    let is_character = matches!(device.typ(), LinuxDeviceType::C | LinuxDeviceType::U);
+    is_character
+        && HARMLESS.iter().any(|(path, major, minor)| {
+            device.path() == Path::new(path) && (device.major(), device.minor()) == (*major, *minor)
+        })
 }
 
 fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
@@ -47,7 +56,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
         .and_then(|linux| linux.devices().as_ref())
         .into_iter()
         .flatten()
-        .filter(|device| !is_harmless(device.path()))
+        .filter(|device| !is_harmless(device))
         .map(|device| format!("linux.devices adds {}", device.path().display()));
     mounts.chain(devices).collect()
 }
@@ -58,7 +67,7 @@ fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
         .iter()
         .filter(|mount| {
             let own_dev = mount.path == Path::new("/dev") && mount.file_system == "tmpfs"
-                || is_harmless(&mount.path)
+                || is_harmless_path(&mount.path)
                 || is_within(&mount.path, "/dev") && mount.file_system == "devpts";
             // A masked file is a bind mount of /dev/null.
             let mask = is_within(&mount.path, "/proc") && mount.file_system != "proc";

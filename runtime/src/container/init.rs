@@ -1,0 +1,73 @@
+//! The first process of an Opt-Server command's pid namespace.
+//!
+//! For the first process the kernel drops signals that have their default action, so abort(3) would be
+//! told as a fault and a command could not end itself by SIGTERM; and it would have to reap orphans. So
+//! this process, which is the runtime's, stays the first, and the command is its child.
+
+use std::io;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use crate::sys::{close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork};
+
+/// Splits the process: returns in the child, which is to execute the command. The parent stays as the
+/// first process until the child ends, and ends with its code, or 128 plus the signal that ended it.
+///
+/// # Errors
+/// Where the split fails; there is one process then.
+pub(super) fn split() -> io::Result<()> {
+    // Blocked before there is a child, so that neither its end nor a signal for it is missed.
+    let everything = SigSet::all();
+    let mut old = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&everything), Some(&mut old))?;
+    let Some(child) = fork()? else {
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&old), None)?;
+        return Ok(());
+    };
+    // If any of this fails, the command must not run beside a process that it could look into.
+    let hidden = hide();
+    let code = hidden.and_then(|()| reap(child, &everything));
+    exit_at_once(code.unwrap_or(125));
+}
+
+/// Nothing of the runtime's is left for the command to see: no memory or files (ptrace(2) access is denied
+/// to what isn't dumpable), no host paths in the command line, nothing open.
+fn hide() -> io::Result<()> {
+    forget_arguments_and_environment()?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::thread::set_name(c"init")?;
+    close_all_descriptors()
+}
+
+/// Passes signals on and reaps, until the command ends: its code.
+fn reap(command: Pid, signals: &SigSet) -> io::Result<i32> {
+    loop {
+        match signals.wait()? {
+            Signal::SIGCHLD => {
+                if let Some(code) = reap_ended(command)? {
+                    return Ok(code);
+                }
+            }
+            signal => {
+                // A command that has just ended is reaped in the next turn.
+                let _ = kill(command, signal);
+            }
+        }
+    }
+}
+
+fn reap_ended(command: Pid) -> io::Result<Option<i32>> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG))? {
+            WaitStatus::Exited(pid, code) if pid == command => return Ok(Some(code)),
+            WaitStatus::Signaled(pid, signal, _) if pid == command => {
+                return Ok(Some(128 + signal as i32));
+            }
+            WaitStatus::StillAlive => return Ok(None),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the first process of a pid namespace needs to leave nothing of itself to see.
+
+use std::fs;
+use std::io;
+
+/// Ends the process without running any exit handler.
+pub(crate) fn exit_at_once(code: i32) -> ! {
+    // SAFETY: _exit(2) takes any value and doesn't return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Closes every descriptor. Nothing in this process may use one that it has open any more.
+///
+/// # Errors
+/// Those of close_range(2).
+pub(crate) fn close_all_descriptors() -> io::Result<()> {
+    // SAFETY: closing is harmless to memory; the caller gives up every descriptor that it owns.
+    let result = unsafe { libc::close_range(0, libc::c_uint::MAX, 0) };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Overwrites the process's arguments and environment, which `/proc/PID/cmdline` shows to everybody.
+///
+/// The process must not read its arguments or environment afterwards.
+///
+/// # Errors
+/// Where `/proc/self/stat` can't be read.
+pub(crate) fn forget_arguments_and_environment() -> io::Result<()> {
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self/stat");
+    let text = fs::read_to_string("/proc/self/stat")?;
+    let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
+    // Fields 48 to 51 of proc(5): arg_start, arg_end, env_start, env_end; `rest` begins with field 3.
+    let addresses: Vec<usize> = rest
+        .split_whitespace()
+        .skip(48 - 3)
+        .take(4)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    let [arg_start, arg_end, env_start, env_end] = addresses[..] else {
+        return Err(malformed());
+    };
+    for (start, end) in [(arg_start, arg_end), (env_start, env_end)] {
+        let length = end.checked_sub(start).ok_or_else(malformed)?;
+        let strings = std::ptr::with_exposed_provenance_mut::<u8>(start);
+        // SAFETY: the kernel put the strings there, on the stack above any frame of ours, in memory that
+        // is the process's own and writable; zeros leave them valid C strings for whoever has pointers.
+        unsafe { strings.write_bytes(0, length) };
+    }
+    Ok(())
+}
