@@ -146,6 +146,20 @@ impl Bench {
         host::names_in(&self.root())
     }
 
+    /// Fails unless `outcome` is a refusal: code 125, one line that holds `text`, and nothing left.
+    #[track_caller]
+    pub fn assert_refused(&self, outcome: &Outcome, text: &str) {
+        assert_eq!(outcome.code, Some(125), "{outcome}");
+        assert_eq!(outcome.stdout, "", "{outcome}");
+        let line = outcome.one_line();
+        assert!(line.contains(text), "no \"{text}\": {line}");
+        assert!(line.len() < 2000, "a line of {} bytes", line.len());
+        for noise in ["panicked", "backtrace", "Error(", "Some(", "Os {"] {
+            assert!(!line.contains(noise), "{line}");
+        }
+        self.assert_nothing_left_by(outcome);
+    }
+
     /// Fails where `outcome`'s run left state or a cgroup.
     #[track_caller]
     pub fn assert_nothing_left_by(&self, outcome: &Outcome) {

@@ -1,6 +1,7 @@
 //! How a command of ours tells what went wrong: one line, the cause after a colon.
 
 use std::error::Error;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 /// The exit code of errors that are ours and not the command's.
@@ -18,6 +19,25 @@ pub fn line(error: &dyn Error) -> String {
         cause = source.source();
     }
     text.replace('\n', " ")
+}
+
+/// Writes `text` to standard output. A reader that has gone has what it wanted, and is no error: the code
+/// is then what it would have been.
+///
+/// # Errors
+/// Any other failure, such as a full disk.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("write: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes `text` to standard error; there is nobody to tell that it can't be written.
+pub fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Tells a usage error on one line; help and version, which clap gives as errors too, are printed whole.
@@ -45,7 +65,7 @@ pub fn usage(program: &str, error: &clap::Error) -> ExitCode {
                 .collect();
             let said = said.join(" ");
             let said = said.strip_prefix("error: ").unwrap_or(&said);
-            eprintln!("{program}: {said}; hint: {program} --help");
+            say(&format!("{program}: {said}; hint: {program} --help\n"));
             ExitCode::from(OURS)
         }
     }

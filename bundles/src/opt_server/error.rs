@@ -1,6 +1,7 @@
 //! Why a command line can't become a bundle.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::bundle::HostPathError;
 use crate::elf::ElfError;
@@ -28,7 +29,7 @@ pub enum SandboxError {
         source: HostPathError,
     },
     /// A path that can't be mounted without giving up the sandbox's own directories.
-    #[error("{command}: \"{key}\": {} can't be mounted: {reason}", path.display())]
+    #[error("{command}: \"{key}\": {} can't be mounted: {reason}", Told(.path))]
     Reserved {
         /// Where the command is defined: file, line and name.
         command: String,
@@ -50,11 +51,23 @@ pub enum SandboxError {
         reason: &'static str,
     },
     /// The project isn't a directory.
-    #[error("project {}: {reason}", path.display())]
+    #[error("project {}: {reason}", Told(.path))]
     Project {
         /// The directory named.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// A path as it is, or quoted and escaped where it can't be read otherwise.
+struct Told<'a>(&'a Path);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_str() {
+            Some(text) if !text.contains(char::is_control) => f.write_str(text),
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
 }

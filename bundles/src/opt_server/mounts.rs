@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::config::MountDependencies;
+use super::sandbox::NOT_UTF8;
 use super::{PROJECT, Request, SandboxError, TEMPORARY};
 use crate::bundle::HostPath;
 use crate::elf::{Resolution, Role};
@@ -126,6 +127,8 @@ fn refuse_reserved(
     let within = |directory: &str| canonical.starts_with(directory);
     let reason = if canonical == Path::new("/") {
         "that would show the whole host"
+    } else if canonical.to_str().is_none() {
+        NOT_UTF8
     } else if within("/proc") || within("/dev") {
         "the sandbox has its own"
     } else if canonical == Path::new(TEMPORARY) || within(PROJECT) {

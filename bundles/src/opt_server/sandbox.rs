@@ -9,6 +9,9 @@ use super::{PROJECT, Request, SandboxError, spec};
 use crate::bundle::{HostPath, Skeleton};
 use crate::elf::Resolver;
 
+/// A bundle names paths in JSON.
+pub(super) const NOT_UTF8: &str = "a path that isn't UTF-8 can't be in a bundle";
+
 /// Everything that is decided about a command line before anything is written.
 #[derive(Debug, Clone)]
 pub struct Sandbox<'a> {
@@ -100,6 +103,12 @@ fn project(path: &Path) -> Result<PathBuf, SandboxError> {
     if !canonical.is_dir() {
         return Err(refuse("not a directory".to_owned()));
     }
+    if canonical.to_str().is_none() {
+        return Err(SandboxError::Project {
+            path: canonical,
+            reason: NOT_UTF8.to_owned(),
+        });
+    }
     if canonical == Path::new("/") {
         return Err(refuse("the host's root can't be a project".to_owned()));
     }
@@ -136,6 +145,12 @@ fn own_config(
     };
     if relative.components().count() != 1 {
         return Err(replaceable());
+    }
+    if relative.to_str().is_none() {
+        return Err(SandboxError::Project {
+            path: project.to_path_buf(),
+            reason: format!("the configuration in it: {NOT_UTF8}: {relative:?}"),
+        });
     }
     let inside = Path::new(PROJECT).join(relative);
     Ok(Some((followed.canonical, inside)))

@@ -171,21 +171,19 @@ fn system_calls(spec: &Spec) -> BTreeMap<&'static str, Vec<String>> {
     groups
 }
 
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "command: {}", self.command.join(" "))?;
-        writeln!(f, "working directory: {}", self.working_directory)?;
-        writeln!(f, "identity: {}", self.identity)?;
-        match self.promise {
-            Some(kind) => writeln!(f, "\npromise: {kind}")?,
-            None => writeln!(
-                f,
-                "\npromise: none; nothing is enforced beyond the OCI spec"
-            )?,
-        }
-        for (name, meaning) in &self.protections {
-            writeln!(f, "  {name:<18} {meaning}")?;
-        }
+/// The width of what is printed, where a list must be broken into lines.
+const WIDTH: usize = 100;
+
+impl Explanation {
+    /// The same without the mounts, for who has shown them already.
+    #[must_use]
+    pub fn without_mounts(mut self) -> Self {
+        self.mounts.clear();
+        self.links.clear();
+        self
+    }
+
+    fn write_mounts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nmounts: everything that can be seen inside")?;
         let width = self.mounts.iter().map(|mount| mount.path.len()).max();
         let width = width.unwrap_or(0).min(40);
@@ -202,6 +200,42 @@ impl fmt::Display for Explanation {
                 "  {link} -> {target}   (a link of the host's, recreated)"
             )?;
         }
+        Ok(())
+    }
+}
+
+/// A list in lines of no more than [`WIDTH`], the later ones indented.
+fn write_list(f: &mut fmt::Formatter<'_>, title: &str, words: &[String]) -> fmt::Result {
+    let mut line = format!("  {title}:");
+    for word in words {
+        if line.len() + 1 + word.len() > WIDTH {
+            writeln!(f, "{line}")?;
+            line = "   ".to_owned();
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    writeln!(f, "{line}")
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "command: {}", self.command.join(" "))?;
+        writeln!(f, "working directory: {}", self.working_directory)?;
+        writeln!(f, "identity: {}", self.identity)?;
+        match self.promise {
+            Some(kind) => writeln!(f, "\npromise: {kind}")?,
+            None => writeln!(
+                f,
+                "\npromise: none; nothing is enforced beyond the OCI spec"
+            )?,
+        }
+        for (name, meaning) in &self.protections {
+            writeln!(f, "  {name:<18} {meaning}")?;
+        }
+        if !self.mounts.is_empty() {
+            self.write_mounts(f)?;
+        }
         writeln!(f, "\nlimits:")?;
         for (name, value) in &self.limits {
             writeln!(f, "  {name}: {value}")?;
@@ -211,7 +245,7 @@ impl fmt::Display for Explanation {
             "\nsystem calls allowed (* = with conditions on arguments):"
         )?;
         for (group, names) in &self.system_calls {
-            writeln!(f, "  {group}: {}", names.join(" "))?;
+            write_list(f, group, names)?;
         }
         writeln!(f, "\nenvironment:")?;
         for entry in &self.environment {

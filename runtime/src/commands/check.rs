@@ -1,13 +1,15 @@
 //! `check`.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use bundles::promise::{self, Kind, Report};
 use runtime::container::Bundle;
+use runtime::telling;
 
-/// Arguments of `check`.
+/// Arguments of `check` and `explain`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Print JSON
@@ -21,33 +23,35 @@ pub struct Arguments {
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let bundle = Bundle::load(&arguments.bundle)?;
     let report = promise::check(&bundle.spec, bundle.kind.unwrap_or(Kind::Sealed));
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    let text = if arguments.json {
+        format!("{}\n", serde_json::to_string_pretty(&report)?)
     } else {
-        print_table(&report, bundle.kind.is_some());
-    }
+        table(&report, bundle.kind.is_some())?
+    };
+    telling::print(&text)?;
     Ok(ExitCode::from(u8::from(!report.is_kept())))
 }
 
-fn print_table(report: &Report, promised: bool) {
+fn table(report: &Report, promised: bool) -> Result<String> {
     let says = if promised {
         "promises it"
     } else {
         "promises nothing: it would run as OCI says"
     };
-    println!("promise {}: the bundle {says}", report.kind);
+    let mut text = format!("promise {}: the bundle {says}\n", report.kind);
     for row in &report.rows {
         let verdict = if row.broken.is_empty() {
             "kept"
         } else {
             "BROKEN"
         };
-        println!("  {:<18} {verdict}", row.protection);
+        writeln!(text, "  {:<18} {verdict}", row.protection)?;
         for finding in &row.broken {
-            println!("      {finding}");
+            writeln!(text, "      {finding}")?;
         }
         if !row.broken.is_empty() {
-            println!("      rule: {}", row.reason);
+            writeln!(text, "      rule: {}", row.reason)?;
         }
     }
+    Ok(text)
 }

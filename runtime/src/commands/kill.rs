@@ -23,7 +23,7 @@ pub struct Arguments {
 /// Sends a signal to a container.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
     let signal = parse_signal(&arguments.signal)?;
-    let container = global.store().open(&arguments.id)?;
+    let container = global.store().look(&arguments.id)?;
     container::kill(&container, signal, arguments.all)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ use crate::cli::{Cli, Command, Global};
 impl Global {
     /// The store that `--root` names, or the default one.
     pub fn store(&self) -> Store {
-        Store::new(self.root.clone().unwrap_or_else(Store::default_root))
+        Store::at(self.root.clone())
     }
 }
 

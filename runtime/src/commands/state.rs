@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use runtime::telling;
 
 use crate::cli::Global;
 
@@ -15,7 +16,8 @@ pub struct Arguments {
 
 /// Prints the container's state as the OCI spec has it.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
-    let container = global.store().open(&arguments.id)?;
-    println!("{}", serde_json::to_string_pretty(&container.oci_state())?);
+    let container = global.store().look(&arguments.id)?;
+    let text = serde_json::to_string_pretty(&container.oci_state())?;
+    telling::print(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

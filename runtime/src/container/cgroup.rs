@@ -1,7 +1,7 @@
 //! A container's cgroup, in whatever hierarchies the host has: v1, hybrid or v2.
 //!
-//! libcgroups makes it and applies the limits. Removing is ours: libcgroups' removal gives up on a cgroup
-//! with children and sleeps between tries.
+//! libcgroups joins it and applies the limits. Making and removing is ours: only what we made may be emptied
+//! and removed, and libcgroups' removal gives up on a cgroup with children and sleeps between tries.
 
 use std::fs;
 use std::io;
@@ -11,11 +11,86 @@ use std::time::{Duration, Instant};
 use bundles::promise::CgroupLimits;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
 
 /// How long processes killed in a cgroup may take to go.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was made for one container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeCgroup {
+    /// The container's own directory in each hierarchy where it wasn't there before.
+    own: Vec<PathBuf>,
+    /// Directories above them, the topmost first: removed when empty.
+    above: Vec<PathBuf>,
+}
+
+impl MadeCgroup {
+    /// Makes the cgroup `path` in every hierarchy that libcgroups will join. What is there already is
+    /// another's, and stays.
+    ///
+    /// # Errors
+    /// Where a directory can't be made; what was made is removed again.
+    pub(super) fn make(path: &Path) -> Result<Self> {
+        let mut made = Self::default();
+        for mount_point in joined_mount_points()? {
+            if let Err(error) = made.make_in(&mount_point, path) {
+                made.remove()?;
+                return Err(error);
+            }
+        }
+        Ok(made)
+    }
+
+    fn make_in(&mut self, mount_point: &Path, path: &Path) -> Result<()> {
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let mut directory = mount_point.to_path_buf();
+        let mut names = relative.components().peekable();
+        while let Some(name) = names.next() {
+            directory.push(name);
+            match fs::create_dir(&directory) {
+                Ok(()) if names.peek().is_some() => self.above.push(directory.clone()),
+                Ok(()) => self.own.push(directory.clone()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("make cgroup", directory)(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills every process in it and in its children, and removes it.
+    ///
+    /// # Errors
+    /// Where processes don't go or a directory stays.
+    pub(super) fn remove(&self) -> Result<()> {
+        let own = Cgroup {
+            directories: self.own.clone(),
+        };
+        own.remove()?;
+        for directory in self.above.iter().rev() {
+            // Another container may have come to use it; then it is that one's to keep.
+            let _ = fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    /// Whether every hierarchy had it already, or there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// Sends `signal` to every process in it.
+    ///
+    /// # Errors
+    /// Where the list of processes can't be read.
+    pub(super) fn signal_all(&self, signal: Signal) -> Result<()> {
+        self.own
+            .iter()
+            .try_for_each(|directory| signal_tree(directory, signal))
+    }
+}
 
 /// The directories of one cgroup path in every hierarchy where it exists.
 #[derive(Debug, Clone)]
@@ -40,11 +115,6 @@ impl Cgroup {
         directories.sort();
         directories.dedup();
         Ok(Self { directories })
-    }
-
-    /// Whether no hierarchy has it.
-    pub(super) fn is_absent(&self) -> bool {
-        self.directories.is_empty()
     }
 
     /// Kills every process in it and in its children, and removes it; absent is fine.
@@ -72,17 +142,6 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Sends `signal` to every process in it.
-    ///
-    /// # Errors
-    /// Where the list of processes can't be read.
-    pub(super) fn signal_all(&self, signal: Signal) -> Result<()> {
-        for directory in &self.directories {
-            signal_tree(directory, signal)?;
-        }
-        Ok(())
-    }
-
     /// The limits that the kernel holds.
     pub(super) fn limits(&self) -> CgroupLimits {
         CgroupLimits {
@@ -96,6 +155,36 @@ impl Cgroup {
             .iter()
             .flat_map(|directory| names.iter().map(move |name| directory.join(name)))
             .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+    }
+}
+
+/// The hierarchies that libcgroups joins: those of v1 controllers, or the only one of v2.
+fn joined_mount_points() -> Result<Vec<PathBuf>> {
+    let file = "/proc/self/mountinfo";
+    let text = fs::read_to_string(file).map_err(Error::io("read", file))?;
+    Ok(joined(&text))
+}
+
+fn joined(mountinfo: &str) -> Vec<PathBuf> {
+    let of_type = |wanted: &str| -> Vec<PathBuf> {
+        let mounts = mountinfo.lines().filter(|line| {
+            // Type, source and super options follow the dash; a named hierarchy has no controller.
+            let after = line.split_once(" - ").map(|(_, after)| after);
+            after.is_some_and(|after| {
+                after.split(' ').next() == Some(wanted) && !after.contains("name=")
+            })
+        });
+        let mut paths: Vec<PathBuf> = mounts
+            .filter_map(|line| line.split(' ').nth(4).map(PathBuf::from))
+            .filter(|path| path.starts_with("/sys/fs/cgroup"))
+            .collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    match of_type("cgroup") {
+        none if none.is_empty() => of_type("cgroup2"),
+        controllers => controllers,
     }
 }
 
@@ -168,6 +257,16 @@ mod tests {
                 PathBuf::from("/sys/fs/cgroup/unified")
             ]
         );
+    }
+
+    #[test]
+    fn only_hierarchies_with_controllers_are_joined() {
+        let hybrid = "21 1 0:20 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+                      22 1 0:21 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
+                      23 1 0:22 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(joined(hybrid), [PathBuf::from("/sys/fs/cgroup/pids")]);
+        let unified = "21 1 0:20 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(joined(unified), [PathBuf::from("/sys/fs/cgroup")]);
     }
 
     #[test]

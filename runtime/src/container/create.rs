@@ -15,7 +15,7 @@ use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::user_ns::UserNamespaceConfig;
 use nix::unistd::{geteuid, setgroups};
 
-use super::cgroup::Cgroup;
+use super::cgroup::{Cgroup, MadeCgroup};
 use super::executor::Payload;
 use super::failure::{Failure, FailureReader, failure_pipe};
 use super::normalise::{Normalised, normalise};
@@ -95,6 +95,8 @@ fn create_claimed(
 ) -> Result<Created> {
     let snapshot = first_snapshot(id, bundle, normalised, options)?;
     let mut container = Container::new(directory, snapshot)?;
+    container.snapshot.made_cgroup = MadeCgroup::make(&normalised.cgroup)?;
+    container.save()?;
     drop_groups()?;
     let (mut failures, writer) = failure_pipe()?;
     let has_init = bundle.kind == Some(Kind::OptServer);
@@ -135,26 +137,29 @@ fn first_snapshot(
     normalised: &Normalised,
     options: &CreateOptions,
 ) -> Result<Snapshot> {
-    let supervisor = options
-        .supervised
-        .then(ProcessId::current)
-        .transpose()
-        .map_err(Error::step("look at this process"))?;
+    let creator = ProcessId::current().map_err(Error::step("look at this process"))?;
     Ok(Snapshot {
         id: id.to_owned(),
         status: Status::Creating,
         process: None,
-        supervisor,
+        creator,
+        supervisor: options.supervised.then_some(creator),
         bundle: bundle.directory.clone(),
         rootfs: bundle.rootfs.clone(),
         oci_version: bundle.spec.version().clone(),
         annotations: bundle.spec.annotations().clone().unwrap_or_default(),
-        cgroup_is_ours: Cgroup::at(&normalised.cgroup)?.is_absent(),
+        has_default_cgroup: has_no_cgroup(bundle),
+        made_cgroup: MadeCgroup::default(),
         cgroup: normalised.cgroup.clone(),
         hooks: bundle.spec.hooks().clone(),
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
         owner: geteuid().as_raw(),
     })
+}
+
+fn has_no_cgroup(bundle: &Bundle) -> bool {
+    let linux = bundle.spec.linux().as_ref();
+    linux.is_none_or(|linux| linux.cgroups_path().is_none())
 }
 
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2).

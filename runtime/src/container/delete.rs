@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::Cgroup;
-use super::process::{ProcessId, is_alive};
+use super::process::{ProcessId, is_alive, is_foreign};
 use super::state::{Container, Snapshot, Status, Store};
 use super::{Error, Result, hooks};
 
@@ -23,16 +23,13 @@ const GONE_WITHIN: Timespec = Timespec {
 /// # Errors
 /// [`Error::WrongStatus`] without `force` where the process still runs; whatever stays in the way.
 pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
-    let container = match store.open(id) {
-        Ok(container) => container,
-        Err(Error::DoesNotExist(_) | Error::Config { .. }) if force => {
-            return remove_everything(store, id);
-        }
-        Err(error) => return Err(error),
-    };
+    if force {
+        return remove_everything(store, id);
+    }
+    let container = store.open(id)?;
     let status = container.status();
     // A created container is deleted without --force, as runc and crun do: containerd relies on it.
-    if matches!(status, Status::Creating | Status::Running) && !force {
+    if matches!(status, Status::Creating | Status::Running) {
         return Err(Error::WrongStatus {
             id: id.to_owned(),
             wanted: "stopped",
@@ -45,7 +42,7 @@ pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
 /// Kills what runs, then removes cgroup, scratch and state, and runs the poststop hooks.
 pub(super) fn remove(container: Container) -> Result<()> {
     if let Some(process) = container.snapshot.process {
-        end(process)?;
+        end(container.id(), process)?;
     }
     remove_resources(&container.snapshot)?;
     remove_directory(&container.directory)?;
@@ -58,7 +55,10 @@ pub(super) fn remove(container: Container) -> Result<()> {
 }
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.
-fn end(process: ProcessId) -> Result<()> {
+fn end(id: &str, process: ProcessId) -> Result<()> {
+    if is_foreign(process) {
+        return Err(Error::OtherNamespace(id.to_owned()));
+    }
     let Some(descriptor) =
         Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
@@ -83,7 +83,9 @@ fn end(process: ProcessId) -> Result<()> {
 }
 
 fn remove_resources(snapshot: &Snapshot) -> Result<()> {
-    if snapshot.cgroup_is_ours {
+    snapshot.made_cgroup.remove()?;
+    // Killed between making and noting it: a cgroup of the default name is ours by its name.
+    if snapshot.status == Status::Creating && snapshot.has_default_cgroup {
         Cgroup::at(&snapshot.cgroup)?.remove()?;
     }
     Ok(())
@@ -92,7 +94,7 @@ fn remove_resources(snapshot: &Snapshot) -> Result<()> {
 /// Removes whatever the directory of `id` still says is there: the wreck of a create that failed or was
 /// killed.
 pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
-    match store.open(id) {
+    match store.open_by_force(id) {
         Ok(container) => remove(container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {

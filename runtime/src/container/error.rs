@@ -94,6 +94,9 @@ pub enum Error {
         /// The status that it has.
         status: super::Status,
     },
+    /// The container was made in another pid namespace, where its processes have other pids.
+    #[error("container \"{0}\" belongs to another pid namespace; hint: run this there")]
+    OtherNamespace(String),
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),

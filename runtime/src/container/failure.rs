@@ -4,13 +4,14 @@
 //! carries ours whole: end of file without a word means that the command is running.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
+use crate::sys::write_to;
 
 /// What went wrong in the container's first process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,28 @@ pub(super) enum Failure {
     NotExecutable { command: String, reason: String },
     /// A step of ours failed.
     Step { step: String, reason: String },
+}
+
+/// Nobody reads the pipe before libcontainer gives up, so a failure must fit into it.
+const MAX_TEXT: usize = 4096;
+
+impl Failure {
+    fn shortened(&self) -> Self {
+        let short = |text: &str| text.chars().take(MAX_TEXT).collect();
+        match self {
+            Self::NotFound { command } => Self::NotFound {
+                command: short(command),
+            },
+            Self::NotExecutable { command, reason } => Self::NotExecutable {
+                command: short(command),
+                reason: short(reason),
+            },
+            Self::Step { step, reason } => Self::Step {
+                step: short(step),
+                reason: short(reason),
+            },
+        }
+    }
 }
 
 impl From<Failure> for Error {
@@ -74,12 +97,8 @@ impl FailureReader {
 impl FailureWriter {
     /// Sends `failure`; there is nobody to tell if that fails as well.
     pub(super) fn send(self, failure: &Failure) {
-        let path = format!("/proc/self/fd/{}", self.0);
-        if let (Ok(text), Ok(mut pipe)) = (
-            serde_json::to_vec(failure),
-            File::options().write(true).open(path),
-        ) {
-            let _ = pipe.write_all(&text);
+        if let Ok(text) = serde_json::to_vec(&failure.shortened()) {
+            let _ = write_to(self.0, &text);
         }
     }
 }

@@ -9,6 +9,7 @@ use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, setns};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 
+use super::mount_namespace::WayBack;
 use super::{Error, Result};
 use crate::sys::{MountAttr, mount_setattr};
 
@@ -29,7 +30,7 @@ pub(super) fn finish(pid: i32, spec: &Spec, sealed: bool) -> Result<()> {
     if mounts.is_empty() && !sealed {
         return Ok(());
     }
-    let own = File::open("/proc/self/ns/mnt").map_err(Error::io("open", "/proc/self/ns/mnt"))?;
+    let way_back = WayBack::here()?;
     let path = PathBuf::from(format!("/proc/{pid}/ns/mnt"));
     let theirs = File::open(&path).map_err(Error::io("open", &path))?;
     setns(&theirs, CloneFlags::CLONE_NEWNS)
@@ -39,8 +40,7 @@ pub(super) fn finish(pid: i32, spec: &Spec, sealed: bool) -> Result<()> {
         .into_iter()
         .try_for_each(finish_mount)
         .and_then(|()| if sealed { shut() } else { Ok(()) });
-    setns(&own, CloneFlags::CLONE_NEWNS)
-        .map_err(Error::step("return from the container's mount namespace"))?;
+    way_back.go()?;
     finished
 }
 

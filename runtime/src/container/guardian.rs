@@ -124,15 +124,22 @@ pub(super) fn sweep(store: &Store) {
 
 /// An id for a run that names none: unique on this host, and it says whose it is.
 pub(super) fn made_up_id(worker: ProcessId) -> String {
-    format!("run-{}-{}", worker.pid, worker.start_time)
+    let ProcessId {
+        pid,
+        start_time,
+        namespace,
+    } = worker;
+    format!("run-{pid}-{start_time}-{namespace}")
 }
 
 fn made_up_by(id: &str) -> Option<ProcessId> {
-    let (pid, start_time) = id.strip_prefix("run-")?.split_once('-')?;
-    Some(ProcessId {
-        pid: pid.parse().ok()?,
-        start_time: start_time.parse().ok()?,
-    })
+    let mut numbers = id.strip_prefix("run-")?.split('-');
+    let run = ProcessId {
+        pid: numbers.next()?.parse().ok()?,
+        start_time: numbers.next()?.parse().ok()?,
+        namespace: numbers.next()?.parse().ok()?,
+    };
+    numbers.next().is_none().then_some(run)
 }
 
 #[cfg(test)]
@@ -143,7 +150,14 @@ mod tests {
     fn a_made_up_id_names_its_run() {
         let us = ProcessId::current().unwrap();
         assert_eq!(made_up_by(&made_up_id(us)), Some(us));
-        for other in ["web", "run-", "run-1", "run-x-2", "run-1-2-3"] {
+        for other in [
+            "web",
+            "run-",
+            "run-1",
+            "run-x-2-3",
+            "run-1-2",
+            "run-1-2-3-4",
+        ] {
             assert_eq!(made_up_by(other), None, "{other}");
         }
     }

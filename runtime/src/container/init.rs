@@ -4,11 +4,13 @@
 //! told as a fault and a command could not end itself by SIGTERM; and it would have to reap orphans. So
 //! this process, which is the runtime's, stays the first, and the command is its child.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::sys::{close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork};
@@ -19,17 +21,23 @@ use crate::sys::{close_all_descriptors, exit_at_once, forget_arguments_and_envir
 /// # Errors
 /// Where the split fails; there is one process then.
 pub(super) fn split() -> io::Result<()> {
+    let (hidden, hiding) = pipe_with(PipeFlags::CLOEXEC)?;
     // Blocked before there is a child, so that neither its end nor a signal for it is missed.
-    let everything = SigSet::all();
     let mut old = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&everything), Some(&mut old))?;
+    sigprocmask(
+        SigmaskHow::SIG_SETMASK,
+        Some(&SigSet::all()),
+        Some(&mut old),
+    )?;
     let Some(child) = fork()? else {
+        drop(hiding);
+        // The command must not run beside a process that it could look into. The end of file comes when
+        // the other side has closed all that it had open, its last act of hiding.
+        File::from(hidden).read_to_end(&mut vec![])?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&old), None)?;
         return Ok(());
     };
-    // If any of this fails, the command must not run beside a process that it could look into.
-    let hidden = hide();
-    let code = hidden.and_then(|()| reap(child, &everything));
+    let code = hide().and_then(|()| reap(child));
     exit_at_once(code.unwrap_or(125));
 }
 
@@ -43,7 +51,10 @@ fn hide() -> io::Result<()> {
 }
 
 /// Passes signals on and reaps, until the command ends: its code.
-fn reap(command: Pid, signals: &SigSet) -> io::Result<i32> {
+///
+/// Real-time signals stay blocked and pending: there is no name for them here, and no use.
+fn reap(command: Pid) -> io::Result<i32> {
+    let signals: SigSet = Signal::iterator().collect();
     loop {
         match signals.wait()? {
             Signal::SIGCHLD => {

@@ -3,9 +3,8 @@
 use nix::sys::signal::Signal;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
-use super::cgroup::Cgroup;
-use super::process::is_alive;
-use super::state::{Container, Status};
+use super::process::{is_alive, is_foreign};
+use super::state::{Snapshot, Status};
 use super::{Error, Result};
 
 /// A signal by number or name, with or without `SIG`, in either case.
@@ -30,19 +29,21 @@ pub fn parse_signal(text: &str) -> Result<Signal> {
 ///
 /// # Errors
 /// [`Error::WrongStatus`] where nothing runs.
-pub fn kill(container: &Container, signal: Signal, all: bool) -> Result<()> {
+pub fn kill(container: &Snapshot, signal: Signal, all: bool) -> Result<()> {
     let status = container.status();
-    if all && container.snapshot.cgroup_is_ours {
-        return Cgroup::at(&container.snapshot.cgroup)?.signal_all(signal);
+    if all && !container.made_cgroup.is_empty() {
+        return container.made_cgroup.signal_all(signal);
     }
-    let (Status::Created | Status::Running, Some(process)) = (status, container.snapshot.process)
-    else {
+    let (Status::Created | Status::Running, Some(process)) = (status, container.process) else {
         return Err(Error::WrongStatus {
-            id: container.id().to_owned(),
+            id: container.id.clone(),
             wanted: "running",
             status,
         });
     };
+    if is_foreign(process) {
+        return Err(Error::OtherNamespace(container.id.clone()));
+    }
     let gone = || Error::step("send the signal")(std::io::Error::from_raw_os_error(libc::ESRCH));
     let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
     let descriptor =

@@ -18,6 +18,7 @@ mod guardian;
 mod hooks;
 mod init;
 mod kill;
+mod mount_namespace;
 mod mount_options;
 mod normalise;
 mod observe;

@@ -5,35 +5,43 @@ use std::path::Path;
 use libcontainer::oci_spec::runtime::Mount;
 
 use super::{Error, Result};
+use crate::sys::MountAttr;
 
 /// What a mount's options ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct MountOptions {
     /// `rbind`.
     pub recursive: bool,
-    /// `MOUNT_ATTR_*` for the mount itself.
-    pub attributes: u64,
-    /// `MOUNT_ATTR_*` for it and all below it.
-    pub recursive_attributes: u64,
+    /// `idmap` or `ridmap`: the mount must have mappings.
+    pub id_mapped: bool,
+    /// For the mount itself.
+    pub own: MountAttr,
+    /// For it and all below it.
+    pub recursive_own: MountAttr,
     /// Options for the file system, `key=value` or a bare flag.
     pub data: Vec<String>,
 }
 
-const READ_ONLY: u64 = 0x1;
-const NO_SUID: u64 = 0x2;
-const NO_DEV: u64 = 0x4;
-const NO_EXEC: u64 = 0x8;
-const NO_SYMFOLLOW: u64 = 0x0020_0000;
-
-fn attribute(name: &str) -> Option<u64> {
+/// Flags to set and to clear: the three times of access are values of one field, not bits.
+fn attribute(name: &str) -> Option<(u64, u64)> {
+    let access_time = libc::MOUNT_ATTR__ATIME;
     match name {
-        "ro" => Some(READ_ONLY),
-        "nosuid" => Some(NO_SUID),
-        "nodev" => Some(NO_DEV),
-        "noexec" => Some(NO_EXEC),
-        "nosymfollow" => Some(NO_SYMFOLLOW),
+        "ro" => Some((libc::MOUNT_ATTR_RDONLY, 0)),
+        "nosuid" => Some((libc::MOUNT_ATTR_NOSUID, 0)),
+        "nodev" => Some((libc::MOUNT_ATTR_NODEV, 0)),
+        "noexec" => Some((libc::MOUNT_ATTR_NOEXEC, 0)),
+        "nosymfollow" => Some((libc::MOUNT_ATTR_NOSYMFOLLOW, 0)),
+        "nodiratime" => Some((libc::MOUNT_ATTR_NODIRATIME, 0)),
+        "relatime" => Some((libc::MOUNT_ATTR_RELATIME, access_time)),
+        "noatime" => Some((libc::MOUNT_ATTR_NOATIME, access_time)),
+        "strictatime" => Some((libc::MOUNT_ATTR_STRICTATIME, access_time)),
         _ => None,
     }
+}
+
+fn add(attr: &mut MountAttr, (set, clear): (u64, u64)) {
+    attr.set = attr.set & !clear | set;
+    attr.clear |= clear;
 }
 
 /// Reads the options of `mount`, a bind mount or a tmpfs.
@@ -45,13 +53,14 @@ pub(super) fn parse(mount: &Mount) -> Result<MountOptions> {
     for option in mount.options().iter().flatten() {
         match option.as_str() {
             "bind" | "rw" | "defaults" | "private" | "rprivate" | "slave" | "rslave" | "suid"
-            | "dev" | "exec" | "relatime" | "idmap" => {}
+            | "dev" | "exec" => {}
+            "idmap" | "ridmap" => parsed.id_mapped = true,
             "rbind" => parsed.recursive = true,
             name => {
                 if let Some(flag) = attribute(name) {
-                    parsed.attributes |= flag;
+                    add(&mut parsed.own, flag);
                 } else if let Some(flag) = name.strip_prefix('r').and_then(attribute) {
-                    parsed.recursive_attributes |= flag;
+                    add(&mut parsed.recursive_own, flag);
                 } else if mount.typ().as_deref() == Some("tmpfs") && is_tmpfs_data(name) {
                     parsed.data.push(name.to_owned());
                 } else {
@@ -97,8 +106,14 @@ mod tests {
         ))
         .unwrap();
         assert!(parsed.recursive);
-        assert_eq!(parsed.attributes, READ_ONLY | NO_SUID);
-        assert_eq!(parsed.recursive_attributes, NO_SUID | NO_DEV);
+        assert_eq!(
+            parsed.own.set,
+            libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID
+        );
+        assert_eq!(
+            parsed.recursive_own.set,
+            libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV
+        );
         let parsed = parse(&mount("tmpfs", &["size=1m", "mode=1777", "nosuid"])).unwrap();
         assert_eq!(parsed.data, ["size=1m", "mode=1777"]);
     }

@@ -3,7 +3,7 @@
 //! Each step is a guard against one difference (the T and C rows of the project's list of libcontainer's
 //! traps); what neither libcontainer nor we can do is refused here, never ignored.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use bundles::seccomp;
 use libcontainer::oci_spec::runtime::{
@@ -33,7 +33,7 @@ pub(super) fn normalise(bundle: &Bundle, default_cgroup: PathBuf) -> Result<Norm
     refuse_the_impossible(bundle)?;
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
-    let cgroup = explicit_cgroup(&mut spec, default_cgroup);
+    let cgroup = explicit_cgroup(&mut spec, default_cgroup)?;
     let filters = take_seccomp(&mut spec)?;
     Ok(Normalised {
         spec,
@@ -173,7 +173,7 @@ fn plain_propagation(spec: &mut Spec) {
 }
 
 /// A path of our own where the bundle names none; libcontainer's default carries its own name.
-fn explicit_cgroup(spec: &mut Spec, default: PathBuf) -> PathBuf {
+fn explicit_cgroup(spec: &mut Spec, default: PathBuf) -> Result<PathBuf> {
     let given = spec
         .linux()
         .as_ref()
@@ -183,10 +183,20 @@ fn explicit_cgroup(spec: &mut Spec, default: PathBuf) -> PathBuf {
         Some(path) => PathBuf::from("/").join(path),
         None => default,
     };
+    let is_plain = path
+        .components()
+        .skip(1)
+        .all(|component| matches!(component, Component::Normal(_)));
+    if !is_plain || path == Path::new("/") {
+        return Err(Error::unsupported(
+            format!("linux.cgroupsPath {}", path.display()),
+            "it must name a cgroup below the root, without '..'",
+        ));
+    }
     if let Some(linux) = spec.linux_mut() {
         linux.set_cgroups_path(Some(path.clone()));
     }
-    path
+    Ok(path)
 }
 
 /// Takes the profile out: libcontainer without libseccomp would ignore it in silence.

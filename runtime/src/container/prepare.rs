@@ -6,14 +6,13 @@
 //! mount in it locked by the kernel (mount_namespaces(7)). If anything fails or is killed, the namespace
 //! goes and the host never saw a mount.
 
-use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use bundles::promise::is_bind;
 use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -21,6 +20,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
+use super::mount_namespace::WayBack;
 use super::mount_options::{self, MountOptions};
 use super::{Error, Result};
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
@@ -29,12 +29,17 @@ use crate::sys::{MountAttr, mount_setattr, user_namespace};
 /// nobody needs; it exists everywhere and everybody may pass it.
 const ATTACHED_AT: &str = "/tmp";
 
-const NO_SUID_NO_DEV: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+const NO_SUID_NO_DEV: MountAttr = MountAttr {
+    set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
+    clear: 0,
+    propagation: 0,
+    user_namespace: 0,
+};
 
 /// The calling process is in a private mount namespace until this is dropped.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    host: File,
+    way_back: WayBack,
     /// The root file system, mounts included.
     pub rootfs: PathBuf,
     /// The spec without the mounts that are made.
@@ -44,8 +49,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Goes back to the host's mount namespace.
     pub(super) fn leave(self) -> Result<()> {
-        setns(&self.host, CloneFlags::CLONE_NEWNS)
-            .map_err(Error::step("return to the host's mount namespace"))
+        self.way_back.go()
     }
 }
 
@@ -66,17 +70,16 @@ pub(super) fn is_needed(spec: &Spec) -> bool {
 /// # Errors
 /// The step, the path and the cause. The caller is in the host's mount namespace again then.
 pub(super) fn prepare(spec: &Spec, rootfs: &Path) -> Result<Prepared> {
-    let host = File::open("/proc/self/ns/mnt").map_err(Error::io("open", "/proc/self/ns/mnt"))?;
+    let way_back = WayBack::here()?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
     match build(spec, rootfs) {
         Ok(rest) => Ok(Prepared {
-            host,
+            way_back,
             rootfs: ATTACHED_AT.into(),
             spec: rest,
         }),
         Err(error) => {
-            setns(&host, CloneFlags::CLONE_NEWNS)
-                .map_err(Error::step("return to the host's mount namespace"))?;
+            way_back.go()?;
             Err(error)
         }
     }
@@ -133,24 +136,66 @@ fn open_source(mount: &Mount) -> Result<OwnedFd> {
     } else {
         new_tmpfs(mount, &options)?
     };
-    set_attributes(&tree, options.attributes, false)
-        .and_then(|()| set_attributes(&tree, options.recursive_attributes, true))
+    set_attributes(&tree, options.own, false)
+        .and_then(|()| set_attributes(&tree, options.recursive_own, true))
         .map_err(Error::io(
             "set the attributes of mount",
             mount.destination(),
         ))?;
-    if let (Some(uids), Some(gids)) = (mount.uid_mappings(), mount.gid_mappings()) {
-        set_id_mapping(&tree, uids, gids).map_err(|error| id_mapping_error(mount, error))?;
+    match (mount.uid_mappings(), mount.gid_mappings()) {
+        (Some(uids), Some(gids)) => {
+            owner_is_mapped(mount, &tree, uids)?;
+            set_id_mapping(&tree, uids, gids).map_err(|error| id_mapping_error(mount, error))?;
+        }
+        (None, None) if !options.id_mapped => {}
+        _ => {
+            return Err(Error::unsupported(
+                format!("mounts: ids of {}", mount.destination().display()),
+                "an idmapped mount needs both uidMappings and gidMappings",
+            ));
+        }
     }
     Ok(tree)
 }
 
-fn clone_tree(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+/// The directory that is mounted must be owned by who the mapping was made for: the path may lead
+/// elsewhere by now.
+fn owner_is_mapped(mount: &Mount, tree: &OwnedFd, uids: &[LinuxIdMapping]) -> Result<()> {
     let source = mount.source().clone().unwrap_or_default();
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let owner = fstat(tree)
+        .map_err(|errno| Error::io("stat", &source)(errno.into()))?
+        .st_uid;
+    let is_mapped = uids.iter().any(|map| {
+        owner
+            .checked_sub(map.container_id())
+            .is_some_and(|offset| offset < map.size())
+    });
+    if is_mapped {
+        return Ok(());
+    }
+    Err(Error::Preflight {
+        path: source,
+        reason: format!("belongs to uid {owner}, for whom its mapping was not made"),
+    })
+}
+
+/// Sources are canonical paths. One that leads through a link now is not what was looked at.
+fn clone_tree(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+    let path = mount.source().clone().unwrap_or_default();
+    let failed = |errno: Errno| Error::io("open the source of a mount,", &path)(errno.into());
+    let source = openat2(
+        CWD,
+        &path,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+    .map_err(failed)?;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
     flags.set(OpenTreeFlags::AT_RECURSIVE, options.recursive);
-    open_tree(CWD, &source, flags)
-        .map_err(|errno| Error::io("open the source of a mount,", &source)(errno.into()))
+    open_tree(&source, "", flags).map_err(failed)
 }
 
 fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
@@ -173,14 +218,10 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
     make().map_err(|errno| Error::io("make the tmpfs", mount.destination())(errno.into()))
 }
 
-fn set_attributes(tree: &OwnedFd, set: u64, recursive: bool) -> std::io::Result<()> {
-    if set == 0 {
+fn set_attributes(tree: &OwnedFd, attr: MountAttr, recursive: bool) -> std::io::Result<()> {
+    if attr == MountAttr::default() {
         return Ok(());
     }
-    let attr = MountAttr {
-        set,
-        ..MountAttr::default()
-    };
     mount_setattr(tree, attr, recursive)
 }
 

@@ -2,16 +2,21 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-/// A pid with the time at which its process started, clock ticks since boot (proc(5), field 22 of stat).
+/// A pid with the time at which its process started, clock ticks since boot (proc(5), field 22 of stat),
+/// and the pid namespace in which it has that pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     /// The pid, as the host sees it.
     pub pid: i32,
     /// Its start time.
     pub start_time: u64,
+    /// The inode number of the namespace.
+    pub namespace: u64,
 }
 
 impl ProcessId {
@@ -21,7 +26,12 @@ impl ProcessId {
     /// Where there is none.
     pub fn of(pid: i32) -> io::Result<Self> {
         let start_time = stat(pid)?.start_time;
-        Ok(Self { pid, start_time })
+        let namespace = own_namespace()?;
+        Ok(Self {
+            pid,
+            start_time,
+            namespace,
+        })
     }
 
     /// The calling process.
@@ -33,10 +43,35 @@ impl ProcessId {
     }
 }
 
-/// Whether `process` still runs; a zombie doesn't.
+/// Whether `process` still runs; a zombie doesn't. One of another pid namespace can't be seen from here, so
+/// it counts as running: nothing of its container may be taken away.
 pub fn is_alive(process: ProcessId) -> bool {
+    if is_foreign(process) {
+        return true;
+    }
     stat(process.pid)
         .is_ok_and(|stat| stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X'))
+}
+
+/// Whether `process` is of another pid namespace than this one, where its pid means another process.
+pub fn is_foreign(process: ProcessId) -> bool {
+    own_namespace().is_ok_and(|own| own != process.namespace)
+}
+
+fn own_namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
+}
+
+/// Kills `process` if it still is that one, and not one that got its pid.
+pub(super) fn kill_if_alive(process: ProcessId) {
+    let descriptor = Pid::from_raw(process.pid)
+        .filter(|_| !is_foreign(process))
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    // The descriptor holds the process now; if it is still the one meant, it can't become another.
+    if let Some(descriptor) = descriptor.filter(|_| is_alive(process)) {
+        // Gone in the meantime is as good.
+        let _ = pidfd_send_signal(&descriptor, Signal::KILL);
+    }
 }
 
 /// The children of the calling process, zombies included.
@@ -86,5 +121,10 @@ mod tests {
             ..us
         };
         assert!(!is_alive(reused));
+        let foreign = ProcessId {
+            namespace: us.namespace + 1,
+            ..reused
+        };
+        assert!(is_foreign(foreign) && is_alive(foreign));
     }
 }

@@ -7,16 +7,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use oci_spec::runtime::Hooks;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde::{Deserialize, Serialize};
 
-use super::process::{ProcessId, is_alive};
+use super::cgroup::MadeCgroup;
+use super::process::{ProcessId, is_alive, kill_if_alive};
 use super::{Error, Result};
 
 const STATE_FILE: &str = "state.json";
 const LOCK_FILE: &str = "lock";
+
+/// How long `delete --force` waits for another command to let go of a container.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
 pub(super) const SCRATCH_PREFIX: char = '@';
@@ -55,6 +60,8 @@ pub struct Snapshot {
     pub status: Status,
     /// Its first process, once there is one.
     pub process: Option<ProcessId>,
+    /// The process that creates it, or did.
+    pub creator: ProcessId,
     /// The `run` that holds it in the foreground; when that is gone, the container is litter.
     pub supervisor: Option<ProcessId>,
     /// The bundle's directory.
@@ -67,14 +74,59 @@ pub struct Snapshot {
     pub annotations: HashMap<String, String>,
     /// Its cgroup, below each hierarchy's mount point.
     pub cgroup: PathBuf,
-    /// Whether the cgroup was made for this container; another's is neither emptied nor removed.
-    pub cgroup_is_ours: bool,
+    /// Whether the bundle named none, and this one is named after the container.
+    pub has_default_cgroup: bool,
+    /// What of it was made for this container; another's is neither emptied nor removed.
+    pub made_cgroup: MadeCgroup,
     /// The bundle's hooks: those of the later steps must run even when the bundle is gone by then.
     pub hooks: Option<Hooks>,
     /// When it was created, RFC 3339.
     pub created: String,
     /// The uid that created it.
     pub owner: u32,
+}
+
+impl Snapshot {
+    fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(STATE_FILE);
+        let text = fs::read(&path).map_err(Error::io("read", &path))?;
+        serde_json::from_slice(&text).map_err(|error| Error::Config {
+            path,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The status now: what was written, unless the process is gone.
+    pub fn status(&self) -> Status {
+        match (self.status, self.process) {
+            (Status::Creating, None) => Status::Creating,
+            (status, Some(process)) if is_alive(process) => status,
+            _ => Status::Stopped,
+        }
+    }
+
+    /// The state in the OCI spec's form, with the additions that runc and crun print.
+    ///
+    /// # Errors
+    /// None in practice; serialising plain data.
+    pub fn oci_state(&self) -> serde_json::Value {
+        let status = self.status();
+        let pid = match (status, self.process) {
+            (Status::Stopped, _) | (_, None) => 0,
+            (_, Some(process)) => process.pid,
+        };
+        serde_json::json!({
+            "ociVersion": self.oci_version,
+            "id": self.id,
+            "status": status,
+            "pid": pid,
+            "bundle": self.bundle,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": owner_name(self.owner),
+            "annotations": self.annotations,
+        })
+    }
 }
 
 /// The directory that holds one directory a container.
@@ -84,8 +136,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store below `root`.
-    pub fn new(root: PathBuf) -> Self {
+    /// The store below `root`, or the default one.
+    pub fn at(root: Option<PathBuf>) -> Self {
+        let root = root.unwrap_or_else(Self::default_root);
+        // Only an empty path has no absolute form, and nothing can be made there.
+        let root = std::path::absolute(&root).unwrap_or(root);
         Self { root }
     }
 
@@ -148,12 +203,40 @@ impl Store {
     /// [`Error::DoesNotExist`] where there is none, or none that was made far enough to have a state.
     pub fn open(&self, id: &str) -> Result<Container> {
         let directory = self.path(id)?;
-        Container::open(directory).map_err(|error| match error {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Error::DoesNotExist(id.to_owned())
+        Container::open(directory).map_err(|error| absent(error, id))
+    }
+
+    /// The state of the container `id` without its lock: what was written last, which is always whole.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotExist`] where there is none.
+    pub fn look(&self, id: &str) -> Result<Snapshot> {
+        let directory = self.path(id)?;
+        Snapshot::read(&directory).map_err(|error| absent(error, id))
+    }
+
+    /// Opens the container `id` as [`Self::open`] does, but not behind a command that doesn't come to its
+    /// end: after a while the process that creates the container is killed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn open_by_force(&self, id: &str) -> Result<Container> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let directory = self.path(id)?;
+            match lock(&directory, FlockOperation::NonBlockingLockExclusive) {
+                Ok(lock) => {
+                    return Container::read(directory, lock).map_err(|error| absent(error, id));
+                }
+                Err(Error::Io { source, .. }) if is_held(&source) => {}
+                Err(error) => return Err(absent(error, id)),
             }
-            other => other,
-        })
+            if Instant::now() > deadline {
+                let creator = self.look(id)?.creator;
+                kill_if_alive(creator);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Opens the container `id` unless a command holds it or it can't be read.
@@ -269,12 +352,7 @@ impl Container {
     }
 
     fn read(directory: PathBuf, lock: File) -> Result<Self> {
-        let path = directory.join(STATE_FILE);
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        let snapshot = serde_json::from_slice(&text).map_err(|error| Error::Config {
-            path,
-            reason: error.to_string(),
-        })?;
+        let snapshot = Snapshot::read(&directory)?;
         Ok(Self {
             directory,
             snapshot,
@@ -299,13 +377,9 @@ impl Container {
             .map_err(Error::io("write", &path))
     }
 
-    /// The status now: what was written, unless the process is gone.
+    /// The status now.
     pub fn status(&self) -> Status {
-        match (self.snapshot.status, self.snapshot.process) {
-            (Status::Creating, None) => Status::Creating,
-            (status, Some(process)) if is_alive(process) => status,
-            _ => Status::Stopped,
-        }
+        self.snapshot.status()
     }
 
     /// The container's id.
@@ -317,29 +391,20 @@ impl Container {
     pub(crate) fn notify_socket(&self) -> PathBuf {
         self.directory.join("notify.sock")
     }
+}
 
-    /// The state in the OCI spec's form, with the additions that runc and crun print.
-    ///
-    /// # Errors
-    /// None in practice; serialising plain data.
-    pub fn oci_state(&self) -> serde_json::Value {
-        let status = self.status();
-        let pid = match (status, self.snapshot.process) {
-            (Status::Stopped, _) | (_, None) => 0,
-            (_, Some(process)) => process.pid,
-        };
-        serde_json::json!({
-            "ociVersion": self.snapshot.oci_version,
-            "id": self.snapshot.id,
-            "status": status,
-            "pid": pid,
-            "bundle": self.snapshot.bundle,
-            "rootfs": self.snapshot.rootfs,
-            "created": self.snapshot.created,
-            "owner": owner_name(self.snapshot.owner),
-            "annotations": self.snapshot.annotations,
-        })
+fn absent(error: Error, id: &str) -> Error {
+    match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::DoesNotExist(id.to_owned())
+        }
+        other => other,
     }
+}
+
+/// fcntl(2) says either of a record lock that another process holds.
+fn is_held(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES))
 }
 
 fn owner_name(uid: u32) -> String {

@@ -1,5 +1,6 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers.
 
+mod descriptor;
 mod fork;
 mod init;
 mod keyring;
@@ -8,6 +9,7 @@ mod seccomp;
 mod signal;
 mod user_namespace;
 
+pub(crate) use descriptor::write_to;
 pub(crate) use fork::fork;
 use fork::fork_child;
 pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};

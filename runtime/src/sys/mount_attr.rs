@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 /// `struct mount_attr` of mount_setattr(2).
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MountAttr {
     /// `MOUNT_ATTR_*` flags to set.
     pub set: u64,

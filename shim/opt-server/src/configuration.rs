@@ -4,24 +4,30 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bundles::opt_server::config::{Config, FILE_NAME};
+use nix::unistd::geteuid;
 use runtime::own_executable;
+use runtime::telling;
 
-/// Reads the file given, else the one that [`Config::locate`] finds. What was ignored in it is told on
-/// standard error.
+/// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
+/// put it there. What was ignored in it is told on standard error.
 pub fn load(given: Option<&Path>) -> Result<Config> {
-    let path = match given {
-        Some(path) => path.to_path_buf(),
-        None => Config::locate(&own_executable::path().context("find this executable")?),
+    let config = match given {
+        Some(path) => Config::load(path)?,
+        None => found()?,
     };
-    if given.is_none() && !path.exists() {
+    for warning in &config.warnings {
+        telling::say(&format!("opt-server: warning: {warning}\n"));
+    }
+    Ok(config)
+}
+
+fn found() -> Result<Config> {
+    let path = Config::locate(&own_executable::path().context("find this executable")?);
+    if !path.exists() {
         bail!(
             "no {FILE_NAME} here nor at {}; hint: name one with --config",
             path.display()
         );
     }
-    let config = Config::load(&path)?;
-    for warning in &config.warnings {
-        eprintln!("opt-server: warning: {warning}");
-    }
-    Ok(config)
+    Ok(Config::load_unnamed(&path, geteuid().as_raw())?)
 }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             Command::Run(arguments) => commands::run::execute(&arguments),
         });
     outcome.unwrap_or_else(|error| {
-        eprintln!("opt-server: {}", telling::line(error.as_ref()));
+        telling::say(&format!("opt-server: {}\n", telling::line(error.as_ref())));
         let code = error.downcast_ref::<Error>().map_or(OURS, Error::exit_code);
         ExitCode::from(code)
     })

@@ -26,6 +26,22 @@ pub enum ConfigError {
         /// What it is.
         kind: &'static str,
     },
+    /// It lay where a configuration is looked for, and someone else could have put it there.
+    #[error("{what}{} {problem}; hint: name it with --config if you trust it", .path.display())]
+    Untrusted {
+        /// The `config.json`.
+        path: PathBuf,
+        /// What of it, before its path.
+        what: &'static str,
+        /// Why it isn't trusted.
+        problem: String,
+    },
+    /// Whoever named it can't know what it says.
+    #[error("{} may be written by everyone; hint: chmod o-w", .path.display())]
+    Everyones {
+        /// The `config.json`.
+        path: PathBuf,
+    },
     /// Nobody writes so much by hand.
     #[error("{}: {size} bytes, over the limit of {MAX_SIZE}", .path.display())]
     TooLarge {

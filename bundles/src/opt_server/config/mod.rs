@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, Whose};
 pub use file::MAX_SIZE;
+use file::Word;
 
 /// The name of the configuration.
 pub const FILE_NAME: &str = "config.json";
@@ -97,9 +98,16 @@ pub struct Warning {
 }
 
 impl Config {
-    /// Reads and checks a `config.json`: a regular file of no more than [`MAX_SIZE`] bytes.
+    /// Reads and checks a `config.json` that the caller named: a regular file of no more than [`MAX_SIZE`]
+    /// bytes that not everyone may write.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&file::read(path)?, path)
+        Self::parse(&file::read(path, Word::Named)?, path)
+    }
+
+    /// Likewise one that nobody named, such as [`Self::locate`] finds: it and its directory must be root's
+    /// or those of `caller` (an effective uid), and nobody else may write them.
+    pub fn load_unnamed(path: &Path, caller: u32) -> Result<Self, ConfigError> {
+        Self::parse(&file::read(path, Word::Nobody { caller })?, path)
     }
 
     /// Where a configuration that nobody names is looked for: [`FILE_NAME`] here, else beside

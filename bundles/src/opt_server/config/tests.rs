@@ -2,8 +2,9 @@
 //! A new vector gets a row with its name; `UPDATE_EXPECTATIONS=1` fills in the rest, for you to judge.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
@@ -206,6 +207,35 @@ fn files_are_loaded() {
     let path = data().join("full.json");
     let config = Config::load(&path).unwrap();
     assert_eq!((config.path, config.commands.len()), (path, 3));
+}
+
+#[test]
+fn a_file_that_nobody_named_must_be_safe_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    fs::write(&path, "{}").unwrap();
+    let owner = fs::metadata(&path).unwrap().uid();
+    for (directory, file, says) in [
+        (0o755, 0o644, ""),
+        (0o1777, 0o600, ""),
+        (0o755, 0o664, "may be written by others (mode 0664)"),
+        (0o755, 0o1646, "may be written by others (mode 1646)"),
+        (0o757, 0o644, "may be written by others (mode 0757)"),
+    ] {
+        fs::set_permissions(folder.path(), Permissions::from_mode(directory)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(file)).unwrap();
+        match Config::load_unnamed(&path, owner) {
+            Ok(_) => assert_eq!(says, ""),
+            Err(error) => assert!(
+                !says.is_empty() && error.to_string().contains(says),
+                "{error}"
+            ),
+        }
+    }
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = Config::load_unnamed(&link, owner).unwrap_err().to_string();
+    assert!(error.contains("symbolic link"), "{error}");
 }
 
 #[test]

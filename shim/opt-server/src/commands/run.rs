@@ -10,7 +10,7 @@ use bundles::opt_server::{Identity, Request, Sandbox};
 use bundles::promise::{Kind, explain};
 use nix::unistd::{getegid, geteuid};
 use runtime::container::{self, Bundle, Error, RunOptions, Store};
-use runtime::own_executable;
+use runtime::{own_executable, telling};
 
 use crate::configuration;
 
@@ -50,14 +50,10 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     if arguments.sandbox_info {
-        eprint!("{}", sandbox.info());
-        eprintln!(
-            "\n{}",
-            explain(&sandbox.spec(), Some(Kind::OptServer), vec![])
-        );
+        let explanation = explain(&sandbox.spec(), Some(Kind::OptServer), vec![]);
+        telling::say(&format!("{}\n{explanation}\n", sandbox.info()));
     }
-    let root = arguments.root.clone();
-    let store = Store::new(root.unwrap_or_else(Store::default_root));
+    let store = Store::at(arguments.root.clone());
     let outcome = container::run(&store, &RunOptions::default(), |id| {
         let directory = store.scratch(id)?;
         bundle::write(&directory, &sandbox.spec(), &sandbox.skeleton()).map_err(|error| {

@@ -1,195 +1,11 @@
-//! Bad input: one clear line, a code that isn't 0, and nothing left behind.
+//! Bad bundles: one clear line, a code that isn't 0, and nothing left behind.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use integration::{Bench, Bundle, Outcome, plain};
+use integration::{Bench, Bundle, plain};
 use serde_json::{Value, json};
-
-#[track_caller]
-fn assert_refused(bench: &Bench, outcome: &Outcome, text: &str) {
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert_eq!(outcome.stdout, "", "{outcome}");
-    let line = outcome.one_line();
-    assert!(line.contains(text), "no \"{text}\": {line}");
-    assert!(line.len() < 2000, "a line of {} bytes", line.len());
-    for noise in ["panicked", "backtrace", "Error(", "Some(", "Os {"] {
-        assert!(!line.contains(noise), "{line}");
-    }
-    bench.assert_nothing_left_by(outcome);
-}
-
-/// Runs `opt-server` with this text as its configuration.
-fn configured(bench: &Bench, text: &[u8]) -> Outcome {
-    let project = bench.directory("project");
-    let config = bench.file("config.json", text);
-    bench.serve_with(&project, &config).arg("solver").run()
-}
-
-fn command(changes: Value) -> Vec<u8> {
-    let mut command = json!({ "name": "solver", "executable": "/usr/bin/busybox" });
-    for (key, value) in changes.as_object().expect("an object") {
-        command[key] = value.clone();
-    }
-    json!({ "commands": [command] }).to_string().into_bytes()
-}
-
-#[test]
-fn configurations_that_are_no_json() {
-    let bench = Bench::new();
-    let deep = "[".repeat(200_000);
-    let huge = format!(
-        "{{\"commands\": [], \"x-pad\": \"{}\"}}",
-        "x".repeat(100 << 20)
-    );
-    for (text, says) in [
-        (&b""[..], "not valid JSON"),
-        (b"{", "not valid JSON"),
-        (b"{\"commands\": []} x", "not valid JSON"),
-        (b"\xff\xfe", "not UTF-8"),
-        (b"\0", "not valid JSON"),
-        (deep.as_bytes(), "not valid JSON"),
-        (huge.as_bytes(), "config.json"),
-        (b"[]", "must be an object"),
-        (b"null", "must be an object"),
-        (b"{}", "it has no commands at all"),
-        (b"{\"commands\": 1}", "\"commands\" must be"),
-        (b"{\"commands\": []}", "no command \"solver\""),
-        (b"{\"commands\": [1]}", "must be an object"),
-        (b"{\"commands\": [{}]}", "is missing"),
-        (b"{\"commands\": [], \"commands\": []}", "already given"),
-    ] {
-        assert_refused(&bench, &configured(&bench, text), says);
-    }
-}
-
-#[test]
-fn commands_that_are_wrong() {
-    let bench = Bench::new();
-    for (changes, says) in [
-        (
-            json!({ "executable": "/nowhere/solver" }),
-            "/nowhere/solver",
-        ),
-        (json!({ "executable": "bin/solver" }), "absolute path"),
-        (json!({ "executable": "/usr/bin/../bin/busybox" }), "\"..\""),
-        (json!({ "executable": "/usr" }), "/usr"),
-        (json!({ "executable": "/dev/null" }), "/dev/null"),
-        (json!({ "executable": "/etc/passwd" }), "/etc/passwd"),
-        (json!({ "executable": 7 }), "\"executable\" must be"),
-        (json!({ "executable": "/a\u{0}b" }), "NUL"),
-        (json!({ "executable": "" }), "\"executable\""),
-        (
-            json!({ "mount-dependancies": "FILES" }),
-            "did you mean \"mount-dependencies\"",
-        ),
-        (
-            json!({ "mount_dependencies": "FILES" }),
-            "did you mean \"mount-dependencies\"",
-        ),
-        (json!({ "mount-dependencies": "files" }), "\"FILES\""),
-        (
-            json!({ "mount-dependencies": true }),
-            "\"mount-dependencies\"",
-        ),
-        (json!({ "mount-readable": ["/nowhere"] }), "/nowhere"),
-        (json!({ "mount-readable": ["relative"] }), "absolute path"),
-        (json!({ "mount-readable": ["/"] }), "whole host"),
-        (
-            json!({ "mount-readable": ["/proc"] }),
-            "the sandbox has its own",
-        ),
-        (
-            json!({ "mount-readable": ["/dev/shm"] }),
-            "the sandbox has its own",
-        ),
-        (
-            json!({ "mount-readable": ["/tmp"] }),
-            "the sandbox has its own",
-        ),
-        (
-            json!({ "mount-readable": "/usr" }),
-            "\"mount-readable\" must be",
-        ),
-        (
-            json!({ "environment-variables": ["NOVALUE"] }),
-            "without \"=\"",
-        ),
-        (
-            json!({ "environment-variables": ["A=1", "A=2"] }),
-            "already has",
-        ),
-        (json!({ "append-options": "'open" }), "quote"),
-        (
-            json!({ "append-options": { "a": 1 } }),
-            "\"append-options\" must be",
-        ),
-        (json!({ "x-opt-runtime": {} }), "reserved"),
-    ] {
-        let outcome = configured(&bench, &command(changes));
-        assert_refused(&bench, &outcome, says);
-    }
-}
-
-#[test]
-fn two_commands_of_one_name_and_a_command_that_is_not_there() {
-    let bench = Bench::new();
-    let one = json!({ "name": "solver", "executable": "/usr/bin/busybox" });
-    let text = json!({ "commands": [one, one] }).to_string();
-    assert_refused(
-        &bench,
-        &configured(&bench, text.as_bytes()),
-        "already taken",
-    );
-    let project = bench.directory("project");
-    let serve = || bench.serve(&project, &json!([one]));
-    let outcome = serve().arg("solvr").run();
-    assert_refused(&bench, &outcome, "did you mean \"solver\"");
-    let outcome = serve().arg("").run();
-    assert_refused(&bench, &outcome, "no command");
-}
-
-#[test]
-fn configurations_that_are_no_files() {
-    let bench = Bench::new();
-    let project = bench.directory("project");
-    let fifo = bench.path("fifo");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
-    let dangling = bench.path("dangling");
-    symlink("nowhere", &dangling).expect("a link");
-    for (path, says) in [
-        (bench.path("nothere"), "nothere"),
-        (bench.path(""), "directory"),
-        (fifo, "fifo"),
-        (dangling, "dangling"),
-        ("/dev/zero".into(), "device"),
-    ] {
-        let outcome = bench.serve_with(&project, &path).arg("solver").run();
-        assert_refused(&bench, &outcome, says);
-    }
-}
-
-#[test]
-fn projects_that_are_none() {
-    let bench = Bench::new();
-    let config = bench.config(&json!([{ "name": "solver", "executable": "/usr/bin/busybox" }]));
-    let here = bench.directory("project");
-    let file = bench.file("a-file", "");
-    for (project, says) in [
-        (bench.path("nothere"), "nothere"),
-        (file, "not a directory"),
-        ("/".into(), "can't be a project"),
-        ("/proc/self/fd".into(), "project"),
-    ] {
-        let tool = bench
-            .serve_with(&here, &config)
-            .arg("--project")
-            .arg(&project);
-        let outcome = tool.args(["solver", "true"]).run();
-        assert_refused(&bench, &outcome, says);
-    }
-}
 
 #[test]
 fn usage_errors_are_125_too() {
@@ -241,8 +57,8 @@ fn bundles_whose_config_is_no_spec() {
         (huge.as_bytes(), "larger than"),
     ] {
         let bundle = with_text(&bench, text);
-        assert_refused(&bench, &bundle.run(&bench).run(), says);
-        assert_refused(&bench, &bundle.create(&bench, "bad").run(), says);
+        bench.assert_refused(&bundle.run(&bench).run(), says);
+        bench.assert_refused(&bundle.create(&bench, "bad").run(), says);
     }
 }
 
@@ -252,8 +68,7 @@ fn bundles_that_are_none() {
     let file = bench.file("a-file", "");
     for path in [bench.path("nothere"), file, bench.directory("empty")] {
         let outcome = bench.runtime().arg("run").arg(&path).run();
-        assert_refused(
-            &bench,
+        bench.assert_refused(
             &outcome,
             &path.file_name().expect("a name").to_string_lossy(),
         );
@@ -343,13 +158,13 @@ fn a_link_where_something_is_mounted_is_refused_and_its_target_unchanged() {
     for path in ["dev", "proc"] {
         let (bundle, marker) = linked(&bench, path, path);
         let outcome = bundle.run(&bench).run();
-        assert_refused(&bench, &outcome, "symbolic link");
+        bench.assert_refused(&outcome, "symbolic link");
         assert_eq!(integration::host::names_in(&marker), [""; 0]);
     }
     let (bundle, marker) = linked(&bench, "data", "data");
     for destination in ["/data", "/data/deeper"] {
         bundle.edit(|spec| add_bind(spec, "/usr", destination));
-        assert_refused(&bench, &bundle.run(&bench).run(), "symbolic link");
+        bench.assert_refused(&bundle.run(&bench).run(), "symbolic link");
         assert_eq!(integration::host::names_in(&marker), [""; 0]);
     }
 }
@@ -366,7 +181,7 @@ fn relative_dangling_and_looping_links_are_refused_too() {
         let dev = bundle.rootfs().join("dev");
         fs::remove_dir_all(&dev).expect("remove");
         symlink(target, &dev).expect("a link");
-        assert_refused(&bench, &bundle.run(&bench).run(), "symbolic link");
+        bench.assert_refused(&bundle.run(&bench).run(), "symbolic link");
     }
 }
 
@@ -377,7 +192,7 @@ fn a_file_where_dev_must_be_is_named() {
     let dev = bundle.rootfs().join("dev");
     fs::remove_dir_all(&dev).expect("remove");
     fs::write(&dev, "").expect("a file");
-    assert_refused(&bench, &bundle.run(&bench).run(), "/dev");
+    bench.assert_refused(&bundle.run(&bench).run(), "/dev");
 }
 
 #[test]
@@ -389,7 +204,7 @@ fn a_working_directory_that_can_not_be_entered_is_named() {
             spec["root"]["readonly"] = json!(true);
             spec["process"]["cwd"] = json!(directory);
         });
-        assert_refused(&bench, &bundle.run(&bench).run(), directory);
+        bench.assert_refused(&bundle.run(&bench).run(), directory);
     }
 }
 
