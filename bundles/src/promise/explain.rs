@@ -6,7 +6,7 @@ use std::fmt;
 use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
 
-use super::spec_view::{has_option, host_id, is_bind, linux, mounts, process};
+use super::spec_view::{host_id, is_bind, is_read_only, linux, mounts, process};
 use super::{Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
 use crate::seccomp;
 
@@ -80,7 +80,6 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
 }
 
 fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
-    let read_only = has_option(mount, "ro") || has_option(mount, "rro");
     let source = mount
         .source()
         .as_ref()
@@ -98,7 +97,11 @@ fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
         .unwrap_or_else(|| format!("the bundle gives no reason ({WHY_ANNOTATION}…)"));
     MountExplained {
         path: mount.destination().display().to_string(),
-        access: if read_only { "read-only" } else { "read-write" },
+        access: if is_read_only(mount) {
+            "read-only"
+        } else {
+            "read-write"
+        },
         what,
         why,
     }

@@ -9,6 +9,7 @@ mod check;
 mod explain;
 mod kind;
 mod observed;
+mod observed_mount;
 mod rows;
 mod seal;
 mod spec_view;

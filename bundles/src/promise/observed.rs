@@ -21,7 +21,8 @@ pub struct Observed {
     pub root_is_host_root: bool,
     /// The limits that the process's cgroups hold.
     pub cgroup: CgroupLimits,
-    /// Those of the spec's masked and read-only paths that exist in the container.
+    /// Those of [`MASKED_PATHS`](super::MASKED_PATHS) and [`READONLY_PATHS`](super::READONLY_PATHS) that
+    /// this kernel has.
     pub existing_paths: Vec<PathBuf>,
 }
 
@@ -47,6 +48,8 @@ pub struct Status {
 /// One line of `/proc/PID/mountinfo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountPoint {
+    /// What of its file system is mounted: `/` for all of it.
+    pub root: PathBuf,
     /// Where it is mounted, as seen from the process's root.
     pub path: PathBuf,
     /// Per-mount options.
@@ -165,10 +168,12 @@ pub fn parse_mountinfo(text: &str) -> Result<Vec<MountPoint>, ObservedError> {
 
 fn parse_mount(line: &str) -> Option<MountPoint> {
     let (before, after) = line.split_once(" - ")?;
-    let mut fields = before.split(' ').skip(4);
+    let mut fields = before.split(' ').skip(3);
+    let root = unescape(fields.next()?)?;
     let path = unescape(fields.next()?)?;
     let options = fields.next()?.split(',').map(str::to_owned).collect();
     Some(MountPoint {
+        root: root.into(),
         path: path.into(),
         options,
         shared: fields.any(|tag| tag.starts_with("shared:")),
@@ -228,6 +233,8 @@ mod tests {
         assert_eq!(mounts.len(), 3);
         assert!(mounts[0].shared && !mounts[1].shared);
         assert_eq!(mounts[1].path, PathBuf::from("/with space"));
+        let roots: Vec<_> = mounts.iter().map(|mount| mount.root.as_path()).collect();
+        assert_eq!(roots, ["/", "/a", "/"].map(std::path::Path::new));
         assert_eq!(mounts[1].options, ["ro", "nosuid"]);
         assert_eq!(mounts[2].file_system, "proc");
     }

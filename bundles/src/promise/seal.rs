@@ -1,27 +1,46 @@
 //! Rewriting any spec so that it keeps the promise.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use oci_spec::runtime::{
     LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec,
 };
 
-use super::spec_view::{enforces, is_recursive};
+use super::rows::nothing_inherited::HANDED_DOWN;
+use super::spec_view::{enforces, is_own_dev, is_plain_path, is_recursive};
 use super::{KIND_ANNOTATION, Kind, check};
 use crate::seccomp;
 
 /// Kernel interfaces that tell about the host or reach its hardware: hidden in every sealed bundle.
-pub const MASKED_PATHS: [&str; 10] = [
+pub const MASKED_PATHS: [&str; 27] = [
     "/proc/acpi",
     "/proc/asound",
+    "/proc/bootconfig",
+    "/proc/buddyinfo",
+    "/proc/cmdline",
+    "/proc/config.gz",
+    "/proc/consoles",
+    "/proc/crypto",
+    "/proc/diskstats",
     "/proc/interrupts",
+    "/proc/iomem",
+    "/proc/ioports",
+    "/proc/kallsyms",
     "/proc/kcore",
+    "/proc/key-users",
     "/proc/keys",
+    "/proc/kmsg",
     "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/partitions",
+    "/proc/pressure",
     "/proc/sched_debug",
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/proc/tty",
+    "/proc/zoneinfo",
 ];
 
 /// Kernel settings: read-only in every sealed bundle.
@@ -125,12 +144,6 @@ fn shut_mounts(spec: &mut Spec, _: Kind) -> Vec<String> {
     changes
 }
 
-fn is_own_dev(mount: &Mount) -> bool {
-    mount.typ().as_deref() == Some("devpts")
-        || mount.typ().as_deref() == Some("tmpfs")
-            && mount.destination() == std::path::Path::new("/dev")
-}
-
 fn enforce(mount: &mut Mount, option: &str) {
     let undone = option.strip_prefix("no").unwrap_or(option);
     let recursive = is_recursive(mount);
@@ -172,6 +185,7 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
         changes.push("linux.rootfsPropagation made private".to_owned());
     }
     let namespaces = linux.namespaces_mut().get_or_insert_default();
+    changes.extend(drop_earlier(namespaces));
     for typ in wanted {
         if !namespaces
             .iter()
@@ -182,6 +196,22 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
             namespace.set_typ(*typ);
             namespaces.push(namespace);
             changes.push(format!("a {typ} namespace of its own"));
+        }
+    }
+    changes
+}
+
+/// Of several namespaces of a type the last one stays: it is the one that libcontainer takes.
+fn drop_earlier(namespaces: &mut Vec<LinuxNamespace>) -> Vec<String> {
+    let mut changes = vec![];
+    let mut index = 0;
+    while let Some((first, later)) = namespaces[index..].split_first() {
+        let typ = first.typ();
+        if later.iter().any(|other| other.typ() == typ) {
+            namespaces.remove(index);
+            changes.push(format!("an earlier {typ} namespace removed"));
+        } else {
+            index += 1;
         }
     }
     changes
@@ -201,6 +231,15 @@ fn hide_kernel(spec: &mut Spec, _: Kind) -> Vec<String> {
 
 fn add_missing(have: &mut Vec<String>, wanted: &[&str], how: &str) -> Vec<String> {
     let mut changes = vec![];
+    have.retain(|path| {
+        let plain = is_plain_path(Path::new(path));
+        if !plain {
+            changes.push(format!(
+                "\"{path}\" removed from what is {how}: not a plain path"
+            ));
+        }
+        plain
+    });
     for path in wanted {
         if !have.iter().any(|present| present == path) {
             have.push((*path).to_owned());
@@ -219,7 +258,7 @@ fn clean_environment(spec: &mut Spec, kind: Kind) -> Vec<String> {
     {
         env.retain(|entry| {
             let name = entry.split('=').next().unwrap_or_default();
-            let handed_down = ["LISTEN_FDS", "LISTEN_PID", "LD_PRELOAD"].contains(&name);
+            let handed_down = HANDED_DOWN.contains(&name);
             if handed_down {
                 changes.push(format!("process.env: {name} removed"));
             }

@@ -56,9 +56,36 @@ pub(super) fn enforces(mount: &Mount, option: &str) -> bool {
     here && below
 }
 
+/// Whether the mount itself is to be read-only: the last of the options that say so counts.
+pub(super) fn is_read_only(mount: &Mount) -> bool {
+    options(mount)
+        .iter()
+        .rev()
+        .find_map(|option| match option.as_str() {
+            "ro" | "rro" => Some(true),
+            "rw" | "rrw" => Some(false),
+            _ => None,
+        })
+        .unwrap_or(false)
+}
+
+/// Whether `mount` is a file system of its own that holds the runtime's devices: a fresh `/dev`, or a
+/// devpts. By type alone it could be a bind mount of the host's.
+pub(super) fn is_own_dev(mount: &Mount) -> bool {
+    let fresh = match mount.typ().as_deref() {
+        Some("tmpfs") => mount.destination() == Path::new("/dev"),
+        Some("devpts") => true,
+        _ => false,
+    };
+    fresh && !is_bind(mount)
+}
+
 /// Whether `spec` asks for a new namespace of this type (one joined by path is someone else's).
+///
+/// Of several entries of a type libcontainer takes the last, others may take the first: that is no promise.
 pub(super) fn has_new_namespace(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
-    namespaces(spec).any(|(typ, joined)| typ == wanted && !joined)
+    let mut entries = namespaces(spec).filter(|(typ, _)| *typ == wanted);
+    matches!((entries.next(), entries.next()), (Some((_, false)), None))
 }
 
 /// The spec's namespaces, each with whether it is joined by path.
@@ -79,6 +106,12 @@ pub(super) fn host_id(spec: &Spec, id: u32, mappings: &Option<Vec<LinuxIdMapping
         let offset = id.checked_sub(map.container_id())?;
         (offset < map.size()).then(|| map.host_id().checked_add(offset))?
     })
+}
+
+/// Whether `path` is absolute and leads nowhere else than it says. `//` and an ending `/` count as `/`.
+pub(super) fn is_plain_path(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.starts_with('/') && !text.split('/').any(|part| part == "." || part == "..")
 }
 
 /// Whether `path` is `ancestor` or below it.

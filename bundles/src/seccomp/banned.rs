@@ -1,5 +1,6 @@
 //! Calls that no sealed bundle may let pass.
 
+use super::profile::{EPERM, RuleAction, opt_server};
 use super::simulate::Call;
 use super::table::{Native, X32_BIT, native};
 
@@ -8,6 +9,11 @@ const GARBAGE: u64 = 0xdead_beef_0000_0000;
 
 const CLONE_NEWUSER: u64 = 0x1000_0000;
 const CLONE_NEWNS: u64 = 0x0002_0000;
+const CLONE_NEWCGROUP: u64 = 0x0200_0000;
+const CLONE_NEWUTS: u64 = 0x0400_0000;
+const CLONE_NEWIPC: u64 = 0x0800_0000;
+const CLONE_NEWPID: u64 = 0x2000_0000;
+const CLONE_NEWNET: u64 = 0x4000_0000;
 const SIGCHLD: u64 = 17;
 const PTRACE_ATTACH: u64 = 16;
 const FINIT_MODULE_FD: u64 = 3;
@@ -32,6 +38,11 @@ const ROWS: &[Row] = &[
     ("clone", [CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWUSER): all capabilities in a namespace of its own"),
     ("clone", [CLONE_NEWUSER | SIGCHLD | GARBAGE, 0, 0, 0, 0, 0], "clone(NEWUSER), upper half set"),
     ("clone", [CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWNS): a namespace to mount in"),
+    ("clone", [CLONE_NEWCGROUP | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWCGROUP)"),
+    ("clone", [CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWUTS)"),
+    ("clone", [CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWIPC)"),
+    ("clone", [CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWPID)"),
+    ("clone", [CLONE_NEWNET | SIGCHLD, 0, 0, 0, 0, 0], "clone(NEWNET)"),
     ("clone3", [0; 6], "clone3: its flags are in memory, where a filter can't see them"),
     ("setns", [0; 6], "setns: joins a namespace"),
     ("bpf", [0; 6], "bpf: programs in the kernel"),
@@ -66,6 +77,9 @@ const ROWS: &[Row] = &[
     ("openat", [0, 0, 0o20_200_001, 0o4755, 0, 0], "openat(O_TMPFILE, u+s): a setuid file that works on the host"),
     ("openat2", [0; 6], "openat2: its mode is in memory, where a filter can't see it"),
     ("mknodat", [0, 0, 0o104_755, 0, 0, 0], "mknodat(u+s): a setuid file that works on the host"),
+    ("mknodat", [0, 0, 0o020_666, 0, 0, 0], "mknodat(S_IFCHR): a device file"),
+    ("mknodat", [0, 0, 0o060_666 | GARBAGE, 0, 0, 0], "mknodat(S_IFBLK), upper half set"),
+    ("personality", [0x0040_0000, 0, 0, 0, 0, 0], "personality(READ_IMPLIES_EXEC): makes holes in the program easy to use"),
     ("socket", [38, 5, 0, 0, 0, 0], "socket(AF_ALG): writes to read-only files' page cache (CVE-2026-31431)"),
     ("socket", [38 | GARBAGE, 5, 0, 0, 0, 0], "socket(AF_ALG), upper half set"),
     ("socket", [40, 1, 0, 0, 0, 0], "socket(AF_VSOCK): talks to the hypervisor past the network namespace"),
@@ -82,6 +96,21 @@ const ROWS: &[Row] = &[
 /// name and the reason. Made for the native architecture; empty where there are no filters.
 pub fn banned_calls() -> Vec<(Call, &'static str)> {
     native().map(calls).unwrap_or_default()
+}
+
+/// Whether no entry of a sealed bundle's profile may let this call pass, whatever its arguments: those that
+/// [`opt_server`] refuses always and with EPERM, and those above that it refuses always.
+///
+/// The rest of what it refuses with ENOSYS is only of no use, and other profiles may well allow it.
+pub fn is_banned_name(name: &str) -> bool {
+    let tried = ROWS.iter().any(|(tried, ..)| *tried == name);
+    opt_server().rules.iter().any(|rule| {
+        let refused = match rule.action {
+            RuleAction::Allow => false,
+            RuleAction::Errno(errno) => errno == EPERM || tried,
+        };
+        refused && rule.args.is_empty() && rule.names.contains(&name)
+    })
 }
 
 fn calls(native: &Native) -> Vec<(Call, &'static str)> {

@@ -18,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use banned::banned_calls;
+pub use banned::{banned_calls, is_banned_name};
 pub use compile::{CompileOptions, Filters, compile, compile_with};
 pub use error::SeccompError;
 pub use profile::{

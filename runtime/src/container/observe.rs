@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bundles::promise::{Descriptor, NamespaceIds, Observed, parse_mountinfo, parse_status};
+use bundles::promise::{
+    Descriptor, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS, parse_mountinfo, parse_status,
+};
 use libcontainer::oci_spec::runtime::Spec;
 
 use super::cgroup::Cgroup;
@@ -17,7 +19,7 @@ const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "us
 ///
 /// # Errors
 /// Where anything can't be read: what can't be seen doesn't count as kept.
-pub(super) fn observe(pid: i32, spec: &Spec, cgroup: &Cgroup) -> Result<Observed> {
+pub(super) fn observe(pid: i32, _: &Spec, cgroup: &Cgroup) -> Result<Observed> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let unreadable = |error: bundles::promise::ObservedError| Error::Step {
         step: "observe the created process",
@@ -31,7 +33,7 @@ pub(super) fn observe(pid: i32, spec: &Spec, cgroup: &Cgroup) -> Result<Observed
         root_is_host_root: identity(&process.join("root"))?
             == identity(Path::new("/proc/self/root"))?,
         cgroup: cgroup.limits(),
-        existing_paths: existing_paths(spec),
+        existing_paths: existing_paths(),
     })
 }
 
@@ -88,16 +90,13 @@ fn identity(path: &Path) -> Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Those of the masked and read-only paths that this kernel has, judged by our own `/proc`.
-fn existing_paths(spec: &Spec) -> Vec<PathBuf> {
-    let Some(linux) = spec.linux() else {
-        return vec![];
-    };
-    let masked = linux.masked_paths().iter().flatten();
-    masked
-        .chain(linux.readonly_paths().iter().flatten())
-        .filter(|path| path.starts_with("/proc/"))
+/// Those of the masked and read-only paths that this kernel has, judged by our own `/proc`. What can't be
+/// told counts as there.
+fn existing_paths() -> Vec<PathBuf> {
+    MASKED_PATHS
+        .into_iter()
+        .chain(READONLY_PATHS)
         .map(PathBuf::from)
-        .filter(|path| path.exists())
+        .filter(|path| path.try_exists().unwrap_or(true))
         .collect()
 }

@@ -1,10 +1,10 @@
 //! A seccomp profile, judged by what it decides and not by its text.
 
-use oci_spec::runtime::{LinuxSeccomp, Spec};
+use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, Spec};
 
 use crate::promise::spec_view::linux;
 use crate::promise::{Kind, Observed, Protection};
-use crate::seccomp::{self, Decision};
+use crate::seccomp;
 
 pub(crate) const ROW: Protection = Protection {
     name: "few system calls",
@@ -28,13 +28,40 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     };
     let mut broken: Vec<String> = seccomp::banned_calls()
         .into_iter()
-        .filter(|(call, _)| filters.decide(call) == Decision::Allow)
+        .filter(|(call, _)| !filters.decide(call).refuses())
         .map(|(_, name)| format!("linux.seccomp lets {name} pass"))
         .collect();
+    broken.extend(named(profile));
     if profile.default_errno_ret() != Some(seccomp::ENOSYS) {
         broken.push("linux.seccomp.defaultErrnoRet must be 38 (ENOSYS)".to_owned());
     }
     broken
+}
+
+/// What is never to be called, and yet is named by an entry that lets some of its calls pass: which ones,
+/// only the arguments say, and trying a few of them proves nothing.
+fn named(profile: &LinuxSeccomp) -> impl Iterator<Item = String> {
+    profile
+        .syscalls()
+        .iter()
+        .flatten()
+        .enumerate()
+        .filter(|(_, entry)| !refuses(entry.action()))
+        .flat_map(|(index, entry)| entry.names().iter().map(move |name| (index, name)))
+        .filter(|(_, name)| seccomp::is_banned_name(name))
+        .map(|(index, name)| {
+            format!("linux.seccomp.syscalls[{index}] names {name}, which must never pass")
+        })
+}
+
+fn refuses(action: LinuxSeccompAction) -> bool {
+    use LinuxSeccompAction::{
+        ScmpActErrno, ScmpActKill, ScmpActKillProcess, ScmpActKillThread, ScmpActTrap,
+    };
+    matches!(
+        action,
+        ScmpActErrno | ScmpActKill | ScmpActKillProcess | ScmpActKillThread | ScmpActTrap
+    )
 }
 
 fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {

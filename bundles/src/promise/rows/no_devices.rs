@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Spec};
 
-use crate::promise::spec_view::{enforces, is_bind, is_within, linux, mounts};
+use crate::promise::spec_view::{enforces, is_own_dev, is_within, linux, mounts};
 use crate::promise::{Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
@@ -42,12 +42,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     let mounts = mounts(spec)
         .iter()
         .enumerate()
-        .filter(|(_, mount)| {
-            // Devices in /dev are the runtime's own only where /dev is a fresh file system.
-            let own_dev = mount.destination() == Path::new("/dev") && !is_bind(mount)
-                || mount.typ().as_deref() == Some("devpts");
-            !own_dev && !enforces(mount, "nodev")
-        })
+        .filter(|(_, mount)| !is_own_dev(mount) && !enforces(mount, "nodev"))
         .map(|(index, mount)| {
             let destination = mount.destination().display();
             format!("mounts[{index}] {destination} is not nodev with all that is below it")

@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::Spec;
 
+use crate::promise::observed_mount::each_mount;
 use crate::promise::spec_view::{host_id, linux, process};
 use crate::promise::{Kind, Observed, Protection};
 
@@ -78,6 +79,15 @@ fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
             "supplementary groups are {:?}, not the listed ones",
             observed.status.groups
         ));
+    }
+    for (mount, line) in each_mount(observed, spec) {
+        let mapped = mount.uid_mappings().is_some() || mount.gid_mappings().is_some();
+        if mapped && !line.is_some_and(|line| line.has("idmapped")) {
+            broken.push(format!(
+                "{} is not an idmapped mount",
+                mount.destination().display()
+            ));
+        }
     }
     broken
 }

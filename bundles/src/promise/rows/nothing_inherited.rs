@@ -13,8 +13,9 @@ pub(crate) const ROW: Protection = Protection {
     on_process,
 };
 
-/// Variables that would hand descriptors or code of the caller's to the process.
-const HANDED_DOWN: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LD_PRELOAD"];
+/// Variables that would hand descriptors or code of the caller's to the process. LD_LIBRARY_PATH isn't one:
+/// a site's configuration may need it, and it names only what is inside.
+pub(crate) const HANDED_DOWN: [&str; 4] = ["LD_AUDIT", "LD_PRELOAD", "LISTEN_FDS", "LISTEN_PID"];
 
 fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     process(spec)

@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
-use crate::promise::spec_view::has_new_namespace;
+use crate::promise::spec_view::{has_new_namespace, namespaces};
 use crate::promise::{Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
@@ -31,10 +31,17 @@ fn needed(kind: Kind) -> &'static [(LinuxNamespaceType, &'static str)] {
 }
 
 fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
+    let all: Vec<LinuxNamespaceType> = namespaces(spec).map(|(typ, _)| typ).collect();
+    let repeated = all
+        .iter()
+        .enumerate()
+        .filter(|(index, typ)| all[..*index].contains(typ))
+        .map(|(index, typ)| format!("linux.namespaces[{index}] is another {typ} namespace"));
     needed(kind)
         .iter()
         .filter(|(typ, _)| !has_new_namespace(spec, *typ))
         .map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace"))
+        .chain(repeated)
         .collect()
 }
 
