@@ -194,37 +194,33 @@ fn a_sweep_from_another_pid_namespace_leaves_a_live_run_alone() {
     bench.assert_nothing_left_by(&outcome);
 }
 
-/// Two containers in a cgroup that the first of them made: `deleted` goes, and the other runs on.
-fn in_one_cgroup(name: &str, deleted: usize) {
+/// Its limits would change, and whoever deletes one container would end the other.
+#[test]
+fn a_cgroup_with_processes_in_it_is_not_shared() {
     let bench = Bench::new();
-    let ids = [own_id(&format!("{name}-a")), own_id(&format!("{name}-b"))];
-    let cgroup = format!("/opt-runtime-shared-{}", own_id(name));
-    for id in &ids {
+    let ids = [own_id("maker"), own_id("guest")];
+    let cgroup = format!("/opt-runtime-shared-{}", own_id("cgroup"));
+    let bundles = ids.each_ref().map(|id| {
         let bundle = lasting(&bench, id);
         bundle.edit(|spec| spec["linux"]["cgroupsPath"] = json!(cgroup));
-        create(bundle.create(&bench, id));
-    }
-    for id in &ids {
-        bench.runtime().args(["start", id]).expect(0);
-    }
-    let delete = |id: &str| bench.runtime().args(["delete", "--force", id]).expect(0);
-    delete(&ids[deleted]);
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(status(&bench, &ids[1 - deleted]), "running");
-    delete(&ids[1 - deleted]);
+        bundle
+    });
+    create(bundles[0].create(&bench, &ids[0]));
+    let refused = bundles[1].create(&bench, &ids[1]).run();
+    assert_eq!(refused.code, Some(125), "{refused}");
+    assert!(
+        refused.one_line().contains("has processes in it"),
+        "{refused}"
+    );
+    bench.runtime().args(["start", &ids[0]]).expect(0);
+    assert_eq!(status(&bench, &ids[0]), "running");
+    bench
+        .runtime()
+        .args(["delete", "--force", &ids[0]])
+        .expect(0);
     assert_eq!(bench.state_names(), [""; 0]);
     let left = host::cgroups(cgroup.trim_start_matches('/'));
     assert!(left.is_empty(), "left: {left:?}");
-}
-
-#[test]
-fn deleting_the_guest_of_a_cgroup_leaves_its_maker_running() {
-    in_one_cgroup("guest", 1);
-}
-
-#[test]
-fn deleting_the_maker_of_a_cgroup_leaves_its_guest_running() {
-    in_one_cgroup("maker", 0);
 }
 
 /// A change to a spec, and what the refusal must name.

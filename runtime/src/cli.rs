@@ -71,7 +71,7 @@ impl Global {
     /// Tells an error: one line on standard error, and one in the log file if there is one.
     pub fn report(&self, error: &anyhow::Error) {
         let text = telling::line(error.as_ref());
-        eprintln!("opt-runtime: {text}");
+        telling::say(&format!("opt-runtime: {text}\n"));
         let Some(path) = &self.log else {
             return;
         };
@@ -92,7 +92,8 @@ impl Global {
             .open(path)
             .and_then(|mut log| log.write_all(line.as_bytes()));
         if let Err(error) = written {
-            eprintln!("opt-runtime: write log {}: {error}", path.display());
+            let path = path.display();
+            telling::say(&format!("opt-runtime: write log {path}: {error}\n"));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One command line's sandbox: planned, then made into a bundle or described.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
@@ -92,6 +93,8 @@ impl<'a> Sandbox<'a> {
     }
 }
 
+/// The project directory, canonical. A link on the way to it must be root's, or of whoever the directory
+/// belongs to: another user's could lead anywhere, and the command writes there as the owner.
 fn project(path: &Path) -> Result<PathBuf, SandboxError> {
     let refuse = |reason: String| SandboxError::Project {
         path: path.to_path_buf(),
@@ -111,6 +114,27 @@ fn project(path: &Path) -> Result<PathBuf, SandboxError> {
     }
     if canonical == Path::new("/") {
         return Err(refuse("the host's root can't be a project".to_owned()));
+    }
+    let owner_of = |path: &Path| {
+        path.symlink_metadata()
+            .map(|metadata| metadata.uid())
+            .map_err(|error| refuse(error.to_string()))
+    };
+    let owner = owner_of(&canonical)?;
+    let followed = std::path::absolute(path)
+        .map_err(|error| refuse(error.to_string()))
+        .and_then(|path| HostPath::follow(&path).map_err(|error| refuse(error.to_string())))?;
+    for (link, _) in &followed.links {
+        let maker = owner_of(link)?;
+        if maker != 0 && maker != owner {
+            return Err(refuse(format!(
+                "leads through {}, a link of uid {maker}'s, to a directory of uid {owner}'s",
+                link.display()
+            )));
+        }
+    }
+    if followed.canonical != canonical {
+        return Err(refuse("is being changed".to_owned()));
     }
     Ok(canonical)
 }

@@ -257,3 +257,26 @@ fn a_configuration_in_the_project_is_read_only_or_refused() {
         assert!(error.contains("could replace"), "{error}");
     }
 }
+
+#[test]
+fn a_link_to_the_project_must_be_its_owners() {
+    use std::os::unix::fs::lchown;
+
+    let host = host();
+    let base = host.path().canonicalize().unwrap();
+    fs::create_dir(base.join("project")).unwrap();
+    symlink("project", base.join("link")).unwrap();
+    let resolver = crate::elf::Resolver::host().unwrap();
+    let text = r#"{"commands":[{"name":"true","executable":"/bin/true"}]}"#;
+    fs::write(base.join("config.json"), text).unwrap();
+    let config = Config::load(&base.join("config.json")).unwrap();
+    let plan = || Sandbox::plan(request(&config, &[], &base.join("link")), &resolver);
+    assert!(plan().is_ok());
+    // Only root can give files away; there is nothing to see for others.
+    if lchown(base.join("link"), Some(65533), None).is_ok() {
+        let error = plan().unwrap_err().to_string();
+        assert!(error.contains("link of uid 65533's"), "{error}");
+        lchown(base.join("project"), Some(65533), None).unwrap();
+        assert!(plan().is_ok());
+    }
+}

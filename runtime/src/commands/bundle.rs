@@ -1,14 +1,15 @@
 //! `bundle`: make a bundle and stop there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bundles::bundle;
 use bundles::elf::Resolver;
-use bundles::opt_server::config::Config;
+use bundles::opt_server::config::{Config, FILE_NAME};
 use bundles::opt_server::{Identity, Request, Sandbox};
 use nix::unistd::{getegid, geteuid};
+use runtime::telling;
 
 /// The slot of bundles that are kept: no process has pid 0, so no running `opt-server` has it.
 const KEPT_SLOT: u32 = 0;
@@ -33,9 +34,9 @@ struct OptServer {
     /// The bundle's directory, which must not exist yet
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The Opt-Server's configuration
-    #[arg(long, value_name = "FILE", default_value = "config.json")]
-    config: PathBuf,
+    /// The Opt-Server's configuration [default: config.json here]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The project directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
@@ -52,11 +53,14 @@ struct OptServer {
 /// Makes the bundle.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let From::OptServer(wanted) = &arguments.from;
-    let config = Config::load(&wanted.config)?;
-    for warning in &config.warnings {
-        eprintln!("opt-runtime: warning: {warning}");
-    }
     let caller = (geteuid().as_raw(), getegid().as_raw());
+    let config = match &wanted.config {
+        Some(path) => Config::load(path)?,
+        None => Config::load_unnamed(Path::new(FILE_NAME), caller.0)?,
+    };
+    for warning in &config.warnings {
+        telling::say(&format!("opt-runtime: warning: {warning}\n"));
+    }
     let request = Request {
         config: &config,
         command: config.command(&wanted.name)?,

@@ -32,12 +32,13 @@ impl MadeCgroup {
     /// another's, and stays.
     ///
     /// # Errors
-    /// Where a directory can't be made; what was made is removed again.
+    /// Where a directory can't be made, or one that is there has processes in it, whose limits the
+    /// container would change; what was made is removed again.
     pub(super) fn make(path: &Path) -> Result<Self> {
         let mut made = Self::default();
         for mount_point in joined_mount_points()? {
             if let Err(error) = made.make_in(&mount_point, path) {
-                made.remove()?;
+                made.remove(false)?;
                 return Err(error);
             }
         }
@@ -53,22 +54,31 @@ impl MadeCgroup {
             match fs::create_dir(&directory) {
                 Ok(()) if names.peek().is_some() => self.above.push(directory.clone()),
                 Ok(()) => self.own.push(directory.clone()),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if names.peek().is_none() && is_populated(&directory) {
+                        return Err(Error::CgroupInUse(directory));
+                    }
+                }
                 Err(error) => return Err(Error::io("make cgroup", directory)(error)),
             }
         }
         Ok(())
     }
 
-    /// Kills every process in it and in its children, and removes it.
+    /// Removes it. `with_processes`: kills every process in it and in its children first; otherwise those
+    /// that are there are another container's, and it stays for them.
     ///
     /// # Errors
-    /// Where processes don't go or a directory stays.
-    pub(super) fn remove(&self) -> Result<()> {
+    /// Where killed processes don't go or a directory stays.
+    pub(super) fn remove(&self, with_processes: bool) -> Result<()> {
         let own = Cgroup {
             directories: self.own.clone(),
         };
-        own.remove()?;
+        if with_processes {
+            own.remove()?;
+        } else {
+            own.remove_empty()?;
+        }
         for directory in self.above.iter().rev() {
             // Another container may have come to use it; then it is that one's to keep.
             let _ = fs::remove_dir(directory);
@@ -135,6 +145,25 @@ impl Cgroup {
                         return Err(Error::io("remove cgroup", directory)(error));
                     }
                     // A killed process leaves its cgroup only when it is reaped.
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes it where no process is in it.
+    fn remove_empty(&self) -> Result<()> {
+        let deadline = Instant::now() + GONE_WITHIN;
+        for directory in &self.directories {
+            loop {
+                match remove_tree(directory) {
+                    Ok(()) => break,
+                    Err(error) if error.raw_os_error() != Some(libc::EBUSY) => {
+                        return Err(Error::io("remove cgroup", directory)(error));
+                    }
+                    Err(_) if is_populated(directory) || Instant::now() > deadline => break,
+                    // The container's own last process is gone and not yet reaped.
                     Err(_) => std::thread::sleep(Duration::from_millis(1)),
                 }
             }
@@ -220,6 +249,12 @@ fn signal_tree(directory: &Path, signal: Signal) -> Result<()> {
         let _ = kill(Pid::from_raw(pid), signal);
     }
     Ok(())
+}
+
+fn is_populated(directory: &Path) -> bool {
+    let here = fs::read_to_string(directory.join("cgroup.procs"));
+    here.is_ok_and(|pids| !pids.trim().is_empty())
+        || children(directory).iter().any(|child| is_populated(child))
 }
 
 fn children(directory: &Path) -> Vec<PathBuf> {

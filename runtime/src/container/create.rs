@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bundles::promise::{self, Kind};
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
+use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::process::container_main_process::container_main_process;
 use libcontainer::syscall::syscall::SyscallType;
@@ -148,6 +149,7 @@ fn first_snapshot(
         rootfs: bundle.rootfs.clone(),
         oci_version: bundle.spec.version().clone(),
         annotations: bundle.spec.annotations().clone().unwrap_or_default(),
+        has_pid_namespace: has_pid_namespace(bundle),
         has_default_cgroup: has_no_cgroup(bundle),
         made_cgroup: MadeCgroup::default(),
         cgroup: normalised.cgroup.clone(),
@@ -155,6 +157,15 @@ fn first_snapshot(
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
         owner: geteuid().as_raw(),
     })
+}
+
+fn has_pid_namespace(bundle: &Bundle) -> bool {
+    let linux = bundle.spec.linux().as_ref();
+    linux
+        .and_then(|linux| linux.namespaces().as_ref())
+        .into_iter()
+        .flatten()
+        .any(|namespace| namespace.typ() == LinuxNamespaceType::Pid && namespace.path().is_none())
 }
 
 fn has_no_cgroup(bundle: &Bundle) -> bool {
@@ -255,7 +266,7 @@ fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
         return Ok(());
     };
     let cgroup = Cgroup::at(&container.snapshot.cgroup)?;
-    let observed = observe::observe(pid, &bundle.spec, &cgroup)?;
+    let observed = observe::observe(pid, &cgroup)?;
     let report = promise::compare(&observed, &bundle.spec, kind);
     if report.is_kept() {
         return Ok(());

@@ -83,7 +83,9 @@ fn end(id: &str, process: ProcessId) -> Result<()> {
 }
 
 fn remove_resources(snapshot: &Snapshot) -> Result<()> {
-    snapshot.made_cgroup.remove()?;
+    // Outside of a pid namespace of its own, the cgroup is what holds a container's processes together.
+    let with_processes = snapshot.status == Status::Creating || !snapshot.has_pid_namespace;
+    snapshot.made_cgroup.remove(with_processes)?;
     // Killed between making and noting it: a cgroup of the default name is ours by its name.
     if snapshot.status == Status::Creating && snapshot.has_default_cgroup {
         Cgroup::at(&snapshot.cgroup)?.remove()?;

@@ -97,6 +97,9 @@ pub enum Error {
     /// The container was made in another pid namespace, where its processes have other pids.
     #[error("container \"{0}\" belongs to another pid namespace; hint: run this there")]
     OtherNamespace(String),
+    /// The bundle names a cgroup in which others' processes are.
+    #[error("linux.cgroupsPath: {} has processes in it; hint: name another", .0.display())]
+    CgroupInUse(PathBuf),
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use bundles::promise::{
     Descriptor, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS, parse_mountinfo, parse_status,
 };
-use libcontainer::oci_spec::runtime::Spec;
 
 use super::cgroup::Cgroup;
 use super::{Error, Result};
@@ -19,7 +18,7 @@ const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "us
 ///
 /// # Errors
 /// Where anything can't be read: what can't be seen doesn't count as kept.
-pub(super) fn observe(pid: i32, _: &Spec, cgroup: &Cgroup) -> Result<Observed> {
+pub(super) fn observe(pid: i32, cgroup: &Cgroup) -> Result<Observed> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let unreadable = |error: bundles::promise::ObservedError| Error::Step {
         step: "observe the created process",

@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub annotations: HashMap<String, String>,
     /// Its cgroup, below each hierarchy's mount point.
     pub cgroup: PathBuf,
+    /// Whether it has a new pid namespace, whose processes all go with the first one.
+    pub has_pid_namespace: bool,
     /// Whether the bundle named none, and this one is named after the container.
     pub has_default_cgroup: bool,
     /// What of it was made for this container; another's is neither emptied nor removed.

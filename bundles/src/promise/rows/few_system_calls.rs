@@ -8,7 +8,7 @@ use crate::seccomp;
 
 pub(crate) const ROW: Protection = Protection {
     name: "few system calls",
-    reason: "Opt-Server: \"Opt-Servers can safely run even programs of untrusted users\"; traps-and-threats section 6",
+    reason: "Opt-Server: \"Opt-Servers can safely run even programs of untrusted users\"; most ways out of a container are system calls that no solver makes",
     meaning: "a system call filter for the native architecture: unknown calls fail with ENOSYS, banned ones with EPERM",
     in_config,
     on_process,

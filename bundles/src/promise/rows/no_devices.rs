@@ -9,7 +9,7 @@ use crate::promise::{Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
     name: "no devices",
-    reason: "Shifter: privileged operations \"manipulate devices on the system\", so nothing of the user's may; traps-and-threats section 9",
+    reason: "Shifter: privileged operations \"manipulate devices on the system\", so nothing of the user's may",
     meaning: "device files work nowhere but in /dev, which holds null, zero, full, random, urandom and tty",
     in_config,
     on_process,

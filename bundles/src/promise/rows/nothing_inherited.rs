@@ -7,7 +7,7 @@ use crate::promise::{Descriptor, Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
     name: "nothing inherited",
-    reason: "traps-and-threats: CVE-2024-21626 and CVE-2016-9962; design: fresh environment",
+    reason: "CVE-2024-21626 and CVE-2016-9962: a descriptor or variable that is left open is a way out",
     meaning: "only standard input, output and error are open; the environment is the listed one",
     in_config,
     on_process,

@@ -50,7 +50,8 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     if arguments.sandbox_info {
-        let explanation = explain(&sandbox.spec(), Some(Kind::OptServer), vec![]);
+        // The lines before it are the mounts.
+        let explanation = explain(&sandbox.spec(), Some(Kind::OptServer), vec![]).without_mounts();
         telling::say(&format!("{}\n{explanation}\n", sandbox.info()));
     }
     let store = Store::at(arguments.root.clone());
