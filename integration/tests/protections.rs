@@ -221,7 +221,9 @@ fn nothing_inherited_three_descriptors_and_a_fresh_environment() {
     let mut outside = integration::Tool::new(integration::probe_path()).arg("look");
     leak_descriptors(outside.command());
     let report = Probe::report(&outside.run());
-    assert!(report["descriptors"]["17"].is_string());
+    // Any of them will do: a parallel test may have had one of the numbers open, close-on-exec.
+    let leaked = report["descriptors"].as_object().expect("them").len();
+    assert!(leaked > 3, "{}", report["descriptors"]);
 }
 
 fn own_oom_score() -> String {
