@@ -253,7 +253,10 @@ fn id_mapping_error(mount: &Mount, error: std::io::Error) -> Error {
     if error.raw_os_error() == Some(libc::EINVAL) {
         return Error::unsupported(
             format!("mounts: uidMappings of {}", mount.destination().display()),
-            format!("the file system of {} can't be idmapped", source.display()),
+            format!(
+                "this kernel can't idmap the file system of {}; hint: ext4, xfs and btrfs can be",
+                source.display()
+            ),
         );
     }
     Error::io("map the ids of mount", source)(error)
