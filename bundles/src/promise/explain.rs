@@ -143,7 +143,7 @@ fn limits(spec: &Spec) -> Vec<(&'static str, String)> {
     }
     let rlimits = process(spec).and_then(|process| process.rlimits().as_ref());
     for rlimit in rlimits.into_iter().flatten() {
-        limits.push(("rlimit", format!("{:?} {}", rlimit.typ(), rlimit.hard())));
+        limits.push(("resource", format!("{} {}", rlimit.typ(), rlimit.hard())));
     }
     limits
 }

@@ -102,6 +102,7 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
         .iter()
         .enumerate()
         .partition(|(index, mount)| is_taken(mount, &all[*index..]));
+    refuse_covered(&taken, &left)?;
     // Every source is opened before anything is attached: the tree may hide where it lies.
     let opened = taken
         .iter()
@@ -117,6 +118,28 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
         left.into_iter().map(|(_, mount)| mount.clone()).collect(),
     ));
     Ok(rest)
+}
+
+/// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
+/// later one of ours would cover it.
+fn refuse_covered(taken: &[(usize, &Mount)], left: &[(usize, &Mount)]) -> Result<()> {
+    for (index, ours) in taken {
+        let covers = left.iter().find(|(before, other)| {
+            before < index && ours.destination().starts_with(other.destination())
+        });
+        if let Some((_, other)) = covers {
+            return Err(Error::unsupported(
+                format!(
+                    "mounts: {} below the {} at {}",
+                    ours.destination().display(),
+                    other.typ().as_deref().unwrap_or("mount"),
+                    other.destination().display()
+                ),
+                "with a user namespace this version makes bind mounts first",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Bind mounts, and any tmpfs that a later bind mount lies in.
