@@ -3,6 +3,7 @@
 //! [`container`] takes a bundle to a running, observed container and back to nothing; [`preflight`] looks
 //! at root file systems before libcontainer does. The `opt-runtime` binary and the shims drive both.
 
+mod below;
 pub mod container;
 pub mod own_executable;
 pub mod preflight;

@@ -21,7 +21,8 @@ use super::executor::Payload;
 use super::failure::{Failure, FailureReader, failure_pipe};
 use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
-use super::state::{Container, Snapshot, Status, Store};
+use super::snapshot::{Snapshot, Status};
+use super::store::{Container, Store};
 use super::{Bundle, Error, Result, delete, finish, hooks, observe, prepare};
 use crate::{preflight, telling};
 

@@ -9,7 +9,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::Cgroup;
 use super::process::{ProcessId, is_alive, is_foreign};
-use super::state::{Container, Snapshot, Status, Store};
+use super::snapshot::{Snapshot, Status};
+use super::store::{Container, Store};
 use super::{Error, Result, hooks};
 
 /// How long a killed process may take to go.

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use libcontainer::oci_spec::runtime::{Mount, Spec};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, setns};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, open};
 
 use super::mount_namespace::WayBack;
 use super::{Error, Result};
+use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr};
 
 /// Finishes the mounts of the created process `pid`: what the options of `spec`'s mounts ask for beyond
@@ -143,14 +144,8 @@ fn hide_named_hierarchy(cgroup_mount: &Path) -> Result<()> {
 fn open_inside(path: &Path) -> Result<OwnedFd> {
     let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(Error::step("open the container's root"))?;
-    openat2(
-        root,
-        path.strip_prefix("/").unwrap_or(path),
-        OFlags::PATH | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
-    )
-    .map_err(|errno| Error::io("open the mount", path)(errno.into()))
+    open_below(root, path, OFlags::empty())
+        .map_err(|errno| Error::io("open the mount", path)(errno.into()))
 }
 
 /// nosuid everywhere, and nodev on the root itself: a sealed bundle's devices are in a /dev of its own.

@@ -16,7 +16,7 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::delete::remove_everything;
 use super::process::{ProcessId, children, is_alive};
-use super::state::{SCRATCH_PREFIX, Store};
+use super::store::{SCRATCH_PREFIX, Store};
 use super::supervise::Signals;
 use super::{Error, Result};
 use crate::sys::fork;

@@ -4,7 +4,8 @@ use libcontainer::container::{Container as LibcontainerContainer, ContainerStatu
 use libcontainer::oci_spec::runtime::Hook;
 use nix::unistd::Pid;
 
-use super::state::{Container, Status};
+use super::snapshot::Status;
+use super::store::Container;
 use super::{Error, Result};
 
 /// libcontainer's view of a container, needed wherever it runs hooks.

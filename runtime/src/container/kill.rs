@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::process::{is_alive, is_foreign};
-use super::state::{Snapshot, Status};
+use super::snapshot::{Snapshot, Status};
 use super::{Error, Result};
 
 /// A signal by number or name, with or without `SIG`, in either case.

@@ -25,8 +25,9 @@ mod observe;
 mod prepare;
 mod process;
 mod run;
+mod snapshot;
 mod start;
-mod state;
+mod store;
 mod supervise;
 
 pub use bundle::Bundle;
@@ -36,5 +37,6 @@ pub use descriptors::make_descriptors_sane;
 pub use error::{Error, Result};
 pub use kill::{kill, parse_signal};
 pub use run::{Outcome, RunOptions, run};
+pub use snapshot::{Snapshot, Status};
 pub use start::start;
-pub use state::{Container, Snapshot, Status, Store};
+pub use store::{Container, Store};

@@ -23,6 +23,7 @@ use rustix::mount::{
 use super::mount_namespace::WayBack;
 use super::mount_options::{self, MountOptions};
 use super::{Error, Result};
+use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
 
 /// Where the tree is attached in the private mount namespace. It hides the host's directory there, which
@@ -298,11 +299,11 @@ fn attach(tree: &OwnedFd, at: BorrowedFd<'_>, path: &Path) -> Result<()> {
 /// The target for `tree` below `root`, made where a tmpfs of ours lacks it.
 fn open_target(root: BorrowedFd<'_>, destination: &Path, tree: &OwnedFd) -> Result<OwnedFd> {
     let relative = destination.strip_prefix("/").unwrap_or(destination);
-    match open_below(root, relative) {
+    match open_below(root, relative, OFlags::empty()) {
         Err(Errno::NOENT) => {
             make_target(root, relative, tree)
                 .map_err(|errno| Error::io("make mount target", destination)(errno.into()))?;
-            open_below(root, relative)
+            open_below(root, relative, OFlags::empty())
         }
         other => other,
     }
@@ -329,16 +330,6 @@ fn make_target(root: BorrowedFd<'_>, relative: &Path, tree: &OwnedFd) -> rustix:
     openat(&parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
 }
 
-fn open_below(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
-    openat2(
-        root,
-        relative,
-        OFlags::PATH | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
-    )
-}
-
 fn make_directories(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
     let mut directory = root.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
     for component in relative.components() {
@@ -347,7 +338,7 @@ fn make_directories(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
         }
-        directory = open_below(directory.as_fd(), name)?;
+        directory = open_below(&directory, name, OFlags::empty())?;
     }
     Ok(directory)
 }

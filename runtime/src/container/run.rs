@@ -2,7 +2,7 @@
 
 use super::guardian::{self, made_up_id, sweep};
 use super::process::ProcessId;
-use super::state::{Container, Store};
+use super::store::{Container, Store};
 use super::supervise::{End, Hold, Signals, Supervised};
 use super::{Bundle, CreateOptions, Created, Error, Result, create, delete, start};
 

@@ -2,7 +2,8 @@
 
 use std::os::unix::net::UnixStream;
 
-use super::state::{Container, Status};
+use super::snapshot::Status;
+use super::store::Container;
 use super::{Error, Result, hooks};
 
 /// Starts a created container.

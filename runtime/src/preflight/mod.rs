@@ -6,13 +6,14 @@
 
 mod named;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::{Mount, Spec};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
+use crate::below::open_below;
 use crate::container::Error;
 
 pub use named::must_be_there;
@@ -113,16 +114,6 @@ fn must_be_plain(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), 
         Err(Errno::XDEV) => Err(refuse("leads out of the root file system")),
         Err(errno) => Err(Error::io("open mount target", path)(errno.into())),
     }
-}
-
-fn open_below(root: BorrowedFd<'_>, relative: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
-    openat2(
-        root,
-        relative,
-        OFlags::PATH | OFlags::CLOEXEC | kind,
-        Mode::empty(),
-        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
-    )
 }
 
 #[cfg(test)]

@@ -1,23 +1,17 @@
-//! What is kept of a container between commands: one directory an id, one file in it, written whole.
+//! Where containers are kept between commands: one directory an id, locked by the command that changes it.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use oci_spec::runtime::Hooks;
 use rustix::fs::{FlockOperation, fcntl_lock};
-use serde::{Deserialize, Serialize};
 
-use super::cgroup::MadeCgroup;
-use super::process::{ProcessId, is_alive, kill_if_alive};
+use super::process::kill_if_alive;
+use super::snapshot::{Snapshot, Status};
 use super::{Error, Result};
 
-const STATE_FILE: &str = "state.json";
 const LOCK_FILE: &str = "lock";
 
 /// How long `delete --force` waits for another command to let go of a container.
@@ -25,111 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
 pub(super) const SCRATCH_PREFIX: char = '@';
-
-/// A container's status, in the OCI spec's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Being made.
-    Creating,
-    /// Made; the user's program hasn't been executed.
-    Created,
-    /// The user's program was executed.
-    Running,
-    /// The process is gone.
-    Stopped,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Creating => "creating",
-            Self::Created => "created",
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-        })
-    }
-}
-
-/// The content of `state.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The container.
-    pub id: String,
-    /// Its status when this was written; [`Container::status`] looks at the process as well.
-    pub status: Status,
-    /// Its first process, once there is one.
-    pub process: Option<ProcessId>,
-    /// The process that creates it, or did.
-    pub creator: ProcessId,
-    /// The `run` that holds it in the foreground; when that is gone, the container is litter.
-    pub supervisor: Option<ProcessId>,
-    /// The bundle's directory.
-    pub bundle: PathBuf,
-    /// The root file system.
-    pub rootfs: PathBuf,
-    /// The `ociVersion` of the bundle.
-    pub oci_version: String,
-    /// The bundle's annotations.
-    pub annotations: HashMap<String, String>,
-    /// Its cgroup, below each hierarchy's mount point.
-    pub cgroup: PathBuf,
-    /// Whether it has a new pid namespace, whose processes all go with the first one.
-    pub has_pid_namespace: bool,
-    /// Whether the bundle named none, and this one is named after the container.
-    pub has_default_cgroup: bool,
-    /// What of it was made for this container; another's is neither emptied nor removed.
-    pub made_cgroup: MadeCgroup,
-    /// The bundle's hooks: those of the later steps must run even when the bundle is gone by then.
-    pub hooks: Option<Hooks>,
-    /// When it was created, RFC 3339.
-    pub created: String,
-    /// The uid that created it.
-    pub owner: u32,
-}
-
-impl Snapshot {
-    fn read(directory: &Path) -> Result<Self> {
-        let path = directory.join(STATE_FILE);
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        serde_json::from_slice(&text).map_err(|error| Error::Config {
-            path,
-            reason: error.to_string(),
-        })
-    }
-
-    /// The status now: what was written, unless the process is gone.
-    pub fn status(&self) -> Status {
-        match (self.status, self.process) {
-            (Status::Creating, None) => Status::Creating,
-            (status, Some(process)) if is_alive(process) => status,
-            _ => Status::Stopped,
-        }
-    }
-
-    /// The state in the OCI spec's form, with the additions that runc and crun print.
-    ///
-    /// # Errors
-    /// None in practice; serialising plain data.
-    pub fn oci_state(&self) -> serde_json::Value {
-        let status = self.status();
-        let pid = match (status, self.process) {
-            (Status::Stopped, _) | (_, None) => 0,
-            (_, Some(process)) => process.pid,
-        };
-        serde_json::json!({
-            "ociVersion": self.oci_version,
-            "id": self.id,
-            "status": status,
-            "pid": pid,
-            "bundle": self.bundle,
-            "rootfs": self.rootfs,
-            "created": self.created,
-            "owner": owner_name(self.owner),
-            "annotations": self.annotations,
-        })
-    }
-}
 
 /// The directory that holds one directory a container.
 #[derive(Debug, Clone)]
@@ -364,19 +253,7 @@ impl Container {
 
     /// Writes the state whole or not at all.
     pub(crate) fn save(&self) -> Result<()> {
-        let path = self.directory.join(STATE_FILE);
-        let temporary = self.directory.join(".state.json");
-        let text = serde_json::to_vec(&self.snapshot)
-            .map_err(|error| Error::io("write", &path)(error.into()))?;
-        fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(Error::io("write", &path))
+        self.snapshot.write(&self.directory)
     }
 
     /// The status now.
@@ -407,13 +284,6 @@ fn absent(error: Error, id: &str) -> Error {
 /// fcntl(2) says either of a record lock that another process holds.
 fn is_held(error: &std::io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES))
-}
-
-fn owner_name(uid: u32) -> String {
-    nix::unistd::User::from_uid(uid.into())
-        .ok()
-        .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// Locks a container against other commands, until the file is closed.
