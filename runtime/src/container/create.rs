@@ -112,7 +112,7 @@ fn create_claimed(
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
-        Err(error) => return Err(failures.wait().map_or(error, Failure::into)),
+        Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
     container.snapshot.process =
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,14 @@ pub(super) enum Failure {
 
 /// Nobody reads the pipe before libcontainer gives up, so a failure must fit into it.
 const MAX_TEXT: usize = 4096;
+
+/// What a pipe holds: pipe(7).
+const PIPE_SIZE: usize = 64 << 10;
+
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
 
 impl Failure {
     fn shortened(&self) -> Self {
@@ -85,12 +94,18 @@ impl FailureReader {
         self.writer = None;
     }
 
-    /// Waits for the command's execution: `None` when it runs, or when its process is gone without a word.
-    pub(super) fn wait(mut self) -> Option<Failure> {
+    /// What the container's first process said, once it has executed the command or is gone: `None` where
+    /// it said nothing. Waits no longer than [`PATIENCE`]: a process that is stuck holds its end open.
+    pub(super) fn take(mut self) -> Option<Failure> {
         self.close_writer();
-        let mut text = vec![];
-        self.reader.read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        let mut waiting = [PollFd::new(&self.reader, PollFlags::IN)];
+        poll(&mut waiting, Some(&PATIENCE))
+            .ok()
+            .filter(|ready| *ready > 0)?;
+        // A failure is written at once and fits into the pipe, so one read has it whole.
+        let mut text = vec![0; PIPE_SIZE];
+        let length = self.reader.read(&mut text).ok()?;
+        serde_json::from_slice(text.get(..length)?).ok()
     }
 }
 

@@ -106,7 +106,7 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
         });
     };
     let end = supervised.wait(foreground)?;
-    match failures.wait() {
+    match failures.take() {
         Some(failure) => Err(failure.into()),
         None => Ok(end.into()),
     }
