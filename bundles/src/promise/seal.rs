@@ -7,9 +7,9 @@ use oci_spec::runtime::{
     LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec,
 };
 
-use super::rows::nothing_inherited::HANDED_DOWN;
+use super::rows::{few_system_calls, nothing_inherited::HANDED_DOWN};
 use super::spec_view::{enforces, is_own_dev, is_plain_path, is_recursive};
-use super::{KIND_ANNOTATION, Kind, check};
+use super::{KIND_ANNOTATION, Kind};
 use crate::seccomp;
 
 /// Kernel interfaces that tell about the host or reach its hardware: hidden in every sealed bundle.
@@ -58,7 +58,7 @@ const DEFAULT_PIDS_LIMIT: i64 = 512;
 /// Rewrites `spec` so that it keeps the promise of `kind`, and says what changed, one sentence each.
 ///
 /// Sealing a sealed spec changes nothing. What it can't decide for the caller, it leaves for
-/// [`check`] to name: an identity that is root on the host, a mount over `/proc`, an added device.
+/// [`check`](super::check) to name: an identity that is root on the host, a mount over `/proc`, an added device.
 pub fn seal(spec: &mut Spec, kind: Kind) -> Vec<String> {
     let steps: [fn(&mut Spec, Kind) -> Vec<String>; 8] = [
         annotate,
@@ -157,11 +157,7 @@ fn enforce(mount: &mut Mount, option: &str) {
 }
 
 fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
-    let name = "few system calls";
-    let kept = check(spec, kind)
-        .rows
-        .iter()
-        .any(|row| row.protection == name && row.broken.is_empty());
+    let kept = (few_system_calls::ROW.in_config)(spec, kind).is_empty();
     if kept {
         return vec![];
     }

@@ -38,7 +38,8 @@ impl MadeCgroup {
         let mut made = Self::default();
         for mount_point in joined_mount_points()? {
             if let Err(error) = made.make_in(&mount_point, path) {
-                made.remove(false)?;
+                // The first error is the one to report.
+                let _ = made.remove(false);
                 return Err(error);
             }
         }
@@ -74,11 +75,7 @@ impl MadeCgroup {
         let own = Cgroup {
             directories: self.own.clone(),
         };
-        if with_processes {
-            own.remove()?;
-        } else {
-            own.remove_empty()?;
-        }
+        own.remove(with_processes)?;
         for directory in self.above.iter().rev() {
             // Another container may have come to use it; then it is that one's to keep.
             let _ = fs::remove_dir(directory);
@@ -127,45 +124,31 @@ impl Cgroup {
         Ok(Self { directories })
     }
 
-    /// Kills every process in it and in its children, and removes it; absent is fine.
+    /// Removes it; absent is fine. `with_processes`: kills every process in it and in its children first;
+    /// otherwise those that are there are another container's, and it stays for them.
     ///
     /// # Errors
-    /// Where processes don't go or a directory stays.
-    pub(super) fn remove(&self) -> Result<()> {
+    /// Where killed processes don't go or a directory stays.
+    pub(super) fn remove(&self, with_processes: bool) -> Result<()> {
         let deadline = Instant::now() + GONE_WITHIN;
         for directory in &self.directories {
             loop {
-                kill_all(directory)?;
-                match remove_tree(directory) {
-                    Ok(()) => break,
-                    Err(error) if error.raw_os_error() != Some(libc::EBUSY) => {
-                        return Err(Error::io("remove cgroup", directory)(error));
-                    }
-                    Err(error) if Instant::now() > deadline => {
-                        return Err(Error::io("remove cgroup", directory)(error));
-                    }
-                    // A killed process leaves its cgroup only when it is reaped.
-                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                if with_processes {
+                    signal_tree(directory, Signal::SIGKILL)?;
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes it where no process is in it.
-    fn remove_empty(&self) -> Result<()> {
-        let deadline = Instant::now() + GONE_WITHIN;
-        for directory in &self.directories {
-            loop {
-                match remove_tree(directory) {
-                    Ok(()) => break,
-                    Err(error) if error.raw_os_error() != Some(libc::EBUSY) => {
-                        return Err(Error::io("remove cgroup", directory)(error));
-                    }
-                    Err(_) if is_populated(directory) || Instant::now() > deadline => break,
-                    // The container's own last process is gone and not yet reaped.
-                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                let Err(error) = remove_tree(directory) else {
+                    break;
+                };
+                let is_busy = error.raw_os_error() == Some(libc::EBUSY);
+                let is_late = Instant::now() > deadline;
+                if is_busy && !with_processes && (is_late || is_populated(directory)) {
+                    break;
                 }
+                if !is_busy || is_late {
+                    return Err(Error::io("remove cgroup", directory)(error));
+                }
+                // A process that has ended leaves its cgroup only when it is reaped.
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         Ok(())
@@ -226,10 +209,6 @@ fn mount_points(mountinfo: &str) -> impl Iterator<Item = PathBuf> + '_ {
             .contains(&file_system)
             .then(|| before.split(' ').nth(4).map(PathBuf::from))?
     })
-}
-
-fn kill_all(directory: &Path) -> Result<()> {
-    signal_tree(directory, Signal::SIGKILL)
 }
 
 fn signal_tree(directory: &Path, signal: Signal) -> Result<()> {

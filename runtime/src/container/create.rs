@@ -23,7 +23,7 @@ use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
-use super::{Bundle, Error, Result, delete, finish, hooks, observe, prepare};
+use super::{Bundle, Error, Result, delete, finish, hooks, namespaces, observe, prepare};
 use crate::{preflight, telling};
 
 /// How to create.
@@ -68,7 +68,7 @@ pub fn create(
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
     let directory = store.claim(id)?;
-    let outcome = create_claimed(id, directory.clone(), bundle, &normalised, &options);
+    let outcome = create_claimed(id, directory, bundle, &normalised, &options);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
         let _ = delete::remove_everything(store, id);
@@ -150,7 +150,7 @@ fn first_snapshot(
         rootfs: bundle.rootfs.clone(),
         oci_version: bundle.spec.version().clone(),
         annotations: bundle.spec.annotations().clone().unwrap_or_default(),
-        has_pid_namespace: has_pid_namespace(bundle),
+        has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
         has_default_cgroup: has_no_cgroup(bundle),
         made_cgroup: MadeCgroup::default(),
         cgroup: normalised.cgroup.clone(),
@@ -158,15 +158,6 @@ fn first_snapshot(
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
         owner: geteuid().as_raw(),
     })
-}
-
-fn has_pid_namespace(bundle: &Bundle) -> bool {
-    let linux = bundle.spec.linux().as_ref();
-    linux
-        .and_then(|linux| linux.namespaces().as_ref())
-        .into_iter()
-        .flatten()
-        .any(|namespace| namespace.typ() == LinuxNamespaceType::Pid && namespace.path().is_none())
 }
 
 fn has_no_cgroup(bundle: &Bundle) -> bool {

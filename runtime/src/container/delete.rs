@@ -1,16 +1,12 @@
 //! Removing a container, so that nothing of it is left.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::cgroup::Cgroup;
-use super::process::{ProcessId, is_alive, is_foreign};
+use super::process::{self, ProcessId, is_foreign};
 use super::snapshot::{Snapshot, Status};
-use super::store::{Container, Store};
+use super::store::{Container, Store, remove_directory};
 use super::{Error, Result, hooks};
 
 /// How long a killed process may take to go.
@@ -60,15 +56,11 @@ fn end(id: &str, process: ProcessId) -> Result<()> {
     if is_foreign(process) {
         return Err(Error::OtherNamespace(id.to_owned()));
     }
-    let Some(descriptor) =
-        Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-    else {
-        return Ok(());
+    let descriptor = match process::open(process) {
+        Ok(descriptor) => descriptor,
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
+        Err(error) => return Err(Error::step("open the container's process")(error)),
     };
-    // The descriptor holds the process now; if it is still the container's, it can't become another.
-    if !is_alive(process) {
-        return Ok(());
-    }
     match pidfd_send_signal(&descriptor, Signal::KILL) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => {}
         Err(errno) => return Err(Error::step("kill the container's process")(errno)),
@@ -89,7 +81,7 @@ fn remove_resources(snapshot: &Snapshot) -> Result<()> {
     snapshot.made_cgroup.remove(with_processes)?;
     // Killed between making and noting it: a cgroup of the default name is ours by its name.
     if snapshot.status == Status::Creating && snapshot.has_default_cgroup {
-        Cgroup::at(&snapshot.cgroup)?.remove()?;
+        Cgroup::at(&snapshot.cgroup)?.remove(true)?;
     }
     Ok(())
 }
@@ -101,20 +93,11 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
         Ok(container) => remove(container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
-                Cgroup::at(&store.cgroup(id))?.remove()?;
+                Cgroup::at(&store.cgroup(id))?.remove(true)?;
                 remove_directory(&directory)
             }
             None => Ok(()),
         },
         Err(error) => Err(error),
-    }
-}
-
-fn remove_directory(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", directory)(error))
-        }
-        _ => Ok(()),
     }
 }

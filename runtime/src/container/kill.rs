@@ -1,9 +1,9 @@
 //! Sending signals to a container.
 
 use nix::sys::signal::Signal;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::pidfd_send_signal;
 
-use super::process::{is_alive, is_foreign};
+use super::process::{self, is_foreign};
 use super::snapshot::{Snapshot, Status};
 use super::{Error, Result};
 
@@ -44,15 +44,9 @@ pub fn kill(container: &Snapshot, signal: Signal, all: bool) -> Result<()> {
     if is_foreign(process) {
         return Err(Error::OtherNamespace(container.id.clone()));
     }
-    let gone = || Error::step("send the signal")(std::io::Error::from_raw_os_error(libc::ESRCH));
-    let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
-    let descriptor =
-        pidfd_open(pid, PidfdFlags::empty()).map_err(Error::step("open the process"))?;
-    // The descriptor now holds the process; if it is still the container's, it can't become another.
-    if !is_alive(process) {
-        return Err(gone());
-    }
-    let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(gone)?;
+    let descriptor = process::open(process).map_err(Error::step("send the signal"))?;
+    let unknown = || Error::UnknownSignal(signal.to_string());
+    let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(unknown)?;
     pidfd_send_signal(&descriptor, signal).map_err(Error::step("send the signal"))
 }
 

@@ -20,6 +20,7 @@ mod init;
 mod kill;
 mod mount_namespace;
 mod mount_options;
+mod namespaces;
 mod normalise;
 mod observe;
 mod prepare;

@@ -12,7 +12,7 @@ use libcontainer::oci_spec::runtime::{
 use libcontainer::validator::Validator;
 use seccompiler::sock_filter;
 
-use super::{Bundle, Error, Result};
+use super::{Bundle, Error, Result, namespaces};
 
 /// A spec for libcontainer, with what was taken out of it for us to do.
 #[derive(Debug, Clone)]
@@ -98,12 +98,7 @@ fn refuse_what_is_left_out(spec: &Spec) -> Result<()> {
     if linux.is_some_and(|linux| linux.intel_rdt().is_some()) {
         return Err(Error::unsupported("linux.intelRdt", "not in this version"));
     }
-    let namespaces = linux.and_then(|linux| linux.namespaces().as_ref());
-    let has_mount_namespace = namespaces
-        .into_iter()
-        .flatten()
-        .any(|namespace| namespace.typ() == LinuxNamespaceType::Mount);
-    if !has_mount_namespace {
+    if !namespaces::is_listed(spec, LinuxNamespaceType::Mount) {
         // libcontainer would change the propagation of the host's own root (C21).
         return Err(Error::unsupported(
             "linux.namespaces without a mount namespace",

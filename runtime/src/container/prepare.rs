@@ -22,7 +22,7 @@ use rustix::mount::{
 
 use super::mount_namespace::WayBack;
 use super::mount_options::{self, MountOptions};
-use super::{Error, Result};
+use super::{Error, Result, namespaces};
 use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
 
@@ -56,14 +56,7 @@ impl Prepared {
 
 /// Whether `spec` needs this: a new user namespace asked for by root.
 pub(super) fn is_needed(spec: &Spec) -> bool {
-    let new_user_namespace = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.namespaces().as_ref())
-        .into_iter()
-        .flatten()
-        .any(|namespace| namespace.typ() == LinuxNamespaceType::User && namespace.path().is_none());
-    new_user_namespace && nix::unistd::geteuid().is_root()
+    namespaces::is_new(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
 }
 
 /// Enters a private mount namespace and mounts there what libcontainer can't.

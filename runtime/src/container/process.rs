@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -63,13 +64,27 @@ fn own_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// A descriptor of `process`, if that one still runs.
+///
+/// # Errors
+/// `ESRCH` where it doesn't, or is of another pid namespace; those of pidfd_open(2).
+pub(super) fn open(process: ProcessId) -> io::Result<OwnedFd> {
+    let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+    if is_foreign(process) {
+        return Err(gone());
+    }
+    let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
+    let descriptor = pidfd_open(pid, PidfdFlags::empty())?;
+    // The descriptor holds the process now; if it is still the one meant, it can't become another.
+    if !is_alive(process) {
+        return Err(gone());
+    }
+    Ok(descriptor)
+}
+
 /// Kills `process` if it still is that one, and not one that got its pid.
 pub(super) fn kill_if_alive(process: ProcessId) {
-    let descriptor = Pid::from_raw(process.pid)
-        .filter(|_| !is_foreign(process))
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    // The descriptor holds the process now; if it is still the one meant, it can't become another.
-    if let Some(descriptor) = descriptor.filter(|_| is_alive(process)) {
+    if let Ok(descriptor) = open(process) {
         // Gone in the meantime is as good.
         let _ = pidfd_send_signal(&descriptor, Signal::KILL);
     }

@@ -2,7 +2,7 @@
 
 use super::guardian::{self, made_up_id, sweep};
 use super::process::ProcessId;
-use super::store::{Container, Store};
+use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
 use super::{Bundle, CreateOptions, Created, Error, Result, create, delete, start};
 
@@ -98,7 +98,8 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
         .map(|process| Supervised::new(process, !has_init))
         .transpose()?;
     start(&mut container)?;
-    unlock(container);
+    // Unlocked: other commands may look at a running container and signal it.
+    drop(container);
     let Some(supervised) = supervised else {
         return Ok(Outcome {
             code: 0,
@@ -110,9 +111,4 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
         Some(failure) => Err(failure.into()),
         None => Ok(end.into()),
     }
-}
-
-/// Other commands may look at a running container and signal it.
-fn unlock(container: Container) {
-    drop(container);
 }

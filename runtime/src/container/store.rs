@@ -71,7 +71,7 @@ impl Store {
         format!("/opt-runtime-{:016x}-{id}", hasher.finish()).into()
     }
 
-    /// Claims `id`: exactly one caller succeeds. The directory is locked until the container is dropped.
+    /// Claims `id` by making its directory: exactly one caller succeeds.
     ///
     /// # Errors
     /// [`Error::Exists`] where the id is taken.
@@ -112,9 +112,9 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub(super) fn open_by_force(&self, id: &str) -> Result<Container> {
+        let directory = self.path(id)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let directory = self.path(id)?;
             match lock(&directory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(lock) => {
                     return Container::read(directory, lock).map_err(|error| absent(error, id));
@@ -144,17 +144,15 @@ impl Store {
     pub fn scratch(&self, id: &str) -> Result<PathBuf> {
         self.make()?;
         self.path(id)?;
-        Ok(self.root.join(format!("{SCRATCH_PREFIX}{id}")))
+        Ok(self.scratch_path(id))
+    }
+
+    fn scratch_path(&self, id: &str) -> PathBuf {
+        self.root.join(format!("{SCRATCH_PREFIX}{id}"))
     }
 
     pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
-        let path = self.root.join(format!("{SCRATCH_PREFIX}{id}"));
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path)(error))
-            }
-            _ => Ok(()),
-        }
+        remove_directory(&self.scratch_path(id))
     }
 
     /// Refuses an id that is taken, before anything is made for it.
@@ -269,6 +267,16 @@ impl Container {
     /// The socket on which the created process waits for `start`.
     pub(crate) fn notify_socket(&self) -> PathBuf {
         self.directory.join("notify.sock")
+    }
+}
+
+/// Removes a directory with all that is in it; absent is fine.
+pub(super) fn remove_directory(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", directory)(error))
+        }
+        _ => Ok(()),
     }
 }
 
