@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use integration::host::names_in;
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getsid, getuid};
 use serde_json::{Value, json};
 
@@ -21,9 +22,9 @@ pub fn all() -> Value {
         "pid": std::process::id(),
         "session": getsid(None).map(nix::unistd::Pid::as_raw).unwrap_or(-1),
         "processes": processes(),
-        "root": names("/"),
-        "temporary": names("/tmp"),
-        "devices": names("/dev"),
+        "root": names_in(Path::new("/")),
+        "temporary": names_in(Path::new("/tmp")),
+        "devices": names_in(Path::new("/dev")),
         "hostname": fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim(),
         "interfaces": lines("/proc/net/dev").into_iter().skip(2).collect::<Vec<_>>(),
         "cgroup": lines("/proc/self/cgroup"),
@@ -58,17 +59,8 @@ fn lines(path: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-fn names(directory: &str) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
-}
-
 fn links(directory: &str) -> BTreeMap<String, String> {
-    names(directory)
+    names_in(Path::new(directory))
         .into_iter()
         .filter_map(|name| {
             let target = fs::read_link(Path::new(directory).join(&name)).ok()?;
@@ -93,7 +85,7 @@ fn environment() -> Vec<String> {
 }
 
 fn processes() -> Vec<String> {
-    let mut pids = names("/proc");
+    let mut pids = names_in(Path::new("/proc"));
     pids.retain(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     pids
 }

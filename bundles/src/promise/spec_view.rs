@@ -113,8 +113,3 @@ pub(super) fn is_plain_path(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.starts_with('/') && !text.split('/').any(|part| part == "." || part == "..")
 }
-
-/// Whether `path` is `ancestor` or below it.
-pub(super) fn is_within(path: &Path, ancestor: &str) -> bool {
-    path.starts_with(ancestor)
-}

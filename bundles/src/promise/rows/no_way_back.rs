@@ -6,7 +6,7 @@ use oci_spec::runtime::{Linux, Mount, Spec};
 
 use crate::promise::observed_mount::{each_mount, top};
 use crate::promise::spec_view::{
-    is_bind, is_plain_path, is_read_only, is_recursive, is_within, linux, mounts, options,
+    is_bind, is_plain_path, is_read_only, is_recursive, linux, mounts, options,
 };
 use crate::promise::{Kind, MASKED_PATHS, MountPoint, Observed, Protection, READONLY_PATHS};
 
@@ -98,7 +98,7 @@ fn leads_out(mount: &Mount, kind: Kind) -> Option<String> {
         }
         _ => {}
     }
-    let over_proc = is_within(destination, "/proc")
+    let over_proc = destination.starts_with("/proc")
         && (mount.typ().as_deref() != Some("proc") || is_bind(mount));
     over_proc.then(|| "covers /proc".to_owned())
 }
@@ -116,7 +116,7 @@ fn source_leads_out(mount: &Mount) -> Option<String> {
         ));
     }
     let holds_all = source == Path::new("/") && is_recursive(mount);
-    let is_kernels = ["/proc", "/sys"].iter().any(|top| is_within(source, top));
+    let is_kernels = ["/proc", "/sys"].iter().any(|top| source.starts_with(top));
     (holds_all || is_kernels || source == Path::new("/dev"))
         .then(|| format!("has the source {shown}: the host's /proc, /sys or /dev"))
 }
