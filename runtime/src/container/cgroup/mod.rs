@@ -3,17 +3,25 @@
 //! libcgroups joins it and applies the limits. Making and removing is ours: only what we made may be emptied
 //! and removed, and libcgroups' removal gives up on a cgroup with children and sleeps between tries.
 
+mod join;
+mod layout;
+mod tree;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bundles::promise::CgroupLimits;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
+use layout::{Hierarchy, Kind, Layout};
+
+// For `exec`, which comes next.
+#[allow(unused_imports)]
+pub(super) use join::join;
 
 /// How long processes killed in a cgroup may take to go.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -36,8 +44,8 @@ impl MadeCgroup {
     /// container would change; what was made is removed again.
     pub(super) fn make(path: &Path) -> Result<Self> {
         let mut made = Self::default();
-        for mount_point in joined_mount_points()? {
-            if let Err(error) = made.make_in(&mount_point, path) {
+        for hierarchy in joined(&Layout::read()?) {
+            if let Err(error) = made.make_in(&hierarchy.mount_point, path) {
                 // The first error is the one to report.
                 let _ = made.remove(false);
                 return Err(error);
@@ -56,7 +64,7 @@ impl MadeCgroup {
                 Ok(()) if names.peek().is_some() => self.above.push(directory.clone()),
                 Ok(()) => self.own.push(directory.clone()),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if names.peek().is_none() && is_populated(&directory) {
+                    if names.peek().is_none() && tree::is_populated(&directory) {
                         return Err(Error::CgroupInUse(directory));
                     }
                 }
@@ -95,7 +103,7 @@ impl MadeCgroup {
     pub(super) fn signal_all(&self, signal: Signal) -> Result<()> {
         self.own
             .iter()
-            .try_for_each(|directory| signal_tree(directory, signal))
+            .try_for_each(|directory| tree::signal_all(directory, signal))
     }
 }
 
@@ -111,16 +119,17 @@ impl Cgroup {
     /// # Errors
     /// Where `/proc/self/mountinfo` can't be read.
     pub(super) fn at(path: &Path) -> Result<Self> {
-        let file = "/proc/self/mountinfo";
-        let text = fs::read_to_string(file).map_err(Error::io("read", file))?;
-        let relative = path.strip_prefix("/").unwrap_or(path);
-        let is_root = relative.as_os_str().is_empty();
-        let mut directories: Vec<PathBuf> = mount_points(&text)
-            .map(|mount_point| mount_point.join(relative))
+        let is_root = path
+            .strip_prefix("/")
+            .unwrap_or(path)
+            .as_os_str()
+            .is_empty();
+        let layout = Layout::read()?;
+        let all = layout.hierarchies().iter();
+        let directories = all
+            .map(|hierarchy| hierarchy.directory(path))
             .filter(|directory| !is_root && directory.is_dir())
             .collect();
-        directories.sort();
-        directories.dedup();
         Ok(Self { directories })
     }
 
@@ -134,14 +143,14 @@ impl Cgroup {
         for directory in &self.directories {
             loop {
                 if with_processes {
-                    signal_tree(directory, Signal::SIGKILL)?;
+                    tree::signal_all(directory, Signal::SIGKILL)?;
                 }
-                let Err(error) = remove_tree(directory) else {
+                let Err(error) = tree::remove(directory) else {
                     break;
                 };
                 let is_busy = error.raw_os_error() == Some(libc::EBUSY);
                 let is_late = Instant::now() > deadline;
-                if is_busy && !with_processes && (is_late || is_populated(directory)) {
+                if is_busy && !with_processes && (is_late || tree::is_populated(directory)) {
                     break;
                 }
                 if !is_busy || is_late {
@@ -171,117 +180,19 @@ impl Cgroup {
 }
 
 /// The hierarchies that libcgroups joins: those of v1 controllers, or the only one of v2.
-fn joined_mount_points() -> Result<Vec<PathBuf>> {
-    let file = "/proc/self/mountinfo";
-    let text = fs::read_to_string(file).map_err(Error::io("read", file))?;
-    Ok(joined(&text))
-}
-
-fn joined(mountinfo: &str) -> Vec<PathBuf> {
-    let of_type = |wanted: &str| -> Vec<PathBuf> {
-        let mounts = mountinfo.lines().filter(|line| {
-            // Type, source and super options follow the dash; a named hierarchy has no controller.
-            let after = line.split_once(" - ").map(|(_, after)| after);
-            after.is_some_and(|after| {
-                after.split(' ').next() == Some(wanted) && !after.contains("name=")
-            })
-        });
-        let mut paths: Vec<PathBuf> = mounts
-            .filter_map(|line| line.split(' ').nth(4).map(PathBuf::from))
-            .filter(|path| path.starts_with("/sys/fs/cgroup"))
-            .collect();
-        paths.sort();
-        paths.dedup();
-        paths
-    };
-    match of_type("cgroup") {
-        none if none.is_empty() => of_type("cgroup2"),
-        controllers => controllers,
-    }
-}
-
-/// The mount points of cgroup file systems in a mountinfo text.
-fn mount_points(mountinfo: &str) -> impl Iterator<Item = PathBuf> + '_ {
-    mountinfo.lines().filter_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let file_system = after.split(' ').next()?;
-        ["cgroup", "cgroup2"]
-            .contains(&file_system)
-            .then(|| before.split(' ').nth(4).map(PathBuf::from))?
+fn joined(layout: &Layout) -> Vec<&Hierarchy> {
+    let all = layout.hierarchies().iter();
+    all.filter(|hierarchy| match hierarchy.kind {
+        Kind::Controllers(_) => true,
+        Kind::Named(_) => false,
+        Kind::Unified => layout.is_unified(),
     })
-}
-
-fn signal_tree(directory: &Path, signal: Signal) -> Result<()> {
-    for child in children(directory) {
-        signal_tree(&child, signal)?;
-    }
-    let path = directory.join("cgroup.procs");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("read", path)(error)),
-    };
-    // A pid of 0 is a process that this pid namespace can't see.
-    let pids = text.lines().filter_map(|line| line.parse().ok());
-    for pid in pids.filter(|pid: &i32| *pid > 0) {
-        // Gone in the meantime is as good.
-        let _ = kill(Pid::from_raw(pid), signal);
-    }
-    Ok(())
-}
-
-fn is_populated(directory: &Path) -> bool {
-    let here = fs::read_to_string(directory.join("cgroup.procs"));
-    here.is_ok_and(|pids| !pids.trim().is_empty())
-        || children(directory).iter().any(|child| is_populated(child))
-}
-
-fn children(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .collect()
-}
-
-fn remove_tree(directory: &Path) -> io::Result<()> {
-    for child in children(directory) {
-        remove_tree(&child)?;
-    }
-    match fs::remove_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cgroup_mounts_are_found_in_every_layout() {
-        let text = "21 1 0:20 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
-                    22 1 0:21 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 cgroup2 rw\n\
-                    23 1 0:22 / /tmp rw - tmpfs cgroup rw\n";
-        let found: Vec<PathBuf> = mount_points(text).collect();
-        assert_eq!(
-            found,
-            [
-                PathBuf::from("/sys/fs/cgroup/pids"),
-                PathBuf::from("/sys/fs/cgroup/unified")
-            ]
-        );
-    }
-
-    #[test]
-    fn only_hierarchies_with_controllers_are_joined() {
-        let hybrid = "21 1 0:20 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
-                      22 1 0:21 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
-                      23 1 0:22 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(joined(hybrid), [PathBuf::from("/sys/fs/cgroup/pids")]);
-        let unified = "21 1 0:20 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(joined(unified), [PathBuf::from("/sys/fs/cgroup")]);
-    }
 
     #[test]
     fn the_root_cgroup_is_never_ours_to_remove() {
