@@ -1,8 +1,5 @@
 //! From a bundle to a created container: checked, made, finished and observed, or not there at all.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -23,6 +20,7 @@ use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
+use super::whole_file::{PUBLIC, write_whole};
 use super::{Bundle, Error, Result, delete, finish, hooks, namespaces, observe, prepare};
 use crate::{preflight, telling};
 
@@ -96,7 +94,7 @@ fn create_claimed(
     options: &CreateOptions,
 ) -> Result<Created> {
     let snapshot = first_snapshot(id, bundle, normalised, options)?;
-    let mut container = Container::new(directory, snapshot)?;
+    let mut container = Container::new(directory, snapshot, &bundle.spec)?;
     container.snapshot.made_cgroup = MadeCgroup::make(&normalised.cgroup)?;
     container.save()?;
     drop_groups()?;
@@ -268,15 +266,5 @@ fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
 
 /// Written whole: engines wait for the file and read it at once.
 fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(&temporary)
-        .and_then(|mut file| write!(file, "{pid}"))
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(Error::io("write pid file", path))
+    write_whole(path, PUBLIC, pid.to_string().as_bytes()).map_err(Error::io("write pid file", path))
 }

@@ -30,6 +30,7 @@ mod snapshot;
 mod start;
 mod store;
 mod supervise;
+mod whole_file;
 
 pub use bundle::Bundle;
 pub use create::{CreateOptions, Created, create};

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Hooks;
@@ -12,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cgroup::MadeCgroup;
 use super::process::{ProcessId, is_alive};
+use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
 
 const STATE_FILE: &str = "state.json";
@@ -91,18 +90,9 @@ impl Snapshot {
     /// Writes it into the container's directory, whole or not at all.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let path = directory.join(STATE_FILE);
-        let temporary = directory.join(".state.json");
         let text =
             serde_json::to_vec(self).map_err(|error| Error::io("write", &path)(error.into()))?;
-        fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(Error::io("write", &path))
+        write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
     }
 
     /// The status now: what was written, unless the process is gone.

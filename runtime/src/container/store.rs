@@ -6,13 +6,18 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use oci_spec::runtime::Spec;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::process::kill_if_alive;
 use super::snapshot::{Snapshot, Status};
+use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
 
 const LOCK_FILE: &str = "lock";
+
+/// The bundle's spec as `create` read it; the bundle itself may be changed or gone by the time of `exec`.
+const SPEC_FILE: &str = "config.json";
 
 /// How long `delete --force` waits for another command to let go of a container.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -104,6 +109,15 @@ impl Store {
     pub fn look(&self, id: &str) -> Result<Snapshot> {
         let directory = self.path(id)?;
         Snapshot::read(&directory).map_err(|error| absent(error, id))
+    }
+
+    /// The spec that the container `id` was created from, with its bind mounts' sources made absolute.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotExist`] where there is no such container.
+    pub fn spec(&self, id: &str) -> Result<Spec> {
+        let directory = self.path(id)?;
+        read_spec(&directory).map_err(|error| absent(error, id))
     }
 
     /// Opens the container `id` as [`Self::open`] does, but not behind a command that doesn't come to its
@@ -215,8 +229,8 @@ pub struct Container {
 }
 
 impl Container {
-    /// Writes the first state into a claimed directory.
-    pub(crate) fn new(directory: PathBuf, snapshot: Snapshot) -> Result<Self> {
+    /// Writes the spec and the first state into a claimed directory.
+    pub(crate) fn new(directory: PathBuf, snapshot: Snapshot, spec: &Spec) -> Result<Self> {
         // Made here and nowhere else: a look at a container that is being removed must add nothing to it.
         let path = directory.join(LOCK_FILE);
         fs::OpenOptions::new()
@@ -226,6 +240,8 @@ impl Container {
             .open(&path)
             .map_err(Error::io("make", &path))?;
         let lock = lock(&directory, FlockOperation::LockExclusive)?;
+        // Before the state: a container that can be seen has its spec.
+        write_spec(&directory, spec)?;
         let container = Self {
             directory,
             snapshot,
@@ -259,6 +275,14 @@ impl Container {
         self.snapshot.status()
     }
 
+    /// The spec that it was created from, as [`Store::spec`] gives it.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn spec(&self) -> Result<Spec> {
+        read_spec(&self.directory)
+    }
+
     /// The container's id.
     pub fn id(&self) -> &str {
         &self.snapshot.id
@@ -268,6 +292,21 @@ impl Container {
     pub(crate) fn notify_socket(&self) -> PathBuf {
         self.directory.join("notify.sock")
     }
+}
+
+fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
+    let path = directory.join(SPEC_FILE);
+    let text = serde_json::to_vec(spec).map_err(|error| Error::io("write", &path)(error.into()))?;
+    write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
+}
+
+fn read_spec(directory: &Path) -> Result<Spec> {
+    let path = directory.join(SPEC_FILE);
+    let text = fs::read(&path).map_err(Error::io("read", &path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::Config {
+        path,
+        reason: error.to_string(),
+    })
 }
 
 /// Removes a directory with all that is in it; absent is fine.

@@ -1,0 +1,68 @@
+//! Files that are there whole or not at all, whoever looks and whenever the writer is killed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The mode of files for nobody but their owner.
+pub(super) const PRIVATE: u32 = 0o600;
+
+/// The mode of files that engines read, perhaps as another user.
+pub(super) const PUBLIC: u32 = 0o644;
+
+/// Writes `content` beside `path` and renames it to there.
+///
+/// # Errors
+/// Those of open(2), write(2) and rename(2); what was at `path` is still there then.
+pub(super) fn write_whole(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        // Never through a link that somebody else put there.
+        .create_new(true)
+        .mode(mode)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(&temporary, path));
+    match &written {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            // The first error is the one to report.
+            let _ = fs::remove_file(&temporary);
+        }
+        _ => {}
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_stays_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        for content in ["a longer text", "short"] {
+            write_whole(&path, PRIVATE, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_is_replaced_and_never_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "kept").unwrap();
+        let path = directory.path().join("file");
+        symlink(&victim, &path).unwrap();
+        write_whole(&path, PUBLIC, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+}
