@@ -1,6 +1,8 @@
 //! The tests' own validity: under runc, with `runc spec`'s defaults, the same probe sees the weaknesses
 //! that it doesn't see in a sealed bundle.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use integration::{Bench, Bundle, Probe, Tool, plain, require_program};
 use serde_json::{Value, json};
 
@@ -22,11 +24,9 @@ fn runc_bundle(bench: &Bench, words: &[&str]) -> Bundle {
 }
 
 fn under_runc(bench: &Bench, bundle: &Bundle) -> Value {
-    let id = format!(
-        "control-{}-{}",
-        std::process::id(),
-        bundle.directory.to_string_lossy().len()
-    );
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let id = format!("control-{}-{number}", std::process::id());
     let tool = Tool::new("/usr/sbin/runc").arg("--root").arg(bench.root());
     Probe::report(
         &tool

@@ -1,21 +1,22 @@
 //! From a bundle to a created container: checked, made, finished and observed, or not there at all.
 
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bundles::promise::{self, Kind};
-use libcgroups::common::CgroupConfig;
+use libcgroups::common::{CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use libcontainer::process::args::{ContainerArgs, ContainerType};
-use libcontainer::process::container_main_process::container_main_process;
 use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::user_ns::UserNamespaceConfig;
-use nix::unistd::{geteuid, setgroups};
+use nix::unistd::{Pid, geteuid, setgroups};
 
 use super::cgroup::{Cgroup, MadeCgroup};
 use super::executor::Payload;
 use super::failure::{Failure, FailureReader, failure_pipe};
+use super::first_process::{self, Place};
 use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
@@ -216,13 +217,46 @@ fn make(
                 as_sibling: false,
                 pid_file: None,
             };
-            container_main_process(&arguments)
-                .map_err(|error| Error::Libcontainer(telling::line(&error)))
+            first_process::make(&arguments, &mut InCgroup(normalised, container.id()))
         });
     if let Some(prepared) = prepared {
         prepared.leave()?;
     }
-    made.map(nix::unistd::Pid::as_raw)
+    made
+}
+
+/// libcgroups' way into the cgroup, with its limits.
+struct InCgroup<'a>(&'a Normalised, &'a str);
+
+impl Place for InCgroup<'_> {
+    fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn enter(&mut self, pid: i32) -> Result<()> {
+        let Self(normalised, id) = self;
+        let failed = |error: &dyn std::error::Error| Error::Libcontainer(telling::line(error));
+        let config = CgroupConfig {
+            cgroup_path: normalised.cgroup.clone(),
+            systemd_cgroup: false,
+            container_name: (*id).to_owned(),
+        };
+        let manager = create_cgroup_manager(config).map_err(|error| failed(&error))?;
+        manager
+            .add_task(Pid::from_raw(pid))
+            .map_err(|error| failed(&error))?;
+        let linux = normalised.spec.linux().as_ref();
+        let Some(resources) = linux.and_then(|linux| linux.resources().as_ref()) else {
+            return Ok(());
+        };
+        let options = ControllerOpt {
+            resources,
+            disable_oom_killer: false,
+            oom_score_adj: None,
+            freezer_state: None,
+        };
+        manager.apply(&options).map_err(|error| failed(&error))
+    }
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -14,6 +14,7 @@ mod failure;
 #[cfg(feature = "fault-points")]
 mod fault;
 mod finish;
+mod first_process;
 mod guardian;
 mod hooks;
 mod init;

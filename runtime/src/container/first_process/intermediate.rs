@@ -1,0 +1,143 @@
+//! The intermediate process: between the runtime and the container's first process.
+
+use std::error::Error as StdError;
+use std::os::fd::BorrowedFd;
+
+use libcontainer::namespaces::Namespaces;
+use libcontainer::process::args::ContainerArgs;
+use libcontainer::process::channel::{InitReceiver, IntermediateReceiver, MainSender};
+use libcontainer::process::init::container_init_process;
+use libcontainer::syscall::Syscall;
+use nix::unistd::{Gid, Pid, Uid};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use super::{Error, Result, broken, time_offsets};
+use crate::sys::clone_child;
+use crate::telling;
+
+/// Its ends of the channels, and those that it hands on to the first process.
+pub(super) struct Ends {
+    pub to_main: MainSender,
+    pub from_main: IntermediateReceiver,
+    pub init_to_main: MainSender,
+    pub init_from_main: InitReceiver,
+}
+
+impl Ends {
+    /// In the runtime: a channel is found broken only when no copy of its sending end is left.
+    pub(super) fn close_senders(&self) -> Result<()> {
+        self.to_main
+            .close()
+            .and_then(|()| self.init_to_main.close())
+            .map_err(broken)
+    }
+}
+
+/// The process's life; its value is its exit code. `placed` becomes readable when it is in its cgroup.
+pub(super) fn run(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends) -> i32 {
+    match make_first(arguments, placed, ends) {
+        Ok(()) => 0,
+        Err(error) => {
+            // Where this fails, the runtime finds the channel broken.
+            let _ = ends.to_main.send_error(telling::line(error.as_ref()));
+            1
+        }
+    }
+}
+
+type Step = std::result::Result<(), Box<dyn StdError>>;
+
+fn make_first(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends) -> Step {
+    let spec = &*arguments.spec;
+    let linux = spec.linux().as_ref().ok_or("linux is absent")?;
+    let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
+    let system = arguments.syscall.create_syscall();
+    wait_for_cgroup(placed)?;
+    if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
+        enter_user_namespace(&namespaces, user, ends)?;
+        // What comes needs the privileges of the namespace's own root.
+        system.set_id(Uid::from_raw(0), Gid::from_raw(0))?;
+    }
+    set_resource_limits(spec, system.as_ref())?;
+    if let Some(time) = namespaces.get(LinuxNamespaceType::Time)? {
+        namespaces.unshare_or_setns(time)?;
+        if time_offsets::text(spec).is_some() {
+            ask_dumpable(ends, MainSender::time_offset_request, |receiver| {
+                receiver.wait_for_time_offsets_ack()
+            })?;
+        }
+    }
+    // Only a child is born into it.
+    if let Some(pid) = namespaces.get(LinuxNamespaceType::Pid)? {
+        namespaces.unshare_or_setns(pid)?;
+    }
+    let first = make_sibling(arguments, ends)?;
+    ends.to_main.intermediate_ready(first)?;
+    Ok(())
+}
+
+/// End of file instead of a byte means that the runtime gave up.
+fn wait_for_cgroup(placed: BorrowedFd<'_>) -> Step {
+    let mut byte = [0];
+    match rustix::io::retry_on_intr(|| rustix::io::read(placed, &mut byte))? {
+        0 => Err("the runtime gave up".into()),
+        _ => Ok(()),
+    }
+}
+
+fn enter_user_namespace(namespaces: &Namespaces, user: &LinuxNamespace, ends: &mut Ends) -> Step {
+    namespaces.unshare_or_setns(user)?;
+    if user.path().is_some() {
+        return Ok(());
+    }
+    ask_dumpable(
+        ends,
+        MainSender::identifier_mapping_request,
+        IntermediateReceiver::wait_for_mapping_ack,
+    )
+}
+
+/// Asks the runtime for something that it writes into `/proc/PID` of this process, which it may only where
+/// this process is dumpable.
+fn ask_dumpable<E: StdError + 'static>(
+    ends: &mut Ends,
+    ask: impl FnOnce(&mut MainSender) -> std::result::Result<(), E>,
+    wait: impl FnOnce(&mut IntermediateReceiver) -> std::result::Result<(), E>,
+) -> Step {
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    ask(&mut ends.to_main)?;
+    wait(&mut ends.from_main)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
+fn set_resource_limits(spec: &Spec, system: &dyn Syscall) -> Step {
+    let process = spec.process().as_ref();
+    let limits = process.and_then(|process| process.rlimits().as_ref());
+    for limit in limits.into_iter().flatten() {
+        system
+            .set_rlimit(limit)
+            .map_err(|error| format!("set {}: {error}", limit.typ()))?;
+    }
+    Ok(())
+}
+
+/// The first process, as the runtime's child: this one ends before it does.
+fn make_sibling(
+    arguments: &ContainerArgs,
+    ends: &mut Ends,
+) -> std::result::Result<Pid, Box<dyn StdError>> {
+    let first = clone_child(true, None, || {
+        let _ = ends.to_main.close();
+        match container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main) {
+            Ok(()) => 0,
+            Err(error) => {
+                let _ = ends.init_to_main.exec_failed(telling::line(&error));
+                1
+            }
+        }
+    })
+    .map_err(Error::step("make the first process"))?;
+    Ok(first)
+}

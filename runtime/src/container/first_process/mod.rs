@@ -1,0 +1,183 @@
+//! Making the container's first process: ours up to its birth, libcontainer's from there on.
+//!
+//! This process forks the *intermediate*, which is put into the cgroup, enters the namespaces that only a
+//! child can be born into, and makes the first process as this one's child. libcontainer has the same two,
+//! but joins the cgroup in a way of its own: without systemd, without the hierarchies that have no
+//! controller, a dozen reads of mountinfo for each, and limits only afterwards.
+
+mod intermediate;
+mod network_devices;
+mod time_offsets;
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use libcontainer::hooks::run_hooks;
+use libcontainer::process::args::ContainerArgs;
+use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainReceiver};
+use libcontainer::user_ns::UserNamespaceConfig;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Error, Result};
+use crate::sys::clone_child;
+use crate::telling;
+
+/// How the intermediate comes into its cgroup.
+pub(super) trait Place {
+    /// The cgroup that it can be born into: of version 2 only, and much faster than moving it there.
+    fn birthplace(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Puts the process into its cgroup, as far as it isn't there by birth.
+    fn enter(&mut self, pid: i32) -> Result<()>;
+}
+
+/// Makes the first process, which waits for `start`; gives its pid.
+///
+/// # Errors
+/// The step that failed. No process of the container's is left then.
+pub(super) fn make(arguments: &ContainerArgs, place: &mut dyn Place) -> Result<i32> {
+    let mut unfinished = Unfinished::default();
+    let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
+    let (init_to_main, mut from_init) = channel::main_channel().map_err(broken)?;
+    let (mut to_intermediate, intermediate_receiver) =
+        channel::intermediate_channel().map_err(broken)?;
+    let (mut to_init, init_receiver) = channel::init_channel().map_err(broken)?;
+    let (placed, go) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe"))?;
+    let mut ends = intermediate::Ends {
+        to_main: intermediate_to_main,
+        from_main: intermediate_receiver,
+        init_to_main,
+        init_from_main: init_receiver,
+    };
+    // Taken by each of the two processes out of its own memory: the child must not hold it open, for its
+    // end of file is how the child learns that this process is gone.
+    let go = Cell::new(Some(File::from(go)));
+    let intermediate = clone_child(false, place.birthplace(), || {
+        drop(go.take());
+        intermediate::run(arguments, placed.as_fd(), &mut ends)
+    })
+    .map_err(Error::step("make the intermediate process"))?;
+    unfinished.add(intermediate);
+    ends.close_senders()?;
+    drop(placed);
+    place.enter(intermediate.as_raw())?;
+    if let Some(mut go) = go.take() {
+        go.write_all(b"1")
+            .map_err(Error::step("let the intermediate process go on"))?;
+    }
+
+    if let Some(config) = &arguments.user_ns_config {
+        map_ids(
+            config,
+            intermediate,
+            &mut from_intermediate,
+            &mut to_intermediate,
+        )?;
+    }
+    time_offsets::write(
+        &arguments.spec,
+        intermediate,
+        &mut from_intermediate,
+        &mut to_intermediate,
+    )?;
+    to_intermediate.close().map_err(broken)?;
+    let first = from_intermediate
+        .wait_for_intermediate_ready()
+        .map_err(told)?;
+    unfinished.add(first);
+    run_create_hooks(arguments, first, &mut from_init, &mut to_init)?;
+    network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
+    to_init.close().map_err(broken)?;
+    from_init.wait_for_init_ready().map_err(told)?;
+    from_init.close().map_err(broken)?;
+    from_intermediate.close().map_err(broken)?;
+    unfinished.finish();
+    // It has nothing left to do but to end.
+    waitpid(intermediate, None).map_err(Error::step("wait for the intermediate process"))?;
+    Ok(first.as_raw())
+}
+
+/// The processes made so far, ended where what was to come of them doesn't: both are this process's
+/// children, so their pids stay theirs until they are waited for.
+#[derive(Default)]
+struct Unfinished(Vec<Pid>);
+
+impl Unfinished {
+    fn add(&mut self, pid: Pid) {
+        self.0.push(pid);
+    }
+
+    fn finish(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for pid in self.0.drain(..) {
+            // There is an error to report already.
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, None);
+        }
+    }
+}
+
+/// What a process of the container's said.
+fn told(error: channel::ChannelError) -> Error {
+    Error::Libcontainer(telling::line(&error))
+}
+
+fn broken(error: channel::ChannelError) -> Error {
+    Error::Libcontainer(format!(
+        "talk to the container's processes: {}",
+        telling::line(&error)
+    ))
+}
+
+/// Writes the id mappings of a new user namespace, which only a process outside of it may.
+fn map_ids(
+    config: &UserNamespaceConfig,
+    pid: Pid,
+    from: &mut MainReceiver,
+    to: &mut IntermediateSender,
+) -> Result<()> {
+    from.wait_for_mapping_request().map_err(told)?;
+    if !config.privileged {
+        // user_namespaces(7): without it an ordinary user may map no group (CVE-2014-8989).
+        let path = format!("/proc/{pid}/setgroups");
+        std::fs::write(&path, "deny").map_err(Error::io("write", path))?;
+    }
+    config
+        .write_uid_mapping(pid)
+        .and_then(|()| config.write_gid_mapping(pid))
+        .map_err(|error| Error::Libcontainer(telling::line(&error)))?;
+    to.mapping_written().map_err(broken)
+}
+
+/// The hooks of `create` that run in this process's namespaces, when those of the container are there.
+fn run_create_hooks(
+    arguments: &ContainerArgs,
+    pid: Pid,
+    from: &mut MainReceiver,
+    to: &mut InitSender,
+) -> Result<()> {
+    // The first process asks whenever the bundle has hooks of any kind.
+    let Some(hooks) = arguments.spec.hooks() else {
+        return Ok(());
+    };
+    from.wait_for_hook_request().map_err(told)?;
+    let state = arguments
+        .container
+        .as_ref()
+        .map(|container| &container.state);
+    for hooks in [hooks.prestart(), hooks.create_runtime()] {
+        run_hooks(hooks.as_ref(), state, None, Some(pid), None)
+            .map_err(|error| Error::Libcontainer(format!("hook: {}", telling::line(&error))))?;
+    }
+    to.hook_done().map_err(broken)
+}
