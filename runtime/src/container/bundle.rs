@@ -1,13 +1,16 @@
 //! Reading a bundle's `config.json`, with limits.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{Kind, is_bind};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Capability, Spec};
 use rustix::fs::{Mode, OFlags, open};
+use serde_json::Value;
 
 use super::{Error, Result};
+use crate::telling;
 
 /// The largest `config.json` that is read, bytes. Real ones are below 1 MiB; depth is serde_json's 128.
 const MAX_CONFIG_SIZE: u64 = 16 << 20;
@@ -35,11 +38,10 @@ impl Bundle {
             .canonicalize()
             .map_err(Error::io("open bundle", directory))?;
         let path = directory.join("config.json");
-        let mut spec: Spec =
-            serde_json::from_slice(&read_limited(&path)?).map_err(|error| Error::Config {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
+        let mut spec: Spec = parse(&read_limited(&path)?).map_err(|error| Error::Config {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
         let invalid = |reason: String| Error::Config {
             path: path.clone(),
             reason,
@@ -71,6 +73,49 @@ impl Bundle {
             rootfs,
         })
     }
+}
+
+/// Parses a spec, without the capabilities that have no name here: the OCI spec wants those ignored with a
+/// warning, and a capability that isn't known can't be given.
+fn parse(text: &[u8]) -> serde_json::Result<Spec> {
+    let error = match serde_json::from_slice(text) {
+        Ok(spec) => return Ok(spec),
+        Err(error) => error,
+    };
+    let mut value: Value = serde_json::from_slice(text)?;
+    let unknown = drop_unknown_capabilities(&mut value);
+    if unknown.is_empty() {
+        return Err(error);
+    }
+    let spec = serde_json::from_value(value)?;
+    for name in unknown {
+        telling::say(&format!(
+            "opt-runtime: warning: process.capabilities: \"{name}\" is no known capability: ignored\n"
+        ));
+    }
+    Ok(spec)
+}
+
+/// Takes them out of the five sets; gives each name once.
+fn drop_unknown_capabilities(spec: &mut Value) -> BTreeSet<String> {
+    let mut unknown = BTreeSet::new();
+    let sets = spec
+        .pointer_mut("/process/capabilities")
+        .and_then(Value::as_object_mut);
+    for names in sets
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, names)| names.as_array_mut())
+    {
+        names.retain(|name| match name.as_str() {
+            Some(text) if serde_json::from_value::<Capability>(name.clone()).is_err() => {
+                unknown.insert(text.to_owned());
+                false
+            }
+            _ => true,
+        });
+    }
+    unknown
 }
 
 /// The OCI spec takes a relative source of a bind mount from the bundle's directory.
@@ -106,4 +151,31 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
         )));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_capabilities_are_left_out() {
+        let text = br#"{ "ociVersion": "1.0.2", "process": { "cwd": "/", "user": { "uid": 0, "gid": 0 },
+            "capabilities": { "bounding": ["CAP_KILL", "CAP_FUTURE"], "effective": ["CAP_FUTURE"] } } }"#;
+        let spec = parse(text).unwrap();
+        let capabilities = spec
+            .process()
+            .clone()
+            .unwrap()
+            .capabilities()
+            .clone()
+            .unwrap();
+        assert_eq!(
+            capabilities.bounding().clone().unwrap(),
+            [Capability::Kill].into()
+        );
+        assert!(capabilities.effective().clone().unwrap().is_empty());
+        // Anything else stays an error.
+        assert!(parse(br#"{ "ociVersion": 3 }"#).is_err());
+        assert!(parse(br#"{ "process": { "capabilities": { "bounding": [7] } } }"#).is_err());
+    }
 }

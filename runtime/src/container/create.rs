@@ -56,14 +56,18 @@ pub fn create(
     bundle: &Bundle,
     options: &CreateOptions,
 ) -> Result<Created> {
-    if !geteuid().is_root() {
-        return Err(Error::NeedsRoot);
-    }
     check(bundle)?;
-    preflight::root_file_system(&bundle.rootfs, &bundle.spec)?;
+    let links = match bundle.kind {
+        Some(_) => preflight::Links::Refused,
+        None => preflight::Links::Followed,
+    };
+    let mount_targets = preflight::mount_targets(&bundle.rootfs, &bundle.spec, links)?;
     preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (mut normalised, mut options) = (normalise(bundle, store.cgroup(id))?, options.clone());
+    let (mut normalised, mut options) = (
+        normalise(bundle, &mount_targets, store.cgroup(id))?,
+        options.clone(),
+    );
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
     let directory = store.claim(id)?;
@@ -107,7 +111,8 @@ fn create_claimed(
         has_init,
         dies_with_parent: options.supervised,
     };
-    let made = make(&container, normalised, payload, options);
+    let sealed = bundle.kind.is_some();
+    let made = make(&container, normalised, payload, options, sealed);
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
@@ -117,7 +122,12 @@ fn create_claimed(
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
     container.save()?;
     if !is_fault("no-finish") {
-        finish::finish(pid, &bundle.spec, bundle.kind.is_some())?;
+        finish::finish(
+            pid,
+            &normalised.mounts,
+            &bundle.rootfs,
+            bundle.kind.is_some(),
+        )?;
     }
     gate(&container, bundle, pid)?;
     if let Some(path) = &options.pid_file {
@@ -178,13 +188,14 @@ fn make(
     normalised: &Normalised,
     payload: Payload,
     options: &CreateOptions,
+    sealed: bool,
 ) -> Result<i32> {
     let listener = NotifyListener::new(&container.notify_socket())
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
-    let view = hooks::libcontainer_view(container)?;
+    let view = hooks::libcontainer_view(container);
     set_oom_score(normalised)?;
     let prepared = prepare::is_needed(&normalised.spec)
-        .then(|| prepare::prepare(&normalised.spec, &container.snapshot.rootfs))
+        .then(|| prepare::prepare(&normalised.spec, &container.snapshot.rootfs, sealed))
         .transpose()?;
     let (spec, rootfs) = match &prepared {
         Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),

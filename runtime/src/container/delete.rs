@@ -25,8 +25,8 @@ pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
     }
     let container = store.open(id)?;
     let status = container.status();
-    // A created container is deleted without --force, as runc and crun do: containerd relies on it.
-    if matches!(status, Status::Creating | Status::Running) {
+    // The OCI spec's rule, which runc and crun don't keep for a created container.
+    if status != Status::Stopped {
         return Err(Error::WrongStatus {
             id: id.to_owned(),
             wanted: "stopped",
@@ -48,7 +48,7 @@ pub(super) fn remove(container: Container) -> Result<()> {
         .hooks
         .as_ref()
         .and_then(|hooks| hooks.poststop().as_ref());
-    hooks::run(&container, poststop)
+    hooks::run_late(&container, "poststop", poststop)
 }
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.

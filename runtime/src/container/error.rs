@@ -46,9 +46,11 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
-    /// The caller isn't root.
-    #[error("containers need root in this version; hint: sudo")]
-    NeedsRoot,
+    /// The caller isn't root and the bundle names no user namespace.
+    #[error(
+        "linux.namespaces: without root a container needs a user namespace; hint: opt-runtime spec --rootless"
+    )]
+    NeedsUserNamespace,
     /// The bundle says that it is sealed and isn't.
     #[error("the bundle says that it is sealed and isn't: {0}")]
     NotSealed(String),

@@ -19,7 +19,7 @@ use seccompiler::sock_filter;
 
 use super::failure::{Failure, FailureWriter};
 use super::init;
-use crate::sys::{join_new_session_keyring, load_filter, reset_signal_dispositions};
+use crate::sys::{exit_at_once, join_new_session_keyring, load_filter, reset_signal_dispositions};
 
 /// The search path of a bundle that sets none, as runc has it.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -39,7 +39,9 @@ pub(super) struct Payload {
 
 impl Payload {
     fn prepare(&self, spec: &Spec) -> Result<(), Failure> {
-        find_command(spec)?;
+        if has_command(spec) {
+            find_command(spec)?;
+        }
         step("open /dev/null", reopen_null)?;
         // libcontainer leaves the caller's (S7): whoever possesses it could read the caller's keys.
         step("make a session keyring", join_new_session_keyring)?;
@@ -62,6 +64,10 @@ impl Payload {
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
+        if !has_command(spec) {
+            // A bundle without a process: the container has served.
+            exit_at_once(0);
+        }
         let command = find_command(spec)?;
         let process = spec.process().as_ref();
         let strings = |list: Option<&Vec<String>>| -> Vec<CString> {
@@ -122,6 +128,12 @@ fn step(name: &str, body: impl FnOnce() -> Result<(), std::io::Error>) -> Result
         step: name.to_owned(),
         reason: error.to_string(),
     })
+}
+
+/// Whether there is a command: a bundle may have no process, and `normalise` puts one without arguments.
+fn has_command(spec: &Spec) -> bool {
+    let process = spec.process().as_ref();
+    process.is_some_and(|process| process.args().as_ref().is_some_and(|args| !args.is_empty()))
 }
 
 /// Rust ignores SIGPIPE and the supervisor blocks what it forwards: a command must inherit neither.

@@ -1,34 +1,44 @@
 //! What libcontainer can't express, put right in the created process's mount namespace before start.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use libcontainer::oci_spec::runtime::{Mount, Spec};
-use nix::mount::{MntFlags, MsFlags, umount2};
+use libcontainer::oci_spec::runtime::Mount;
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::mount::{FsPickFlags, fsconfig_reconfigure, fsconfig_set_flag, fspick};
 
+use super::copy_up::copy_up;
 use super::mount_namespace::WayBack;
+use super::mount_options::Depth;
+use super::mount_plan::PlannedMount;
 use super::{Error, Result};
 use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr};
 
-/// Finishes the mounts of the created process `pid`: what the options of `spec`'s mounts ask for beyond
-/// libcontainer, and for a sealed bundle nosuid everywhere
-/// and nodev on the root. The root, masked paths and devices that
+/// What is to be done to a mount that libcontainer made.
+struct Unfinished<'a> {
+    planned: &'a PlannedMount,
+    /// What a tmpfs covers and is to be filled with.
+    covered: Option<OwnedFd>,
+}
+
+/// Finishes the mounts of the created process `pid`: what their options ask for beyond libcontainer, and
+/// for a sealed bundle nosuid everywhere and nodev on the root. The root, masked paths and devices that
 /// libcontainer mounts have none, and the OCI spec has no words for them.
 ///
 /// # Errors
 /// Where the namespace can't be entered or changed. The caller is in its own mount namespace again.
-pub(super) fn finish(pid: i32, spec: &Spec, sealed: bool) -> Result<()> {
-    let mounts: Vec<&Mount> = spec
-        .mounts()
+pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: bool) -> Result<()> {
+    let unfinished = mounts
         .iter()
-        .flatten()
-        .filter(|mount| is_lacking(mount))
-        .collect();
-    if mounts.is_empty() && !sealed {
+        .filter(|planned| is_lacking(planned))
+        .map(|planned| Unfinished::new(planned, rootfs))
+        .collect::<Result<Vec<_>>>()?;
+    if unfinished.is_empty() && !sealed {
         return Ok(());
     }
     let way_back = WayBack::here()?;
@@ -37,98 +47,113 @@ pub(super) fn finish(pid: i32, spec: &Spec, sealed: bool) -> Result<()> {
     setns(&theirs, CloneFlags::CLONE_NEWNS)
         .map_err(Error::step("enter the container's mount namespace"))?;
     // After setns(2), `/` is the namespace's own root: the container's.
-    let finished = mounts
-        .into_iter()
-        .try_for_each(finish_mount)
+    let finished = unfinished
+        .iter()
+        .try_for_each(Unfinished::finish)
         .and_then(|()| if sealed { shut() } else { Ok(()) });
     way_back.go()?;
     finished
 }
 
 /// Whether libcontainer leaves something of the mount undone: it ignores all options of a cgroup mount on
-/// cgroup v1 (T12, S3), and propagation options and nosymfollow of any (C2, C4).
-fn is_lacking(mount: &Mount) -> bool {
-    is_cgroup(mount)
-        || mount
-            .options()
-            .iter()
-            .flatten()
-            .any(|option| option == "nosymfollow" || propagation(option).is_some())
+/// cgroup v1 (T12, S3), propagation (C2), a file system's own flags and nosymfollow (C4) of any, and that
+/// `/dev` is to be read-only; `tmpcopyup` (C3) it can't do.
+fn is_lacking(planned: &PlannedMount) -> bool {
+    let options = &planned.options;
+    is_cgroup(&planned.mount)
+        || late_attributes(planned).set != 0
+        || !options.propagation.is_empty()
+        || has_file_system_flags(planned)
+        || options.copy_up
 }
 
 fn is_cgroup(mount: &Mount) -> bool {
     mount.typ().as_deref() == Some("cgroup")
 }
 
-/// The flag of a propagation option, and whether it holds for what is below as well.
-fn propagation(option: &str) -> Option<(MsFlags, bool)> {
-    let (name, recursive) = match option.strip_prefix('r') {
-        Some(name) => (name, true),
-        None => (option, false),
-    };
-    let flag = match name {
-        "shared" => MsFlags::MS_SHARED,
-        "slave" => MsFlags::MS_SLAVE,
-        "private" => MsFlags::MS_PRIVATE,
-        "unbindable" => MsFlags::MS_UNBINDABLE,
-        _ => return None,
-    };
-    Some((flag, recursive))
+fn has_file_system_flags(planned: &PlannedMount) -> bool {
+    // A bind mount shows another's file system, whose flags aren't its to set.
+    !planned.options.file_system.is_empty() && !bundles::promise::is_bind(&planned.mount)
 }
 
-fn finish_mount(mount: &Mount) -> Result<()> {
-    let destination = mount.destination();
-    let target = open_inside(destination)?;
-    let failed = |error| Error::io("finish the mount", destination)(error);
-    if is_cgroup(mount) {
-        hide_named_hierarchy(destination)?;
-        let attr = attributes(mount);
-        mount_setattr(&target, attr, true).map_err(failed)?;
+/// The attributes that are set only when everything is in place.
+fn late_attributes(planned: &PlannedMount) -> MountAttr {
+    let mut late = libc::MOUNT_ATTR_NOSYMFOLLOW;
+    if planned.options.copy_up || planned.mount.destination() == Path::new("/dev") {
+        late |= libc::MOUNT_ATTR_RDONLY;
     }
-    for option in mount.options().iter().flatten() {
-        let (attr, recursive) = if option == "nosymfollow" {
-            let set = libc::MOUNT_ATTR_NOSYMFOLLOW;
-            (
-                MountAttr {
-                    set,
-                    ..MountAttr::default()
-                },
-                false,
-            )
-        } else if let Some((flag, recursive)) = propagation(option) {
-            let propagation = flag.bits();
-            (
-                MountAttr {
-                    propagation,
-                    ..MountAttr::default()
-                },
-                recursive,
-            )
-        } else {
-            continue;
-        };
-        mount_setattr(&target, attr, recursive).map_err(failed)?;
+    if is_cgroup(&planned.mount) {
+        late |= libc::MOUNT_ATTR_RDONLY
+            | libc::MOUNT_ATTR_NOSUID
+            | libc::MOUNT_ATTR_NODEV
+            | libc::MOUNT_ATTR_NOEXEC;
     }
-    Ok(())
-}
-
-fn attributes(mount: &Mount) -> MountAttr {
-    let set = mount
-        .options()
-        .iter()
-        .flatten()
-        .filter_map(|option| match option.as_str() {
-            "ro" => Some(libc::MOUNT_ATTR_RDONLY),
-            "nosuid" => Some(libc::MOUNT_ATTR_NOSUID),
-            "nodev" => Some(libc::MOUNT_ATTR_NODEV),
-            "noexec" => Some(libc::MOUNT_ATTR_NOEXEC),
-            _ => None,
-        })
-        .fold(0, |all, flag| all | flag);
     MountAttr {
-        set,
+        set: planned.options.own.set & late,
         ..MountAttr::default()
     }
+}
+
+impl<'a> Unfinished<'a> {
+    fn new(planned: &'a PlannedMount, rootfs: &Path) -> Result<Self> {
+        let covered = planned
+            .options
+            .copy_up
+            .then(|| covered_directory(rootfs, planned.mount.destination()))
+            .transpose()?
+            .flatten();
+        Ok(Self { planned, covered })
+    }
+
+    fn finish(&self) -> Result<()> {
+        let destination = self.planned.mount.destination();
+        let target = open_inside(destination)?;
+        let failed = |error| Error::io("finish the mount", destination)(error);
+        if is_cgroup(&self.planned.mount) {
+            hide_named_hierarchy(destination)?;
+        }
+        if let Some(covered) = &self.covered {
+            copy_up(covered.as_fd(), target.as_fd())
+                .map_err(Error::io("copy what is covered by", destination))?;
+        }
+        if has_file_system_flags(self.planned) {
+            set_file_system_flags(&target, &self.planned.options.file_system)
+                .map_err(|errno| failed(errno.into()))?;
+        }
+        let late = late_attributes(self.planned);
+        if late.set != 0 {
+            mount_setattr(&target, late, is_cgroup(&self.planned.mount)).map_err(failed)?;
+        }
+        for (flag, depth) in &self.planned.options.propagation {
+            let attr = MountAttr {
+                propagation: flag.bits(),
+                ..MountAttr::default()
+            };
+            mount_setattr(&target, attr, *depth == Depth::Recursive).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The directory of the root file system that a mount covers; `None` where there is none.
+fn covered_directory(rootfs: &Path, destination: &Path) -> Result<Option<OwnedFd>> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = open(rootfs, flags, Mode::empty())
+        .map_err(|errno| Error::io("open the root file system", rootfs)(errno.into()))?;
+    match open_below(root, destination, OFlags::DIRECTORY) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::io("open", destination)(errno.into())),
+    }
+}
+
+fn set_file_system_flags(target: &OwnedFd, flags: &[&str]) -> Result<(), Errno> {
+    let pick = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+    let file_system = fspick(target, "", pick)?;
+    for flag in flags {
+        fsconfig_set_flag(&file_system, *flag)?;
+    }
+    fsconfig_reconfigure(&file_system)
 }
 
 /// libcontainer mounts the host's own root of the `name=systemd` hierarchy, writable (S4). The container is
@@ -162,18 +187,4 @@ fn shut() -> Result<()> {
         ..MountAttr::default()
     };
     mount_setattr(&root, attr, false).map_err(Error::step("set nodev on the root"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn propagation_options_are_told_from_attributes() {
-        assert_eq!(propagation("rslave"), Some((MsFlags::MS_SLAVE, true)));
-        assert_eq!(propagation("private"), Some((MsFlags::MS_PRIVATE, false)));
-        for other in ["ro", "rro", "rbind", "relatime", "rw", ""] {
-            assert_eq!(propagation(other), None, "{other}");
-        }
-    }
 }

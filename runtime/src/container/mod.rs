@@ -5,6 +5,7 @@
 
 mod bundle;
 mod cgroup;
+mod copy_up;
 mod create;
 mod delete;
 mod descriptors;
@@ -21,16 +22,19 @@ mod init;
 mod kill;
 mod mount_namespace;
 mod mount_options;
+mod mount_plan;
 mod namespaces;
 mod normalise;
 mod observe;
 mod prepare;
 mod process;
 mod run;
+mod security_modules;
 mod snapshot;
 mod start;
 mod store;
 mod supervise;
+mod validate;
 mod whole_file;
 
 pub use bundle::Bundle;

@@ -7,17 +7,21 @@ use std::path::{Component, Path, PathBuf};
 
 use bundles::seccomp;
 use libcontainer::oci_spec::runtime::{
-    Capabilities, LinuxCapabilities, LinuxNamespaceType, LinuxSeccomp, Spec,
+    Capabilities, LinuxCapabilities, LinuxSeccomp, Process, Spec,
 };
-use libcontainer::validator::Validator;
 use seccompiler::sock_filter;
 
-use super::{Bundle, Error, Result, namespaces};
+use super::mount_plan::{PlannedMount, plan};
+use super::security_modules::{has_apparmor, has_selinux};
+use super::validate::validate;
+use super::{Bundle, Error, Result};
 
 /// A spec for libcontainer, with what was taken out of it for us to do.
 #[derive(Debug, Clone)]
 pub(super) struct Normalised {
     pub spec: Spec,
+    /// The spec's mounts, as planned.
+    pub mounts: Vec<PlannedMount>,
     /// Filters to load, in order.
     pub filters: Vec<Vec<sock_filter>>,
     /// The cgroup, relative to each hierarchy's mount point.
@@ -28,100 +32,56 @@ pub(super) struct Normalised {
 ///
 /// # Errors
 /// [`Error::Config`] and [`Error::Unsupported`], naming the key.
-pub(super) fn normalise(bundle: &Bundle, default_cgroup: PathBuf) -> Result<Normalised> {
+pub(super) fn normalise(
+    bundle: &Bundle,
+    mount_targets: &[PathBuf],
+    default_cgroup: PathBuf,
+) -> Result<Normalised> {
     let mut spec = bundle.spec.clone();
-    refuse_the_impossible(bundle)?;
+    validate(bundle)?;
+    placeholder_process(&mut spec);
+    drop_absent_security_modules(&mut spec);
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
+    let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
     let cgroup = explicit_cgroup(&mut spec, default_cgroup)?;
     let filters = take_seccomp(&mut spec)?;
     Ok(Normalised {
         spec,
+        mounts,
         filters,
         cgroup,
     })
 }
 
-fn refuse_the_impossible(bundle: &Bundle) -> Result<()> {
-    let spec = &bundle.spec;
-    let invalid = |reason: &str| Error::Config {
-        path: bundle.directory.join("config.json"),
-        reason: reason.to_owned(),
-    };
-    let process = spec
-        .process()
-        .as_ref()
-        .ok_or_else(|| invalid("process is absent"))?;
-    if spec.linux().is_none() {
-        return Err(invalid("linux is absent"));
+/// A container may be created without a process; `start` then ends it at once. libcontainer needs one to
+/// make the namespaces with.
+fn placeholder_process(spec: &mut Spec) {
+    if spec.process().is_some() {
+        return;
     }
-    if process.args().as_ref().is_none_or(Vec::is_empty) {
-        return Err(invalid("process.args is absent or empty"));
-    }
-    if !process.cwd().is_absolute() {
-        return Err(invalid("process.cwd must be an absolute path"));
-    }
-    let strings = process.args().iter().chain(process.env()).flatten();
-    if strings.into_iter().any(|text| text.contains('\0')) {
-        return Err(invalid("process.args and process.env must not hold NUL"));
-    }
-    if process.terminal() == Some(true) {
-        return Err(Error::unsupported(
-            "process.terminal",
-            "this version runs commands on the caller's own input and output",
-        ));
-    }
-    refuse_what_is_left_out(spec)?;
-    if process.selinux_label().is_some() {
-        return Err(Error::unsupported(
-            "process.selinuxLabel",
-            "libcontainer can't set one",
-        ));
-    }
-    let mapped = spec
-        .mounts()
-        .iter()
-        .flatten()
-        .find(|mount| mount.uid_mappings().is_some() && !super::prepare::is_needed(spec));
-    if let Some(mount) = mapped {
-        return Err(Error::unsupported(
-            format!("mounts: uidMappings of {}", mount.destination().display()),
-            "it needs root and a user namespace of the bundle's own",
-        ));
-    }
-    Ok(())
+    let mut process = Process::default();
+    process
+        .set_args(Some(vec![]))
+        .set_env(None)
+        .set_cwd("/".into())
+        .set_capabilities(None)
+        .set_rlimits(None)
+        .set_terminal(Some(false));
+    spec.set_process(Some(process));
 }
 
-/// Parts of the spec that libcontainer's lower entry leaves to its callers, or drops in silence.
-fn refuse_what_is_left_out(spec: &Spec) -> Result<()> {
-    let linux = spec.linux().as_ref();
-    if linux.is_some_and(|linux| linux.intel_rdt().is_some()) {
-        return Err(Error::unsupported("linux.intelRdt", "not in this version"));
-    }
-    if !namespaces::is_listed(spec, LinuxNamespaceType::Mount) {
-        // libcontainer would change the propagation of the host's own root (C21).
-        return Err(Error::unsupported(
-            "linux.namespaces without a mount namespace",
-            "the container's mounts would be made on the host",
-        ));
-    }
-    for mount in spec.mounts().iter().flatten() {
-        let dropped =
-            mount.options().iter().flatten().find(|option| {
-                ["sync", "dirsync", "lazytime", "iversion"].contains(&option.as_str())
-            });
-        if let Some(option) = dropped {
-            return Err(Error::unsupported(
-                format!(
-                    "mounts: option \"{option}\" of {}",
-                    mount.destination().display()
-                ),
-                "libcontainer drops it",
-            ));
+/// A profile or label of a security module that this kernel doesn't have is ignored, as crun does: engines
+/// name one in every bundle. Where the module is there, what can't be applied is refused.
+fn drop_absent_security_modules(spec: &mut Spec) {
+    if let Some(process) = spec.process_mut() {
+        if !has_apparmor() {
+            process.set_apparmor_profile(None);
+        }
+        if !has_selinux() {
+            process.set_selinux_label(None);
         }
     }
-    Validator::validate_spec(spec)
-        .map_err(|error| Error::unsupported("config.json", error.to_string()))
 }
 
 /// Absent capabilities mean "none" to runc and "all" to libcontainer (T1).
@@ -150,6 +110,17 @@ fn explicit_capabilities(spec: &mut Spec) {
     if process.no_new_privileges() == Some(false) {
         process.set_no_new_privileges(None);
     }
+}
+
+fn planned_mounts(
+    spec: &mut Spec,
+    targets: &[PathBuf],
+    bundle: &Bundle,
+) -> Result<Vec<PlannedMount>> {
+    let planned = plan(spec, targets, &bundle.rootfs, bundle.kind.is_some())?;
+    let mounts = planned.iter().map(|planned| planned.mount.clone());
+    spec.set_mounts(Some(mounts.collect()));
+    Ok(planned)
 }
 
 /// libcontainer knows `slave` but not `rslave`, though it applies all of them recursively (C1).

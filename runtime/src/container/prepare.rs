@@ -1,4 +1,5 @@
-//! Bind mounts for a container with a user namespace, made by root before libcontainer starts.
+//! Mounts that must be made before libcontainer starts: bind mounts for a container with a user namespace,
+//! and idmapped ones.
 //!
 //! Inside the user namespace nobody may enter `/root` or a home directory of mode 0700, where commands
 //! and projects live, and libcontainer can't make idmapped mounts at all. So root first builds the tree
@@ -21,7 +22,7 @@ use rustix::mount::{
 };
 
 use super::mount_namespace::WayBack;
-use super::mount_options::{self, MountOptions};
+use super::mount_options::{self, Depth, MountOptions};
 use super::{Error, Result, namespaces};
 use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
@@ -54,19 +55,26 @@ impl Prepared {
     }
 }
 
-/// Whether `spec` needs this: a new user namespace asked for by root.
+/// Whether `spec` needs this: a new user namespace asked for by root, or an idmapped mount.
 pub(super) fn is_needed(spec: &Spec) -> bool {
     namespaces::is_new(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
+        || spec.mounts().iter().flatten().any(is_id_mapped)
+}
+
+fn is_id_mapped(mount: &Mount) -> bool {
+    mount.uid_mappings().is_some()
+        || mount.gid_mappings().is_some()
+        || mount_options::parse(mount).id_mapped.is_some()
 }
 
 /// Enters a private mount namespace and mounts there what libcontainer can't.
 ///
 /// # Errors
 /// The step, the path and the cause. The caller is in the host's mount namespace again then.
-pub(super) fn prepare(spec: &Spec, rootfs: &Path) -> Result<Prepared> {
+pub(super) fn prepare(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Prepared> {
     let way_back = WayBack::here()?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
-    match build(spec, rootfs) {
+    match build(spec, rootfs, sealed) {
         Ok(rest) => Ok(Prepared {
             way_back,
             rootfs: ATTACHED_AT.into(),
@@ -80,7 +88,7 @@ pub(super) fn prepare(spec: &Spec, rootfs: &Path) -> Result<Prepared> {
 }
 
 /// Builds the tree and returns the spec without the mounts that are made.
-fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
+fn build(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Spec> {
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)
         .map_err(Error::step("make the mount namespace private"))?;
@@ -90,17 +98,19 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
     )
     .map_err(|errno| Error::io("clone the root file system", rootfs)(errno.into()))?;
-    set_attributes(&root, NO_SUID_NO_DEV, false).map_err(Error::io("set nosuid on", rootfs))?;
+    if sealed {
+        set_attributes(&root, NO_SUID_NO_DEV, false).map_err(Error::io("set nosuid on", rootfs))?;
+    }
     let all = spec.mounts().clone().unwrap_or_default();
     let (taken, left): (Vec<_>, Vec<_>) = all
         .iter()
         .enumerate()
-        .partition(|(index, mount)| is_taken(mount, &all[*index..]));
-    refuse_covered(&taken, &left)?;
+        .partition(|(index, mount)| is_taken(mount, &all[*index..]) && !is_covered(&all, *index));
+    refuse_left_behind(&left, sealed)?;
     // Every source is opened before anything is attached: the tree may hide where it lies.
     let opened = taken
         .iter()
-        .map(|(_, mount)| open_source(mount))
+        .map(|(_, mount)| open_source(mount, spec, sealed))
         .collect::<Result<Vec<_>>>()?;
     attach(&root, CWD.as_fd(), Path::new(ATTACHED_AT))?;
     for ((_, mount), source) in std::iter::zip(&taken, &opened) {
@@ -115,25 +125,31 @@ fn build(spec: &Spec, rootfs: &Path) -> Result<Spec> {
 }
 
 /// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
-/// later one of ours would cover it.
-fn refuse_covered(taken: &[(usize, &Mount)], left: &[(usize, &Mount)]) -> Result<()> {
-    for (index, ours) in taken {
-        let covers = left.iter().find(|(before, other)| {
-            before < index && ours.destination().starts_with(other.destination())
-        });
-        if let Some((_, other)) = covers {
-            return Err(Error::unsupported(
-                format!(
-                    "mounts: {} below the {} at {}",
-                    ours.destination().display(),
-                    other.typ().as_deref().unwrap_or("mount"),
-                    other.destination().display()
-                ),
-                "with a user namespace this version makes bind mounts first",
-            ));
-        }
-    }
-    Ok(())
+/// later one of its own would be covered by that, so it is libcontainer's as well.
+fn is_covered(all: &[Mount], index: usize) -> bool {
+    let (before, later) = all.split_at(index);
+    before.iter().enumerate().any(|(position, other)| {
+        later[0].destination().starts_with(other.destination())
+            && !is_taken(other, &all[position..])
+    })
+}
+
+/// libcontainer opens what it mounts inside the user namespace, by path, and maps no ids. That won't do for
+/// a sealed bundle, nor for a mount with mappings.
+fn refuse_left_behind(left: &[(usize, &Mount)], sealed: bool) -> Result<()> {
+    let refused = left
+        .iter()
+        .find(|(_, mount)| is_bind(mount) && sealed || is_id_mapped(mount));
+    let Some((_, mount)) = refused else {
+        return Ok(());
+    };
+    Err(Error::unsupported(
+        format!(
+            "mounts: {} below one that is not a bind mount",
+            mount.destination().display()
+        ),
+        "with a user namespace or mapped ids this version makes bind mounts first",
+    ))
 }
 
 /// Bind mounts, and any tmpfs that a later bind mount lies in.
@@ -146,33 +162,61 @@ fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
 }
 
 /// A detached mount, with all its attributes set before anybody can reach it.
-fn open_source(mount: &Mount) -> Result<OwnedFd> {
-    let options = mount_options::parse(mount)?;
+fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<OwnedFd> {
+    let options = mount_options::parse(mount);
     let tree = if is_bind(mount) {
-        clone_tree(mount, &options)?
+        clone_tree(mount, &options, sealed)?
     } else {
         new_tmpfs(mount, &options)?
     };
-    set_attributes(&tree, options.own, false)
+    set_attributes(&tree, only_restricting(options.own), false)
         .and_then(|()| set_attributes(&tree, options.recursive_own, true))
         .map_err(Error::io(
             "set the attributes of mount",
             mount.destination(),
         ))?;
-    match (mount.uid_mappings(), mount.gid_mappings()) {
-        (Some(uids), Some(gids)) => {
-            owner_is_mapped(mount, &tree, uids)?;
-            set_id_mapping(&tree, uids, gids).map_err(|error| id_mapping_error(mount, error))?;
-        }
-        (None, None) if !options.id_mapped => {}
-        _ => {
-            return Err(Error::unsupported(
-                format!("mounts: ids of {}", mount.destination().display()),
-                "an idmapped mount needs both uidMappings and gidMappings",
-            ));
-        }
+    if is_id_mapped(mount) {
+        map_ids(mount, &options, &tree, spec, sealed)?;
     }
     Ok(tree)
+}
+
+/// What the source of a bind mount is protected by stays, as libcontainer leaves it.
+fn only_restricting(attr: MountAttr) -> MountAttr {
+    MountAttr {
+        clear: attr.clear & libc::MOUNT_ATTR__ATIME,
+        ..attr
+    }
+}
+
+/// Maps the ids of a mount as its own mappings say, or, where it has none, the container's.
+fn map_ids(
+    mount: &Mount,
+    options: &MountOptions,
+    tree: &OwnedFd,
+    spec: &Spec,
+    sealed: bool,
+) -> Result<()> {
+    let linux = spec.linux().as_ref();
+    let (uids, gids) = match (mount.uid_mappings(), mount.gid_mappings()) {
+        (Some(uids), Some(gids)) => (Some(uids), Some(gids)),
+        (None, None) => (
+            linux.and_then(|linux| linux.uid_mappings().as_ref()),
+            linux.and_then(|linux| linux.gid_mappings().as_ref()),
+        ),
+        _ => (None, None),
+    };
+    let (Some(uids), Some(gids)) = (uids, gids) else {
+        return Err(Error::unsupported(
+            format!("mounts: ids of {}", mount.destination().display()),
+            "an idmapped mount needs both uidMappings and gidMappings, or a user namespace's",
+        ));
+    };
+    if sealed {
+        owner_is_mapped(mount, tree, uids)?;
+    }
+    let recursive = options.id_mapped == Some(Depth::Recursive);
+    set_id_mapping(tree, uids, gids, recursive).map_err(|error| id_mapping_error(mount, error))
 }
 
 /// The directory that is mounted must be owned by who the mapping was made for: the path may lead
@@ -196,8 +240,9 @@ fn owner_is_mapped(mount: &Mount, tree: &OwnedFd, uids: &[LinuxIdMapping]) -> Re
     })
 }
 
-/// Sources are canonical paths. One that leads through a link now is not what was looked at.
-fn clone_tree(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+/// A sealed bundle's sources are canonical paths: one that leads through a link now is not what was looked
+/// at.
+fn clone_tree(mount: &Mount, options: &MountOptions, sealed: bool) -> Result<OwnedFd> {
     let path = mount.source().clone().unwrap_or_default();
     let failed = |errno: Errno| Error::io("open the source of a mount,", &path)(errno.into());
     let source = openat2(
@@ -205,7 +250,11 @@ fn clone_tree(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
         &path,
         OFlags::PATH | OFlags::CLOEXEC,
         Mode::empty(),
-        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+        if sealed {
+            ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
+        } else {
+            ResolveFlags::empty()
+        },
     )
     .map_err(failed)?;
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
@@ -246,6 +295,7 @@ fn set_id_mapping(
     tree: &OwnedFd,
     uids: &[LinuxIdMapping],
     gids: &[LinuxIdMapping],
+    recursive: bool,
 ) -> std::io::Result<()> {
     let namespace = user_namespace(&map_text(uids), &map_text(gids))?;
     let number = u64::try_from(namespace.as_raw_fd()).map_err(std::io::Error::other)?;
@@ -254,7 +304,7 @@ fn set_id_mapping(
         user_namespace: number,
         ..MountAttr::default()
     };
-    mount_setattr(tree, attr, false)
+    mount_setattr(tree, attr, recursive)
 }
 
 /// The text of a `uid_map` file: ids on the file system, ids on the host, how many.

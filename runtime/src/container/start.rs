@@ -9,7 +9,7 @@ use super::{Error, Result, hooks};
 /// Starts a created container.
 ///
 /// # Errors
-/// [`Error::WrongStatus`] for any other status; a failing poststart hook.
+/// [`Error::WrongStatus`] for any other status.
 pub fn start(container: &mut Container) -> Result<()> {
     let status = container.status();
     if status != Status::Created {
@@ -27,7 +27,7 @@ pub fn start(container: &mut Container) -> Result<()> {
         .hooks
         .as_ref()
         .and_then(|hooks| hooks.poststart().as_ref());
-    hooks::run(container, poststart)
+    hooks::run_late(container, "poststart", poststart)
 }
 
 /// The process waits for a connection and for its end; what is written doesn't matter.

@@ -5,10 +5,12 @@
 //! is refused here. So is a spec that names what isn't there, which libcontainer tells without its name.
 
 mod named;
+mod resolve;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Component, Path, PathBuf};
 
+use bundles::promise::is_bind;
 use oci_spec::runtime::{Mount, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
@@ -17,16 +19,29 @@ use crate::below::open_below;
 use crate::container::Error;
 
 pub use named::must_be_there;
+use resolve::resolve;
 
 /// Directories that libcontainer fills, whatever the spec's mounts say.
 const SKELETON: [&str; 1] = ["/dev"];
 
-/// Refuses a root file system in which the skeleton or a mount target leads through a symbolic link or
-/// is not what it must be. Absent ones are fine: they are made.
+/// Whether links in a root file system may lead a mount elsewhere in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// They are followed as the container would, below its root.
+    Followed,
+    /// They are refused.
+    Refused,
+}
+
+/// Looks at the root file system and gives the path in it, free of links, at which each of the spec's
+/// mounts belongs. Absent ones are fine: they are made.
+///
+/// Refused is a root file system whose skeleton leads through a link, a mount on or below something that
+/// isn't a directory, and one that would cover the root or procfs.
 ///
 /// # Errors
 /// [`Error::Preflight`] naming the path inside the root file system.
-pub fn root_file_system(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+pub fn mount_targets(rootfs: &Path, spec: &Spec, links: Links) -> Result<Vec<PathBuf>, Error> {
     let root = open(
         rootfs,
         OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
@@ -36,32 +51,53 @@ pub fn root_file_system(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     for path in SKELETON {
         must_be_plain(root.as_fd(), Path::new(path), OFlags::DIRECTORY)?;
     }
-    for mount in spec.mounts().iter().flatten() {
-        let destination = normal(mount.destination())?;
-        must_not_cover_proc(mount, &destination)?;
+    let target = |mount: &Mount| {
+        let destination = match links {
+            Links::Refused => normal(mount.destination())?,
+            Links::Followed => follow(root.as_fd(), mount.destination())?,
+        };
+        if destination == Path::new("/") {
+            return Err(refusal(
+                mount.destination(),
+                "a mount can't cover the container's root",
+            ));
+        }
+        must_not_cover_proc(mount, &destination, links)?;
         must_be_plain(root.as_fd(), &destination, OFlags::empty())?;
+        Ok(destination)
+    };
+    spec.mounts().iter().flatten().map(target).collect()
+}
+
+fn refusal(path: &Path, reason: &str) -> Error {
+    Error::Preflight {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
     }
-    Ok(())
+}
+
+fn follow(root: BorrowedFd<'_>, destination: &Path) -> Result<PathBuf, Error> {
+    resolve(root, destination).map_err(|errno| match errno {
+        Errno::LOOP => refusal(destination, "leads through too many symbolic links"),
+        Errno::NOTDIR => refusal(destination, "leads through a file in the root file system"),
+        errno => Error::io("follow mount target", destination)(errno.into()),
+    })
 }
 
 /// A mount destination without `.` and `..`; the latter could mean two things in a tree with links.
 fn normal(destination: &Path) -> Result<PathBuf, Error> {
-    let refuse = |reason: &str| Error::Preflight {
-        path: destination.to_path_buf(),
-        reason: reason.to_owned(),
-    };
     let mut plain = PathBuf::from("/");
     for component in destination.components() {
         match component {
             Component::RootDir | Component::CurDir => {}
             Component::Normal(name) => plain.push(name),
             Component::ParentDir | Component::Prefix(_) => {
-                return Err(refuse("a mount destination must not hold '..'"));
+                return Err(refusal(
+                    destination,
+                    "a mount destination must not hold '..'",
+                ));
             }
         }
-    }
-    if plain == Path::new("/") {
-        return Err(refuse("a mount can't cover the container's root"));
     }
     Ok(plain)
 }
@@ -82,27 +118,33 @@ const REPLACEABLE: [&str; 10] = [
 
 /// Anything but procfs there could swallow what the runtime writes to `/proc` (CVE-2019-19921); libcontainer
 /// looks at procfs and sysfs mounts only.
-fn must_not_cover_proc(mount: &Mount, destination: &Path) -> Result<(), Error> {
-    let is_proc = destination == Path::new("/proc") && mount.typ().as_deref() == Some("proc");
+fn must_not_cover_proc(mount: &Mount, destination: &Path, links: Links) -> Result<(), Error> {
+    let is_proc = destination == Path::new("/proc")
+        && (mount.typ().as_deref() == Some("proc")
+            || links == Links::Followed && is_bind(mount) && shows_procfs(mount));
     let is_replaceable = REPLACEABLE
         .iter()
         .any(|path| destination == Path::new(path));
     if is_proc || is_replaceable || !destination.starts_with("/proc") {
         return Ok(());
     }
-    Err(Error::Preflight {
-        path: destination.to_path_buf(),
-        reason: "only a proc file system can be mounted on /proc, and nothing below it".to_owned(),
-    })
+    Err(refusal(
+        destination,
+        "only a proc file system can be mounted on /proc, and nothing below it",
+    ))
+}
+
+/// Whether a bind mount's source is a proc file system: engines show the host's to a container that shares
+/// its pid namespace.
+fn shows_procfs(mount: &Mount) -> bool {
+    let source = mount.source().as_deref().unwrap_or(Path::new(""));
+    rustix::fs::statfs(source).is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// Every existing component of `path` must be a real directory, the last one may be a file.
 fn must_be_plain(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), Error> {
     let relative = path.strip_prefix("/").unwrap_or(path);
-    let refuse = |reason: &str| Error::Preflight {
-        path: path.to_path_buf(),
-        reason: reason.to_owned(),
-    };
+    let refuse = |reason: &str| refusal(path, reason);
     match open_below(root, relative, kind) {
         Ok(_) | Err(Errno::NOENT) => Ok(()),
         Err(Errno::LOOP) => Err(refuse(
@@ -145,7 +187,8 @@ mod tests {
         ] {
             symlink(target, path.join(link)).unwrap();
         }
-        let verdict = |destination: &str| root_file_system(path, &spec_with_mount(destination));
+        let verdict =
+            |destination: &str| mount_targets(path, &spec_with_mount(destination), Links::Refused);
         for fine in [
             "/real/inner",
             "/real/new/deeper",
@@ -188,7 +231,7 @@ mod tests {
             if let Some(mounts) = spec.mounts_mut() {
                 mounts[0].set_typ(Some(typ.to_owned()));
             }
-            let verdict = root_file_system(root.path(), &spec);
+            let verdict = mount_targets(root.path(), &spec, Links::Followed);
             assert_eq!(verdict.is_ok(), fine, "{typ} on {destination}");
         }
     }
@@ -199,7 +242,7 @@ mod tests {
         symlink("/etc", root.path().join("dev")).unwrap();
         let mut spec = Spec::default();
         spec.set_mounts(None);
-        let error = root_file_system(root.path(), &spec).unwrap_err();
+        let error = mount_targets(root.path(), &spec, Links::Followed).unwrap_err();
         assert!(error.to_string().starts_with("/dev: "), "{error}");
     }
 }
