@@ -110,7 +110,7 @@ fn the_state_is_as_the_oci_spec_has_it() {
     let pid = state["pid"].as_i64().expect("a pid");
     assert!(fs::metadata(format!("/proc/{pid}")).is_ok());
     assert!(state["created"].as_str().expect("a time").contains('T'));
-    bench.runtime().args(["delete", c1]).expect(0);
+    bench.runtime().args(["delete", "--force", c1]).expect(0);
     bench.assert_gone(c1);
 }
 
@@ -126,7 +126,7 @@ fn the_pid_file_holds_the_pid() {
     ));
     let pid = fs::read_to_string(&file).expect("the pid file");
     assert_eq!(pid, state(&bench, c1)["pid"].to_string());
-    bench.runtime().args(["delete", c1]).expect(0);
+    bench.runtime().args(["delete", "--force", c1]).expect(0);
 }
 
 #[test]
@@ -164,6 +164,10 @@ fn a_created_container_can_be_killed_and_deleted() {
         wait_until("it stops", SOON, || status(&bench, c1) == "stopped");
         bench.runtime().args(["delete", c1]).expect(0);
         assert_created(&create(&bench, &bundle, c2));
+        // The OCI spec: only a stopped container can be deleted.
+        let refused = bench.runtime().args(["delete", c2]).expect(125);
+        assert!(refused.one_line().contains("not stopped"), "{refused}");
+        assert_eq!(status(&bench, c2), "created");
         bench.runtime().args(["delete", "--force", c2]).expect(0);
         bench.assert_gone(c2);
     }
@@ -297,7 +301,7 @@ fn of_many_that_create_one_id_at_once_exactly_one_wins() {
             .count();
         assert_eq!(winners, 1, "{outcomes:?}");
         assert_eq!(status(&bench, c1), "created");
-        bench.runtime().args(["delete", c1]).expect(0);
+        bench.runtime().args(["delete", "--force", c1]).expect(0);
         bench.assert_gone(c1);
     }
 }
@@ -348,7 +352,7 @@ fn a_created_sealed_container_shows_the_promise_before_it_starts() {
     ] {
         assert!(status.contains(line), "no {line}: {status}");
     }
-    bench.runtime().args(["delete", c1]).expect(0);
+    bench.runtime().args(["delete", "--force", c1]).expect(0);
     bench.assert_gone(c1);
 }
 

@@ -342,7 +342,7 @@ fn what_can_not_be_printed_is_one_line_and_a_reader_that_left_is_no_error() {
         let line = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*line), (Some(0), ""));
     }
-    bench.runtime().args(["delete", id]).expect(0);
+    bench.runtime().args(["delete", "--force", id]).expect(0);
 }
 
 #[test]
