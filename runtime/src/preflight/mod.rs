@@ -52,7 +52,10 @@ pub fn mount_targets(rootfs: &Path, spec: &Spec, links: Links) -> Result<Vec<Pat
         must_be_plain(root.as_fd(), Path::new(path), OFlags::DIRECTORY)?;
     }
     let target = |mount: &Mount| {
+        // What the runtime itself relies on must be where it is named (CVE-2019-19921, CVE-2023-27561).
+        let is_kernels = matches!(mount.typ().as_deref(), Some("proc" | "sysfs"));
         let destination = match links {
+            _ if is_kernels => normal(mount.destination())?,
             Links::Refused => normal(mount.destination())?,
             Links::Followed => follow(root.as_fd(), mount.destination())?,
         };
