@@ -53,7 +53,7 @@ fn a_sealed_command_that_can_not_be_executed_is_127_or_126_in_one_line() {
     let bundle = bench.sealed("sealed", &busybox(), &["true"]);
     fs::write(bundle.project.join("data"), "data").expect("write");
     for (command, code, says) in [
-        ("/nope", 127, "\"/nope\": executable file not found"),
+        ("/nope", 127, "\"/nope\": no such file or directory"),
         ("/project/data", 126, "\"/project/data\": permission denied"),
     ] {
         bundle.edit(|spec| spec["process"]["args"] = json!([command]));

@@ -124,14 +124,14 @@ fn what_can_not_be_executed_is_127_or_126_in_one_line() {
     fs::set_permissions(&dangling, fs::Permissions::from_mode(0o755)).expect("chmod");
     for (name, code, text) in [
         ("nothere", 127, "executable file not found in"),
-        ("/bin/nothere", 127, "executable file not found in"),
+        ("/bin/nothere", 127, "no such file or directory"),
         ("", 127, "executable file not found in"),
         ("/bin", 126, "is a directory"),
         ("/bin/data", 126, "permission denied"),
         ("data", 126, "permission denied"),
         ("/bin/broken", 126, "exec format error"),
         ("/bin/script", 126, "interpreter"),
-        ("/bin/data/x", 127, "executable file not found in"),
+        ("/bin/data/x", 127, "no such file or directory"),
     ] {
         bundle.edit(|spec| spec["process"]["args"] = json!([name]));
         let outcome = bundle.run(&bench).run();

@@ -1,47 +1,37 @@
-//! The command line, and how errors are told.
+//! The command line.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use runtime::telling;
+use clap::{ArgAction, Parser, Subcommand};
+use runtime::features::OCI_VERSION_MAX;
 
 use crate::commands;
+use crate::global::Global;
+
+/// What `--version` prints after the program's name, in the form that Docker and podman read: version, commit
+/// and the OCI runtime spec's version. Who builds for others gives the commit in `OPT_RUNTIME_COMMIT`.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "version {}\ncommit: {}\nspec: {OCI_VERSION_MAX}",
+        env!("CARGO_PKG_VERSION"),
+        option_env!("OPT_RUNTIME_COMMIT").unwrap_or("unknown"),
+    )
+});
 
 /// An OCI container runtime that keeps the promise of sealed bundles.
 #[derive(Debug, Parser)]
-#[command(name = "opt-runtime", version, disable_help_subcommand = true)]
+#[command(name = "opt-runtime", version = VERSION.as_str())]
+#[command(disable_help_subcommand = true, disable_version_flag = true)]
 pub struct Cli {
+    /// Print version
+    #[arg(short = 'v', long, visible_short_alias = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
     /// Options of every command.
     #[command(flatten)]
     pub global: Global,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Options of every command.
-#[derive(Debug, clap::Args)]
-pub struct Global {
-    /// Directory for the state of containers [default: /run/opt-runtime, or one of your own]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// File to which errors are appended, besides standard error
-    #[arg(long, global = true, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-    /// Format of the log file
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-}
-
-/// Format of the log file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line of text.
-    Text,
-    /// One JSON object a line, as podman and containerd read it.
-    Json,
 }
 
 /// What to do.
@@ -65,35 +55,4 @@ pub enum Command {
     Check(commands::check::Arguments),
     /// Show what a bundle exposes, and why
     Explain(commands::explain::Arguments),
-}
-
-impl Global {
-    /// Tells an error: one line on standard error, and one in the log file if there is one.
-    pub fn report(&self, error: &anyhow::Error) {
-        let text = telling::line(error.as_ref());
-        telling::say(&format!("opt-runtime: {text}\n"));
-        let Some(path) = &self.log else {
-            return;
-        };
-        let line = match self.log_format {
-            LogFormat::Text => format!("error: {text}\n"),
-            LogFormat::Json => format!(
-                "{}\n",
-                serde_json::json!({
-                    "level": "error",
-                    "msg": text,
-                    "time": chrono::Utc::now().to_rfc3339(),
-                })
-            ),
-        };
-        let written = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .and_then(|mut log| log.write_all(line.as_bytes()));
-        if let Err(error) = written {
-            let path = path.display();
-            telling::say(&format!("opt-runtime: write log {path}: {error}\n"));
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod global;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,9 @@ use runtime::telling;
 fn main() -> ExitCode {
     match cli::Cli::try_parse() {
         Ok(cli) => commands::dispatch(cli),
-        Err(error) => telling::usage("opt-runtime", &error),
+        Err(error) => {
+            let arguments: Vec<_> = std::env::args_os().collect();
+            telling::usage("opt-runtime", &global::log_of_raw(&arguments), &error)
+        }
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use runtime::container::{self, Bundle, CreateOptions};
 use runtime::own_executable;
 
-use crate::cli::Global;
+use crate::global::Global;
 
 /// Arguments of `create`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         pid_file: arguments.pid_file,
         preserve_fds: arguments.preserve_fds,
         supervised: false,
+        host: global.host(),
     };
     container::create(&global.store(), &arguments.id, &bundle, &options)?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::container;
 
-use crate::cli::Global;
+use crate::global::Global;
 
 /// Arguments of `delete`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::container::{self, parse_signal};
 
-use crate::cli::Global;
+use crate::global::Global;
 
 /// Arguments of `kill`.
 #[derive(Debug, clap::Args)]

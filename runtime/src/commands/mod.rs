@@ -12,17 +12,12 @@ pub mod state;
 
 use std::process::ExitCode;
 
-use runtime::container::{Error, Store, make_descriptors_sane};
-use runtime::telling::OURS;
+use anyhow::Result;
+use runtime::container::{Error, make_descriptors_sane};
+use runtime::telling::{self, Log, OURS};
 
-use crate::cli::{Cli, Command, Global};
-
-impl Global {
-    /// The store that `--root` names, or the default one.
-    pub fn store(&self) -> Store {
-        Store::at(self.root.clone())
-    }
-}
+use crate::cli::{Cli, Command};
+use crate::global::Global;
 
 impl Command {
     /// How many descriptors from 3 on the caller wants the container to have.
@@ -33,27 +28,54 @@ impl Command {
             _ => 0,
         }
     }
+
+    /// Whether it fails with 1, as with runc and crun: the commands that only other programs call. Where a
+    /// code of the user's command may come out, ours must differ from it.
+    fn fails_with_one(&self) -> bool {
+        matches!(
+            self,
+            Self::Start(_) | Self::State(_) | Self::Kill(_) | Self::Delete(_)
+        )
+    }
+
+    fn execute(self, global: &Global) -> Result<ExitCode> {
+        match self {
+            Self::Create(arguments) => create::execute(global, arguments),
+            Self::Start(arguments) => start::execute(global, &arguments),
+            Self::State(arguments) => state::execute(global, &arguments),
+            Self::Kill(arguments) => kill::execute(global, &arguments),
+            Self::Delete(arguments) => delete::execute(global, &arguments),
+            Self::Run(arguments) => run::execute(global, arguments),
+            Self::Bundle(arguments) => bundle::execute(&arguments),
+            Self::Check(arguments) => check::execute(&arguments),
+            Self::Explain(arguments) => explain::execute(&arguments),
+        }
+    }
 }
 
 /// Runs the command and tells its error, if any.
 pub fn dispatch(cli: Cli) -> ExitCode {
-    let Cli { global, command } = cli;
-    let outcome = make_descriptors_sane(command.preserved_descriptors())
-        .map_err(anyhow::Error::from)
-        .and_then(|()| match command {
-            Command::Create(arguments) => create::execute(&global, arguments),
-            Command::Start(arguments) => start::execute(&global, &arguments),
-            Command::State(arguments) => state::execute(&global, &arguments),
-            Command::Kill(arguments) => kill::execute(&global, &arguments),
-            Command::Delete(arguments) => delete::execute(&global, &arguments),
-            Command::Run(arguments) => run::execute(&global, arguments),
-            Command::Bundle(arguments) => bundle::execute(&arguments),
-            Command::Check(arguments) => check::execute(&arguments),
-            Command::Explain(arguments) => explain::execute(&arguments),
-        });
+    let Cli {
+        global, command, ..
+    } = cli;
+    let fails_with_one = command.fails_with_one();
+    let (log, outcome) = match prepare(&global, &command) {
+        Ok(log) => (log, command.execute(&global)),
+        Err(error) => (Log::default(), Err(error)),
+    };
     outcome.unwrap_or_else(|error| {
-        global.report(&error);
-        let code = error.downcast_ref::<Error>().map_or(OURS, Error::exit_code);
+        telling::fail("opt-runtime", &log, &telling::line(error.as_ref()));
+        let code = match error.downcast_ref::<Error>() {
+            _ if fails_with_one => 1,
+            Some(error) => error.exit_code(),
+            None => OURS,
+        };
         ExitCode::from(code)
     })
+}
+
+/// What comes before every command. Descriptors first: a file that is opened later could become one of them.
+fn prepare(global: &Global, command: &Command) -> Result<Log> {
+    make_descriptors_sane(command.preserved_descriptors())?;
+    global.log()
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use runtime::container::{self, Bundle, CreateOptions, RunOptions};
 use runtime::own_executable;
 
-use crate::cli::Global;
+use crate::global::Global;
 
 /// Arguments of `run`: `run BUNDLE`, or as the OCI runtimes have it `run -b BUNDLE ID`.
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
             pid_file: arguments.pid_file,
             preserve_fds: arguments.preserve_fds,
             supervised: true,
+            host: global.host(),
         },
     };
     let outcome = container::run(&global.store(), &options, |_| Bundle::load(&directory))?;

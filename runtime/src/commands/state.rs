@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::telling;
 
-use crate::cli::Global;
+use crate::global::Global;
 
 /// Arguments of `state`.
 #[derive(Debug, clap::Args)]

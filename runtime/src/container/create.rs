@@ -12,6 +12,7 @@ use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::user_ns::UserNamespaceConfig;
 use nix::unistd::{Pid, geteuid, setgroups};
+use tracing::debug;
 
 use super::cgroup::{Cgroup, MadeCgroup};
 use super::executor::Payload;
@@ -22,7 +23,9 @@ use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::whole_file::{PUBLIC, write_whole};
-use super::{Bundle, Error, Result, delete, finish, hooks, namespaces, observe, prepare};
+use super::{
+    Bundle, Error, HostOptions, Result, delete, finish, hooks, namespaces, observe, prepare,
+};
 use crate::{preflight, telling};
 
 /// How to create.
@@ -34,6 +37,8 @@ pub struct CreateOptions {
     pub preserve_fds: u16,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
+    /// What the caller says of the host.
+    pub host: HostOptions,
 }
 
 /// A created container, still locked.
@@ -63,6 +68,7 @@ pub fn create(
     };
     let mount_targets = preflight::mount_targets(&bundle.rootfs, &bundle.spec, links)?;
     preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
+    debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
     let (mut normalised, mut options) = (
         normalise(bundle, &mount_targets, store.cgroup(id))?,
@@ -71,6 +77,7 @@ pub fn create(
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
     let directory = store.claim(id)?;
+    debug!(id, directory = %directory.display(), "claimed the id");
     let outcome = create_claimed(id, directory, bundle, &normalised, &options);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
@@ -118,6 +125,7 @@ fn create_claimed(
         Ok(pid) => pid,
         Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
+    debug!(pid, "made the first process");
     container.snapshot.process =
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
     container.save()?;
@@ -129,12 +137,14 @@ fn create_claimed(
             bundle.kind.is_some(),
         )?;
     }
+    debug!("finished its mounts");
     gate(&container, bundle, pid)?;
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
     }
     container.snapshot.status = Status::Created;
     container.save()?;
+    debug!(id, "created");
     Ok(Created {
         container,
         failures,

@@ -43,6 +43,7 @@ pub(super) fn remove(container: Container) -> Result<()> {
     }
     remove_resources(&container.snapshot)?;
     remove_directory(&container.directory)?;
+    tracing::debug!(id = container.id(), "deleted");
     let poststop = container
         .snapshot
         .hooks

@@ -83,8 +83,8 @@ pub enum Error {
     /// A container of this id exists.
     #[error("container with id \"{0}\" already exists")]
     Exists(String),
-    /// No container has this id.
-    #[error("container \"{0}\" does not exist")]
+    /// No container has this id; the text is what containerd and podman match.
+    #[error("container does not exist: \"{0}\"")]
     DoesNotExist(String),
     /// The operation needs another status; the text is what containerd matches.
     #[error("container not {wanted}: \"{id}\" is {status}")]
@@ -105,8 +105,8 @@ pub enum Error {
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),
-    /// The command isn't in the container. The text is what podman matches.
-    #[error("exec: \"{0}\": executable file not found in $PATH")]
+    /// The command isn't in the container. The texts are what podman and Docker match.
+    #[error("exec: \"{0}\": {why}", why = why_not_found(.0))]
     NotFound(String),
     /// The command is there and can't be executed. The text is what podman matches.
     #[error("exec: \"{command}\": {reason}")]
@@ -119,6 +119,15 @@ pub enum Error {
     /// libcontainer failed; its message is its own.
     #[error("create container: {0}")]
     Libcontainer(String),
+}
+
+/// A command with a slash isn't looked for in PATH.
+fn why_not_found(command: &str) -> &'static str {
+    if command.contains('/') {
+        "no such file or directory"
+    } else {
+        "executable file not found in $PATH"
+    }
 }
 
 impl Error {

@@ -20,6 +20,7 @@ use super::store::{SCRATCH_PREFIX, Store};
 use super::supervise::Signals;
 use super::{Error, Result};
 use crate::sys::fork;
+use crate::telling;
 
 /// The worker's hold on its guardian.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub(super) fn split(store: &Store, id: Option<&str>, signals: &Signals) -> Resul
     let Some(worker) = fork().map_err(Error::step("fork the worker"))? else {
         // Out of the terminal's reach: the guardian passes on what comes from there, once.
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(Error::step("leave the group"))?;
+        telling::follow_this_process();
         return Ok(Guardian { process });
     };
     let made_up = ProcessId::of(worker.as_raw()).ok().map(made_up_id);

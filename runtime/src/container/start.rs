@@ -20,6 +20,7 @@ pub fn start(container: &mut Container) -> Result<()> {
         });
     }
     notify(container)?;
+    tracing::debug!(id = container.id(), "started");
     container.snapshot.status = Status::Running;
     container.save()?;
     let poststart = container

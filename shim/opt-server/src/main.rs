@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use runtime::container::{Error, make_descriptors_sane};
-use runtime::telling::{self, OURS};
+use runtime::telling::{self, Log, OURS};
 
 /// The Opt-Server backend: runs command lines of untrusted users, each in a sandbox of its own.
 #[derive(Debug, Parser)]
@@ -26,7 +26,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return telling::usage("opt-server", &error),
+        Err(error) => return telling::usage("opt-server", &Log::default(), &error),
     };
     let outcome = make_descriptors_sane(0)
         .map_err(anyhow::Error::from)

@@ -1,5 +1,12 @@
 //! How a command of ours tells what went wrong: one line, the cause after a colon.
 
+mod log;
+mod steps;
+
+pub use log::{Log, LogFormat, LogLevel};
+pub(crate) use steps::follow_this_process;
+pub use steps::log_steps;
+
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -40,8 +47,17 @@ pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Tells a usage error on one line; help and version, which clap gives as errors too, are printed whole.
-pub fn usage(program: &str, error: &clap::Error) -> ExitCode {
+/// Tells an error: one line on standard error, and one in the log.
+pub fn fail(program: &str, log: &Log, text: &str) {
+    say(&format!("{program}: {text}\n"));
+    if let Err(error) = log.write(LogLevel::Error, text) {
+        say(&format!("{program}: write log: {error}\n"));
+    }
+}
+
+/// Tells a usage error on one line, in the log too; help and version, which clap gives as errors as well, are
+/// printed whole.
+pub fn usage(program: &str, log: &Log, error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
     };
@@ -65,7 +81,7 @@ pub fn usage(program: &str, error: &clap::Error) -> ExitCode {
                 .collect();
             let said = said.join(" ");
             let said = said.strip_prefix("error: ").unwrap_or(&said);
-            say(&format!("{program}: {said}; hint: {program} --help\n"));
+            fail(program, log, &format!("{said}; hint: {program} --help"));
             ExitCode::from(OURS)
         }
     }
