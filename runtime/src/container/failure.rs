@@ -65,6 +65,17 @@ impl From<Failure> for Error {
     }
 }
 
+/// Runs one step; its failure names it.
+pub(super) fn step(
+    name: &str,
+    body: impl FnOnce() -> Result<(), std::io::Error>,
+) -> Result<(), Failure> {
+    body().map_err(|error| Failure::Step {
+        step: name.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
 /// The runtime's end of the pipe.
 #[derive(Debug)]
 pub(super) struct FailureReader {

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod cgroup;
+mod command;
 mod copy_up;
 mod create;
 mod delete;
