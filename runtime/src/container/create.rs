@@ -10,7 +10,6 @@ use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
-use libcontainer::user_ns::UserNamespaceConfig;
 use nix::unistd::{Pid, geteuid, setgroups};
 use tracing::debug;
 
@@ -18,6 +17,7 @@ use super::cgroup::{Cgroup, MadeCgroup};
 use super::executor::Payload;
 use super::failure::{Failure, FailureReader, failure_pipe};
 use super::first_process::{self, Place};
+use super::id_maps::IdMaps;
 use super::normalise::{Normalised, normalise};
 use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
@@ -117,6 +117,7 @@ fn create_claimed(
         failures: writer,
         has_init,
         dies_with_parent: options.supervised,
+        can_be_looked_at: !geteuid().is_root(),
     };
     let sealed = bundle.kind.is_some();
     let made = make(&container, normalised, payload, options, sealed);
@@ -211,35 +212,38 @@ fn make(
         Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),
         None => (&normalised.spec, container.snapshot.rootfs.clone()),
     };
-    let made = UserNamespaceConfig::new(spec)
-        .map_err(|error| Error::Libcontainer(error.to_string()))
-        .and_then(|user_ns_config| {
-            let arguments = ContainerArgs {
-                container_type: ContainerType::InitContainer,
-                syscall: SyscallType::default(),
-                spec: Rc::new(spec.clone()),
-                rootfs,
-                console_socket: None,
-                notify_listener: listener,
-                preserve_fds: options.preserve_fds.into(),
-                container: Some(view),
-                user_ns_config,
-                cgroup_config: CgroupConfig {
-                    cgroup_path: normalised.cgroup.clone(),
-                    systemd_cgroup: false,
-                    container_name: container.id().to_owned(),
-                },
-                detached: true,
-                executor: Box::new(payload),
-                no_pivot: false,
-                stdin: None,
-                stdout: None,
-                stderr: None,
-                as_sibling: false,
-                pid_file: None,
-            };
-            first_process::make(&arguments, &mut InCgroup(normalised, container.id()))
-        });
+    let made = IdMaps::of(spec).and_then(|id_maps| {
+        let arguments = ContainerArgs {
+            container_type: ContainerType::InitContainer,
+            syscall: SyscallType::default(),
+            spec: Rc::new(spec.clone()),
+            rootfs,
+            console_socket: None,
+            notify_listener: listener,
+            preserve_fds: options.preserve_fds.into(),
+            container: Some(view),
+            // The mappings are written by us; this would only forbid groups where they may be set.
+            user_ns_config: None,
+            cgroup_config: CgroupConfig {
+                cgroup_path: normalised.cgroup.clone(),
+                systemd_cgroup: false,
+                container_name: container.id().to_owned(),
+            },
+            detached: true,
+            executor: Box::new(payload),
+            no_pivot: false,
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            as_sibling: false,
+            pid_file: None,
+        };
+        first_process::make(
+            &arguments,
+            id_maps.as_ref(),
+            &mut InCgroup(normalised, container.id()),
+        )
+    });
     if let Some(prepared) = prepared {
         prepared.leave()?;
     }
@@ -287,11 +291,15 @@ fn set_oom_score(normalised: &Normalised) -> Result<()> {
         .process()
         .as_ref()
         .and_then(|process| process.oom_score_adj());
-    if let Some(score) = score {
-        let path = "/proc/self/oom_score_adj";
-        std::fs::write(path, score.to_string()).map_err(Error::io("write", path))?;
+    let Some(score) = score else {
+        return Ok(());
+    };
+    let path = "/proc/self/oom_score_adj";
+    match std::fs::write(path, score.to_string()) {
+        // Only root may lower it. An engine asks for its own, which is what the container has already.
+        Err(error) if error.raw_os_error() == Some(libc::EACCES) && !geteuid().is_root() => Ok(()),
+        other => other.map_err(Error::io("write", path)),
     }
-    Ok(())
 }
 
 /// Whether a test asks for this fault; never in a build that is meant for use.

@@ -116,6 +116,18 @@ pub enum Error {
         /// Why: `permission denied`, `exec format error`, …
         reason: String,
     },
+    /// A hook on which the container depends.
+    #[error("hooks.{name}[{index}] {}: {reason}", path.display())]
+    Hook {
+        /// The list that it is in.
+        name: &'static str,
+        /// Its place there.
+        index: usize,
+        /// Its program.
+        path: PathBuf,
+        /// How it ended, and what it said.
+        reason: String,
+    },
     /// libcontainer failed; its message is its own.
     #[error("create container: {0}")]
     Libcontainer(String),

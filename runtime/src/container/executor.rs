@@ -14,6 +14,7 @@ use libcontainer::workload::{
 use nix::sys::stat::fstat;
 use nix::unistd::dup2;
 use oci_spec::runtime::{Process, Spec};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use seccompiler::sock_filter;
 
 use super::command::{self, Command, reset_signals};
@@ -32,6 +33,9 @@ pub(super) struct Payload {
     pub has_init: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
+    /// Whether the runtime, without root's privileges, may look at the process before it is started only
+    /// if the process allows it.
+    pub can_be_looked_at: bool,
 }
 
 impl Payload {
@@ -42,6 +46,12 @@ impl Payload {
         step("open /dev/null", reopen_null)?;
         // libcontainer leaves the caller's (S7): whoever possesses it could read the caller's keys.
         step("make a session keyring", join_new_session_keyring)?;
+        if self.can_be_looked_at {
+            // After the last change of ids, which takes it back; execve(2) decides anew.
+            step("let the runtime look at the process", || {
+                Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
+            })?;
+        }
         if self.dies_with_parent {
             step("set the parent death signal", || {
                 rustix::process::set_parent_process_death_signal(Some(

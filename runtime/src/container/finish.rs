@@ -1,18 +1,16 @@
 //! What libcontainer can't express, put right in the created process's mount namespace before start.
 
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use libcontainer::oci_spec::runtime::Mount;
 use nix::mount::{MntFlags, umount2};
-use nix::sched::{CloneFlags, setns};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::mount::{FsPickFlags, fsconfig_reconfigure, fsconfig_set_flag, fspick};
 
 use super::copy_up::copy_up;
-use super::mount_namespace::WayBack;
+use super::mount_namespace::inside;
 use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
 use super::{Error, Result};
@@ -31,7 +29,7 @@ struct Unfinished<'a> {
 /// libcontainer mounts have none, and the OCI spec has no words for them.
 ///
 /// # Errors
-/// Where the namespace can't be entered or changed. The caller is in its own mount namespace again.
+/// Where the namespace can't be entered or changed.
 pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: bool) -> Result<()> {
     let unfinished = mounts
         .iter()
@@ -41,18 +39,10 @@ pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: b
     if unfinished.is_empty() && !sealed {
         return Ok(());
     }
-    let way_back = WayBack::here()?;
-    let path = PathBuf::from(format!("/proc/{pid}/ns/mnt"));
-    let theirs = File::open(&path).map_err(Error::io("open", &path))?;
-    setns(&theirs, CloneFlags::CLONE_NEWNS)
-        .map_err(Error::step("enter the container's mount namespace"))?;
-    // After setns(2), `/` is the namespace's own root: the container's.
-    let finished = unfinished
-        .iter()
-        .try_for_each(Unfinished::finish)
-        .and_then(|()| if sealed { shut() } else { Ok(()) });
-    way_back.go()?;
-    finished
+    inside(pid, || {
+        unfinished.iter().try_for_each(Unfinished::finish)?;
+        if sealed { shut() } else { Ok(()) }
+    })
 }
 
 /// Whether libcontainer leaves something of the mount undone: it ignores all options of a cgroup mount on

@@ -1,5 +1,4 @@
-//! Hooks. libcontainer runs those of `create`, for it alone is in the container then; the later ones are
-//! run here, in the runtime's namespaces.
+//! Hooks. libcontainer runs those that belong into the container's namespaces; the others are run here.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -14,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::Result;
 use super::store::Container;
+use super::{Error, Result};
 use crate::telling;
 
 /// How much of what a failing hook says is told.
@@ -37,6 +36,36 @@ pub(super) fn libcontainer_view(container: &Container) -> LibcontainerContainer 
     view.state.oci_version.clone_from(&snapshot.oci_version);
     view.set_annotations(Some(snapshot.annotations.clone()));
     view
+}
+
+/// The state that the hooks of `create` get in the runtime's namespaces, where the first process has `pid`.
+pub(super) fn state_in_create(view: &LibcontainerContainer, pid: i32) -> String {
+    let state = &view.state;
+    serde_json::json!({
+        "ociVersion": state.oci_version,
+        "id": state.id,
+        "status": "created",
+        "pid": pid,
+        "bundle": state.bundle,
+        "annotations": state.annotations,
+    })
+    .to_string()
+}
+
+/// Runs the hooks called `name`, on which the container depends.
+///
+/// # Errors
+/// [`Error::Hook`], naming the first that fails; those after it aren't run.
+pub(super) fn run_early(state: &str, name: &'static str, hooks: Option<&Vec<Hook>>) -> Result<()> {
+    for (index, hook) in hooks.into_iter().flatten().enumerate() {
+        run(hook, state).map_err(|reason| Error::Hook {
+            name,
+            index,
+            path: hook.path().clone(),
+            reason,
+        })?;
+    }
+    Ok(())
 }
 
 /// Runs the hooks called `name`, which come too late to stop anything: one that fails is told and the

@@ -20,6 +20,7 @@ mod first_process;
 mod guardian;
 mod hooks;
 mod host_options;
+mod id_maps;
 mod init;
 mod kill;
 mod mount_namespace;

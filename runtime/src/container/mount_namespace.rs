@@ -1,13 +1,75 @@
-//! Going into another mount namespace and coming back as before.
+//! Work in another mount namespace.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::wait::waitpid;
+use nix::unistd::geteuid;
 use rustix::fs::{Mode, OFlags, open};
-use rustix::process::chroot;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, chroot, pidfd_open};
 
 use super::{Error, Result};
+use crate::sys::fork_child;
+use crate::telling;
+
+/// Does `body` in the mount namespace of the process `pid`, whose root is then `/`.
+///
+/// Root goes there and comes back. Anybody else needs the user namespace as well, from which there is no
+/// way back, so a child goes.
+///
+/// # Errors
+/// Where the namespace can't be entered; those of `body`.
+pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    if !geteuid().is_root() {
+        return in_child(pid, body);
+    }
+    let way_back = WayBack::here()?;
+    let path = format!("/proc/{pid}/ns/mnt");
+    let theirs = File::open(&path).map_err(Error::io("open", &path))?;
+    setns(&theirs, CloneFlags::CLONE_NEWNS)
+        .map_err(Error::step("enter the container's mount namespace"))?;
+    let outcome = body();
+    way_back.go()?;
+    outcome
+}
+
+fn in_child(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let failed = Error::step("enter the container's namespaces");
+    let gone = || std::io::Error::from_raw_os_error(libc::ESRCH);
+    let process = Pid::from_raw(pid)
+        .ok_or_else(gone)
+        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
+        .map_err(failed)?;
+    let (reader, writer) =
+        pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe for failures"))?;
+    let child = fork_child(|| {
+        let namespaces = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
+        let done = setns(&process, namespaces)
+            .map_err(Error::step("enter the container's namespaces"))
+            .and_then(|()| body());
+        match done {
+            Ok(()) => 0,
+            Err(error) => {
+                // Longer than a pipe holds is told in part; that it failed is told by the code.
+                let _ = rustix::io::write(&writer, telling::line(&error).as_bytes());
+                1
+            }
+        }
+    })
+    .map_err(Error::step("make a process for the container's mounts"))?;
+    drop(writer);
+    let mut said = String::new();
+    let read = File::from(reader).read_to_string(&mut said);
+    let status = waitpid(child, None).map_err(Error::step("wait for that process"))?;
+    read.map_err(Error::step("hear from that process"))?;
+    match status {
+        nix::sys::wait::WaitStatus::Exited(_, 0) => Ok(()),
+        _ => Err(Error::Libcontainer(said)),
+    }
+}
 
 /// Where the process was: setns(2) into a mount namespace also changes root and working directory.
 #[derive(Debug)]

@@ -10,8 +10,7 @@ mod signal;
 mod user_namespace;
 
 pub(crate) use descriptor::write_to;
-use fork::fork_child;
-pub(crate) use fork::{clone_child, fork};
+pub(crate) use fork::{clone_child, fork, fork_child};
 pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
 pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};

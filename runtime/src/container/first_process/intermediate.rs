@@ -56,8 +56,7 @@ fn make_first(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends
     wait_for_cgroup(placed)?;
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;
-        // What comes needs the privileges of the namespace's own root.
-        system.set_id(Uid::from_raw(0), Gid::from_raw(0))?;
+        become_root_if_mapped(system.as_ref())?;
     }
     set_resource_limits(spec, system.as_ref())?;
     if let Some(time) = namespaces.get(LinuxNamespaceType::Time)? {
@@ -96,6 +95,26 @@ fn enter_user_namespace(namespaces: &Namespaces, user: &LinuxNamespace, ends: &m
         MainSender::identifier_mapping_request,
         IntermediateReceiver::wait_for_mapping_ack,
     )
+}
+
+/// What is made from here on belongs to the namespace's root, if it has one: a user may map nothing but an
+/// id to itself. The privileges are there either way.
+fn become_root_if_mapped(system: &dyn Syscall) -> Step {
+    if has_root("/proc/self/uid_map")? && has_root("/proc/self/gid_map")? {
+        system.set_id(Uid::from_raw(0), Gid::from_raw(0))?;
+    }
+    // The caller's groups (T2), which only newgidmap(1)'s caller may give up: CVE-2014-8989.
+    if std::fs::read_to_string("/proc/self/setgroups")?.trim() == "allow" {
+        system.set_groups(&[])?;
+    }
+    Ok(())
+}
+
+fn has_root(map: &str) -> std::io::Result<bool> {
+    let text = std::fs::read_to_string(map)?;
+    Ok(text
+        .lines()
+        .any(|line| line.split_whitespace().next() == Some("0")))
 }
 
 /// Asks the runtime for something that it writes into `/proc/PID` of this process, which it may only where

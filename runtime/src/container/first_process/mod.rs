@@ -14,16 +14,15 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use libcontainer::hooks::run_hooks;
 use libcontainer::process::args::ContainerArgs;
 use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainReceiver};
-use libcontainer::user_ns::UserNamespaceConfig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Error, Result};
+use super::id_maps::IdMaps;
+use super::{Error, Result, hooks};
 use crate::sys::clone_child;
 use crate::telling;
 
@@ -40,7 +39,11 @@ pub(super) trait Place {
 ///
 /// # Errors
 /// The step that failed. No process of the container's is left then.
-pub(super) fn make(arguments: &ContainerArgs, place: &mut dyn Place) -> Result<i32> {
+pub(super) fn make(
+    arguments: &ContainerArgs,
+    id_maps: Option<&IdMaps>,
+    place: &mut dyn Place,
+) -> Result<i32> {
     let mut unfinished = Unfinished::default();
     let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
     let (init_to_main, mut from_init) = channel::main_channel().map_err(broken)?;
@@ -71,9 +74,9 @@ pub(super) fn make(arguments: &ContainerArgs, place: &mut dyn Place) -> Result<i
             .map_err(Error::step("let the intermediate process go on"))?;
     }
 
-    if let Some(config) = &arguments.user_ns_config {
+    if let Some(maps) = id_maps {
         map_ids(
-            config,
+            maps,
             intermediate,
             &mut from_intermediate,
             &mut to_intermediate,
@@ -141,21 +144,13 @@ fn broken(error: channel::ChannelError) -> Error {
 
 /// Writes the id mappings of a new user namespace, which only a process outside of it may.
 fn map_ids(
-    config: &UserNamespaceConfig,
+    maps: &IdMaps,
     pid: Pid,
     from: &mut MainReceiver,
     to: &mut IntermediateSender,
 ) -> Result<()> {
     from.wait_for_mapping_request().map_err(told)?;
-    if !config.privileged {
-        // user_namespaces(7): without it an ordinary user may map no group (CVE-2014-8989).
-        let path = format!("/proc/{pid}/setgroups");
-        std::fs::write(&path, "deny").map_err(Error::io("write", path))?;
-    }
-    config
-        .write_uid_mapping(pid)
-        .and_then(|()| config.write_gid_mapping(pid))
-        .map_err(|error| Error::Libcontainer(telling::line(&error)))?;
+    maps.write(pid.as_raw())?;
     to.mapping_written().map_err(broken)
 }
 
@@ -167,17 +162,16 @@ fn run_create_hooks(
     to: &mut InitSender,
 ) -> Result<()> {
     // The first process asks whenever the bundle has hooks of any kind.
-    let Some(hooks) = arguments.spec.hooks() else {
+    let Some(listed) = arguments.spec.hooks() else {
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
     let state = arguments
         .container
         .as_ref()
-        .map(|container| &container.state);
-    for hooks in [hooks.prestart(), hooks.create_runtime()] {
-        run_hooks(hooks.as_ref(), state, None, Some(pid), None)
-            .map_err(|error| Error::Libcontainer(format!("hook: {}", telling::line(&error))))?;
-    }
+        .map(|container| hooks::state_in_create(container, pid.as_raw()))
+        .unwrap_or_default();
+    hooks::run_early(&state, "prestart", listed.prestart().as_ref())?;
+    hooks::run_early(&state, "createRuntime", listed.create_runtime().as_ref())?;
     to.hook_done().map_err(broken)
 }

@@ -1,0 +1,207 @@
+//! The id mappings of a new user namespace: user_namespaces(7).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Spec};
+use nix::unistd::{getegid, geteuid};
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::{Error, Result, namespaces};
+
+/// What an ordinary user maps ids of others with: newuidmap(1), newgidmap(1), as `/etc/subuid` allows.
+const HELPERS: [&str; 2] = ["newuidmap", "newgidmap"];
+
+/// Where they are looked for when PATH doesn't have them, as with services that pass none of the user's.
+const USUAL_DIRECTORIES: &str = "/usr/bin:/usr/local/bin:/bin";
+
+/// The mappings of the user namespace that a spec asks for.
+#[derive(Debug, Clone)]
+pub(super) struct IdMaps {
+    uids: Vec<LinuxIdMapping>,
+    gids: Vec<LinuxIdMapping>,
+}
+
+impl IdMaps {
+    /// Those of `spec`, or `None` where it asks for no new user namespace.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it has none, or the process's groups aren't mapped.
+    pub(super) fn of(spec: &Spec) -> Result<Option<Self>> {
+        if !namespaces::is_new(spec, LinuxNamespaceType::User) {
+            return Ok(None);
+        }
+        let linux = spec.linux().as_ref();
+        let given = |of: fn(&oci_spec::runtime::Linux) -> &Option<Vec<LinuxIdMapping>>| {
+            linux
+                .and_then(|linux| of(linux).clone())
+                .unwrap_or_default()
+        };
+        let maps = Self {
+            uids: given(|linux| linux.uid_mappings()),
+            gids: given(|linux| linux.gid_mappings()),
+        };
+        for (key, maps) in [("uidMappings", &maps.uids), ("gidMappings", &maps.gids)] {
+            if maps.is_empty() {
+                return Err(Error::unsupported(
+                    "linux.namespaces with a new user namespace",
+                    format!("linux.{key} is absent or empty"),
+                ));
+            }
+        }
+        maps.covers_process(spec)?;
+        Ok(Some(maps))
+    }
+
+    fn covers_process(&self, spec: &Spec) -> Result<()> {
+        let Some(process) = spec.process() else {
+            return Ok(());
+        };
+        let user = process.user();
+        let unmapped = |key: &str, id: u32| {
+            Error::unsupported(
+                format!("process.user.{key} {id}"),
+                "the mappings of the user namespace don't hold it",
+            )
+        };
+        if !holds(&self.uids, user.uid()) {
+            return Err(unmapped("uid", user.uid()));
+        }
+        let groups = user.additional_gids().iter().flatten().copied();
+        for gid in groups.chain([user.gid()]) {
+            if !holds(&self.gids, gid) {
+                return Err(unmapped("gid", gid));
+            }
+        }
+        let groups = user.additional_gids().as_deref().unwrap_or_default();
+        if !groups.is_empty() && !is_privileged() && is_single(&self.gids, getegid().as_raw()) {
+            // CVE-2014-8989: the kernel allows no change of groups to who maps his own only.
+            return Err(Error::unsupported(
+                "process.user.additionalGids",
+                "with a single mapping an ordinary user can't set groups; hint: map a range of /etc/subgid",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes them for the process `pid`, which has entered the namespace and is dumpable.
+    ///
+    /// # Errors
+    /// Where the kernel or newuidmap(1) refuses them.
+    pub(super) fn write(&self, pid: i32) -> Result<()> {
+        if is_privileged() {
+            write_map(pid, "uid_map", &self.uids)?;
+            return write_map(pid, "gid_map", &self.gids);
+        }
+        if is_single(&self.uids, geteuid().as_raw()) {
+            write_map(pid, "uid_map", &self.uids)?;
+        } else {
+            ask_helper(HELPERS[0], pid, &self.uids)?;
+        }
+        if is_single(&self.gids, getegid().as_raw()) {
+            let path = format!("/proc/{pid}/setgroups");
+            fs::write(&path, "deny").map_err(Error::io("write", path))?;
+            write_map(pid, "gid_map", &self.gids)
+        } else {
+            ask_helper(HELPERS[1], pid, &self.gids)
+        }
+    }
+}
+
+fn holds(maps: &[LinuxIdMapping], id: u32) -> bool {
+    maps.iter().any(|map| {
+        id.checked_sub(map.container_id())
+            .is_some_and(|offset| offset < map.size())
+    })
+}
+
+/// Whether these map one id only, the caller's own: the one map that everybody may write.
+fn is_single(maps: &[LinuxIdMapping], own: u32) -> bool {
+    matches!(maps, [map] if map.size() == 1 && map.host_id() == own)
+}
+
+/// Whether this process may map any ids of its own user namespace.
+fn is_privileged() -> bool {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+}
+
+fn write_map(pid: i32, file: &str, maps: &[LinuxIdMapping]) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    let text: String = maps
+        .iter()
+        .map(|map| format!("{} {} {}\n", map.container_id(), map.host_id(), map.size()))
+        .collect();
+    fs::write(&path, text).map_err(Error::io("write", path))
+}
+
+fn ask_helper(name: &str, pid: i32, maps: &[LinuxIdMapping]) -> Result<()> {
+    let refused =
+        |reason: String| Error::unsupported("linux.uidMappings and linux.gidMappings", reason);
+    let Some(program) = find(name) else {
+        return Err(refused(format!(
+            "more than your own id needs {name}; hint: install uidmap, or map your own id only"
+        )));
+    };
+    let numbers = maps
+        .iter()
+        .flat_map(|map| [map.container_id(), map.host_id(), map.size()]);
+    let output = Command::new(&program)
+        .arg(pid.to_string())
+        .args(numbers.map(|number| number.to_string()))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(Error::io("execute", &program))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(refused(said.trim().to_owned()))
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    path.split(':')
+        .chain(USUAL_DIRECTORIES.split(':'))
+        .filter(|directory| directory.starts_with('/'))
+        .map(|directory| Path::new(directory).join(name))
+        .find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(container: u32, host: u32, size: u32) -> LinuxIdMapping {
+        let mut map = LinuxIdMapping::default();
+        map.set_container_id(container)
+            .set_host_id(host)
+            .set_size(size);
+        map
+    }
+
+    #[test]
+    fn a_map_holds_its_range_only() {
+        let maps = [map(0, 1000, 1), map(10, 100_000, 5)];
+        for (id, held) in [
+            (0, true),
+            (1, false),
+            (9, false),
+            (10, true),
+            (14, true),
+            (15, false),
+        ] {
+            assert_eq!(holds(&maps, id), held, "{id}");
+        }
+    }
+
+    #[test]
+    fn only_the_own_id_alone_needs_no_helper() {
+        assert!(is_single(&[map(0, 1000, 1)], 1000));
+        assert!(is_single(&[map(1000, 1000, 1)], 1000));
+        assert!(!is_single(&[map(0, 1001, 1)], 1000));
+        assert!(!is_single(&[map(0, 1000, 2)], 1000));
+        assert!(!is_single(&[map(0, 1000, 1), map(1, 100_000, 1)], 1000));
+    }
+}
