@@ -57,17 +57,18 @@ fn copy_entry(
             let made = open_directory(to, name)?;
             copy_directory(below.as_fd(), made.as_fd(), depth + 1)?;
             // Last: a directory without the right to write must be filled first.
-            own(made.as_fd(), c"", &status, AtFlags::EMPTY_PATH)?;
-            Ok(fchmod(&made, mode(&status))?)
+            let mode = own(made.as_fd(), c"", &status, AtFlags::EMPTY_PATH)?;
+            Ok(fchmod(&made, mode)?)
         }
         FileType::RegularFile => copy_file(from, to, name),
         FileType::Symlink => {
             symlinkat(readlinkat(from, name, vec![])?, to, name)?;
-            own(to, name, &status, AtFlags::SYMLINK_NOFOLLOW)
+            own(to, name, &status, AtFlags::SYMLINK_NOFOLLOW).map(drop)
         }
         FileType::Fifo => {
-            mknodat(to, name, FileType::Fifo, mode(&status), 0)?;
-            own(to, name, &status, AtFlags::SYMLINK_NOFOLLOW)
+            let mode = Mode::from_raw_mode(status.st_mode);
+            mknodat(to, name, FileType::Fifo, mode, 0)?;
+            own(to, name, &status, AtFlags::SYMLINK_NOFOLLOW).map(drop)
         }
         _ => Ok(()),
     }
@@ -81,9 +82,9 @@ fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> io::Resul
     let mut copy = File::from(openat(to, name, writing, Mode::RUSR | Mode::WUSR)?);
     io::copy(&mut source, &mut copy)?;
     let status = fstat(&source)?;
-    own(copy.as_fd(), c"", &status, AtFlags::EMPTY_PATH)?;
+    let mode = own(copy.as_fd(), c"", &status, AtFlags::EMPTY_PATH)?;
     // After the owner, whose change takes setuid bits away.
-    Ok(fchmod(&copy, mode(&status))?)
+    Ok(fchmod(&copy, mode)?)
 }
 
 fn open_directory(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
@@ -91,14 +92,17 @@ fn open_directory(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     Ok(openat(at, name, flags, Mode::empty())?)
 }
 
-fn own(at: BorrowedFd<'_>, name: &CStr, status: &Stat, flags: AtFlags) -> io::Result<()> {
+/// Gives `name` the owner and, of `status`'s mode, what may go with it: an owner that the user namespace
+/// doesn't map can't be kept, and setuid for another one would be a gift.
+fn own(at: BorrowedFd<'_>, name: &CStr, status: &Stat, flags: AtFlags) -> io::Result<Mode> {
     let owner = Uid::from_raw(status.st_uid);
     let group = Gid::from_raw(status.st_gid);
-    Ok(chownat(at, name, Some(owner), Some(group), flags)?)
-}
-
-fn mode(status: &Stat) -> Mode {
-    Mode::from_raw_mode(status.st_mode)
+    let mode = Mode::from_raw_mode(status.st_mode);
+    match chownat(at, name, Some(owner), Some(group), flags) {
+        Ok(()) => Ok(mode),
+        Err(Errno::INVAL) => Ok(mode - (Mode::SUID | Mode::SGID)),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 #[cfg(test)]

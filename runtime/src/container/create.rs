@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bundles::promise::{self, Kind};
 use libcgroups::common::{CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::LinuxNamespaceType;
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, LinuxResources};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{Pid, geteuid, setgroups};
@@ -107,7 +107,9 @@ fn create_claimed(
 ) -> Result<Created> {
     let snapshot = first_snapshot(id, bundle, normalised, options)?;
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
-    container.snapshot.made_cgroup = MadeCgroup::make(&normalised.cgroup)?;
+    let made_cgroup = make_cgroup(normalised)?;
+    let has_cgroup = made_cgroup.is_some();
+    container.snapshot.made_cgroup = made_cgroup.unwrap_or_default();
     container.save()?;
     drop_groups()?;
     let (mut failures, writer) = failure_pipe()?;
@@ -120,7 +122,7 @@ fn create_claimed(
         can_be_looked_at: !geteuid().is_root(),
     };
     let sealed = bundle.kind.is_some();
-    let made = make(&container, normalised, payload, options, sealed);
+    let made = make(&container, normalised, payload, options, has_cgroup, sealed);
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
@@ -199,6 +201,7 @@ fn make(
     normalised: &Normalised,
     payload: Payload,
     options: &CreateOptions,
+    has_cgroup: bool,
     sealed: bool,
 ) -> Result<i32> {
     let listener = NotifyListener::new(&container.notify_socket())
@@ -212,6 +215,8 @@ fn make(
         Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),
         None => (&normalised.spec, container.snapshot.rootfs.clone()),
     };
+    let (mut own, mut callers) = (InCgroup(normalised, container.id()), Caller);
+    let place: &mut dyn Place = if has_cgroup { &mut own } else { &mut callers };
     let made = IdMaps::of(spec).and_then(|id_maps| {
         let arguments = ContainerArgs {
             container_type: ContainerType::InitContainer,
@@ -238,16 +243,63 @@ fn make(
             as_sibling: false,
             pid_file: None,
         };
-        first_process::make(
-            &arguments,
-            id_maps.as_ref(),
-            &mut InCgroup(normalised, container.id()),
-        )
+        first_process::make(&arguments, id_maps.as_ref(), place)
     });
     if let Some(prepared) = prepared {
         prepared.leave()?;
     }
     made
+}
+
+/// Makes the container's cgroup. An ordinary user to whom none is delegated has none but the caller's: then
+/// the container stays there, unless limits are asked for, which nobody would hold.
+fn make_cgroup(normalised: &Normalised) -> Result<Option<MadeCgroup>> {
+    let is_denied = |error: &Error| {
+        matches!(error, Error::Io { source, .. } if matches!(
+            source.raw_os_error(),
+            Some(libc::EACCES | libc::EPERM | libc::EROFS)
+        ))
+    };
+    match MadeCgroup::make(&normalised.cgroup) {
+        Err(error) if is_denied(&error) && !geteuid().is_root() => {
+            if has_limits(&normalised.spec) {
+                return Err(Error::unsupported(
+                    format!(
+                        "linux.resources without a cgroup ({})",
+                        telling::line(&error)
+                    ),
+                    "nothing would hold the limits; hint: have a cgroup delegated, or ask for none",
+                ));
+            }
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+/// Whether the spec asks for limits. Device rules are none: without root no device can be made anyway.
+fn has_limits(spec: &libcontainer::oci_spec::runtime::Spec) -> bool {
+    let linux = spec.linux().as_ref();
+    let resources = linux.and_then(|linux| linux.resources().clone());
+    resources.is_some_and(|mut resources| {
+        resources.set_devices(None);
+        let mut none = LinuxResources::default();
+        none.set_devices(None);
+        resources != none
+    })
+}
+
+/// The cgroup that the caller is in.
+struct Caller;
+
+impl Place for Caller {
+    fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn enter(&mut self, _: i32) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// libcgroups' way into the cgroup, with its limits.

@@ -1,0 +1,260 @@
+//! Containers of an ordinary user: a user namespace instead of root.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use integration::{Bench, Bundle, Tool, opt_runtime, plain, wait_until};
+use serde_json::{Value, json};
+
+/// Nobody's uid on any host that tests run on; the kernel needs no account.
+const USER: u32 = 54_321;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// An ordinary user with a bundle and a state directory of his own.
+struct Ordinary {
+    bench: Bench,
+    bundle: Bundle,
+    runtime: PathBuf,
+    uid: u32,
+}
+
+impl Ordinary {
+    fn new(uid: u32, arguments: &[&str]) -> Self {
+        let bench = Bench::new();
+        let bundle = plain::bundle(&bench, "mine", arguments);
+        // The build directory need not be open to everybody.
+        let runtime = bench.path("opt-runtime");
+        fs::copy(opt_runtime(), &runtime).expect("copy the runtime");
+        for directory in [&bench.directory("state"), &bundle.rootfs()] {
+            chown(directory, Some(uid), Some(uid)).expect("chown");
+        }
+        let ordinary = Self {
+            bench,
+            bundle,
+            runtime,
+            uid,
+        };
+        ordinary.map(json!([{ "containerID": 0, "hostID": uid, "size": 1 }]));
+        ordinary
+    }
+
+    /// Gives the bundle a user namespace with these mappings, for users and groups.
+    fn map(&self, mappings: Value) {
+        self.bundle.edit(|spec| {
+            let linux = &mut spec["linux"];
+            linux["uidMappings"] = mappings.clone();
+            linux["gidMappings"] = mappings;
+            let namespaces = linux["namespaces"].as_array_mut().expect("namespaces");
+            namespaces.retain(|namespace| namespace["type"] != "user");
+            namespaces.push(json!({ "type": "user" }));
+        });
+    }
+
+    fn runtime(&self) -> Tool {
+        let uid = self.uid.to_string();
+        Tool::new("setpriv")
+            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
+            .arg(&self.runtime)
+            .arg("--root")
+            .arg(self.bench.root())
+            .current_dir(Path::new("/"))
+    }
+
+    fn run(&self) -> Tool {
+        self.runtime().arg("run").arg(&self.bundle.directory)
+    }
+
+    fn status(&self, id: &str) -> String {
+        let outcome = self.runtime().args(["state", id]).expect(0);
+        let state: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+        state["status"].as_str().expect("a status").to_owned()
+    }
+
+    fn assert_nothing_left(&self) {
+        let left = integration::host::names_in(&self.bench.root());
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn a_single_mapping_needs_no_help() {
+    let script = "id -u; cat /proc/self/uid_map; cat /proc/self/status; touch /made";
+    let mine = Ordinary::new(USER, &["sh", "-c", script]);
+    let outcome = mine.run().expect(0);
+    outcome.says("0\n").says(&format!("{USER}          1"));
+    for line in ["CapBnd:\t0000000000000000", "Groups:\t \n"] {
+        assert!(outcome.stdout.contains(line), "no {line}: {outcome}");
+    }
+    let made = fs::metadata(mine.bundle.rootfs().join("made")).expect("the file");
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&made), USER);
+    mine.assert_nothing_left();
+}
+
+#[test]
+fn an_id_may_stay_what_it_is() {
+    let mine = Ordinary::new(USER, &["sh", "-c", "id -u; id -g"]);
+    mine.map(json!([{ "containerID": USER, "hostID": USER, "size": 1 }]));
+    mine.bundle
+        .edit(|spec| spec["process"]["user"] = json!({ "uid": USER, "gid": USER }));
+    let outcome = mine.run().expect(0);
+    assert_eq!(outcome.stdout, format!("{USER}\n{USER}\n"));
+    mine.assert_nothing_left();
+}
+
+#[test]
+fn mounts_are_finished_inside() {
+    let mine = Ordinary::new(
+        USER,
+        &[
+            "sh",
+            "-c",
+            "cat /filled/file; cat /proc/self/mountinfo; touch /filled/new",
+        ],
+    );
+    let covered = mine.bundle.rootfs().join("filled");
+    fs::create_dir(&covered).expect("a directory");
+    fs::write(covered.join("file"), "content\n").expect("a file");
+    mine.bundle.edit(|spec| {
+        let mount = json!({
+            "destination": "/filled", "type": "tmpfs", "source": "tmpfs",
+            "options": ["tmpcopyup", "nosuid", "ro", "rprivate"],
+        });
+        spec["mounts"].as_array_mut().expect("mounts").push(mount);
+    });
+    let outcome = mine.run().expect(1);
+    outcome.says("content\n");
+    let line = outcome
+        .stdout
+        .lines()
+        .find(|line| line.contains(" /filled "));
+    assert!(line.expect("the mount").contains(" ro,nosuid"), "{outcome}");
+    assert!(outcome.stderr.contains("Read-only"), "{outcome}");
+}
+
+#[test]
+fn the_whole_life_of_a_container() {
+    let mine = Ordinary::new(USER, &["sleep", "1000"]);
+    let create = mine.runtime().args(["create", "--bundle"]);
+    let create = create.arg(&mine.bundle.directory).arg("one");
+    let mut create = create;
+    // What it leaves running must not hold this test's pipes.
+    let arguments: Vec<_> = create.command().get_args().map(ToOwned::to_owned).collect();
+    Tool::new("sh")
+        .args([
+            "-c",
+            "exec setpriv \"$@\" > /dev/null 2>&1 < /dev/null",
+            "sh",
+        ])
+        .args(arguments)
+        .expect(0);
+    assert_eq!(mine.status("one"), "created");
+    mine.runtime().args(["start", "one"]).expect(0);
+    assert_eq!(mine.status("one"), "running");
+    mine.runtime().args(["delete", "one"]).expect(1);
+    mine.runtime().args(["kill", "one", "KILL"]).expect(0);
+    wait_until("it stops", SOON, || mine.status("one") == "stopped");
+    mine.runtime().args(["delete", "one"]).expect(0);
+    mine.assert_nothing_left();
+}
+
+#[test]
+fn what_a_user_can_not_have_is_refused_by_name() {
+    let mine = Ordinary::new(USER, &["true"]);
+    let whole = mine.bundle.spec();
+    let refused = |says: &str, change: &dyn Fn(&mut Value)| {
+        mine.bundle.set_spec(&whole).edit(|spec| change(spec));
+        let outcome = mine.run().expect(125);
+        assert!(
+            outcome.one_line().contains(says),
+            "no \"{says}\": {outcome}"
+        );
+        mine.assert_nothing_left();
+    };
+    refused("user namespace", &|spec| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut();
+        namespaces
+            .expect("namespaces")
+            .retain(|namespace| namespace["type"] != "user");
+        let linux = spec["linux"].as_object_mut().expect("linux");
+        linux.remove("uidMappings");
+        linux.remove("gidMappings");
+    });
+    refused("linux.resources without a cgroup", &|spec| {
+        spec["linux"]["resources"] = json!({ "pids": { "limit": 7 } });
+    });
+    refused("process.user.uid 7", &|spec| {
+        spec["process"]["user"] = json!({ "uid": 7, "gid": 0 });
+    });
+    refused("uidMappings is absent", &|spec| {
+        spec["linux"]["uidMappings"] = json!([]);
+    });
+    // Without an account he has no range of other ids.
+    refused("newuidmap", &|spec| {
+        let two = json!([
+            { "containerID": 0, "hostID": USER, "size": 1 },
+            { "containerID": 1, "hostID": 200_000, "size": 10 },
+        ]);
+        spec["linux"]["uidMappings"] = two.clone();
+        spec["linux"]["gidMappings"] = two;
+    });
+}
+
+/// An account with a range of other ids, gone when this is dropped.
+struct Account {
+    name: String,
+    uid: u32,
+    first: u32,
+}
+
+impl Account {
+    fn new() -> Self {
+        let name = format!("opt-test-{}", std::process::id());
+        Tool::new("useradd")
+            .args(["--no-create-home", "--shell", "/bin/false", &name])
+            .expect(0);
+        let uid = Tool::new("id").args(["-u", &name]).expect(0);
+        let ranges = fs::read_to_string("/etc/subuid").expect("/etc/subuid");
+        let own = ranges
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}:")));
+        let first = own.and_then(|range| range.split(':').next()?.parse().ok());
+        Self {
+            uid: uid.stdout.trim().parse().expect("a uid"),
+            first: first.expect("useradd gives a range in /etc/subuid"),
+            name,
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = Tool::new("userdel").arg(&self.name).run();
+    }
+}
+
+#[test]
+fn ranges_of_ids_come_from_newuidmap() {
+    integration::require_program("/usr/bin/newuidmap", "uidmap");
+    let account = Account::new();
+    let mine = Ordinary::new(account.uid, &["sh", "-c", "id; touch /tmp/made"]);
+    mine.map(json!([
+        { "containerID": 0, "hostID": account.uid, "size": 1 },
+        { "containerID": 1, "hostID": account.first, "size": 100 },
+    ]));
+    let tmp = mine.bundle.rootfs().join("tmp");
+    fs::set_permissions(&tmp, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).expect("chmod");
+    mine.bundle.edit(|spec| {
+        spec["process"]["user"] = json!({ "uid": 5, "gid": 6, "additionalGids": [7, 8] });
+    });
+    let outcome = mine.run().expect(0);
+    outcome.says("uid=5").says("groups=7,8");
+    let made = fs::metadata(tmp.join("made")).expect("the file");
+    assert_eq!(
+        std::os::unix::fs::MetadataExt::uid(&made),
+        account.first + 4
+    );
+    mine.assert_nothing_left();
+}
