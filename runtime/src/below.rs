@@ -1,9 +1,9 @@
 //! Opening what is below a root file system, by descriptor and never by a joined path.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use rustix::io::Errno;
 
 /// Opens `path`, taken from `root` down, without following any link and without leaving `root`. `kind` adds
@@ -19,4 +19,21 @@ pub(crate) fn open_below(root: impl AsFd, path: &Path, kind: OFlags) -> Result<O
         Mode::empty(),
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
+}
+
+/// Makes the directory `path`, taken from `root` down, with those above it that are missing, and opens it.
+///
+/// # Errors
+/// `ELOOP` where a link is on the way; those of mkdirat(2).
+pub(crate) fn make_directories(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
+    let mut directory = root.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
+    for component in path.strip_prefix("/").unwrap_or(path).components() {
+        let name = Path::new(component.as_os_str());
+        match mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        directory = open_below(&directory, name, OFlags::empty())?;
+    }
+    Ok(directory)
 }

@@ -67,7 +67,8 @@ pub fn create(
         None => preflight::Links::Followed,
     };
     let mount_targets = preflight::mount_targets(&bundle.rootfs, &bundle.spec, links)?;
-    preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
+    preflight::must_be_there(&bundle.spec)?;
+    preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
     let (mut normalised, mut options) = (

@@ -1,9 +1,6 @@
 //! What the container's first process does at libcontainer's hands: find the command, load the filter,
 //! and, once started, execute.
 
-//! What the container's first process does at libcontainer's hands: find the command, load the filter,
-//! and, once started, execute.
-
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::AsRawFd;

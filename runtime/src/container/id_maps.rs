@@ -171,14 +171,13 @@ fn find(name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn map(container: u32, host: u32, size: u32) -> LinuxIdMapping {
-        let mut map = LinuxIdMapping::default();
-        map.set_container_id(container)
-            .set_host_id(host)
-            .set_size(size);
-        map
+        let text = json!({ "containerID": container, "hostID": host, "size": size });
+        serde_json::from_value(text).unwrap()
     }
 
     #[test]

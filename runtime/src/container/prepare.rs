@@ -14,7 +14,7 @@ use bundles::promise::is_bind;
 use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -24,7 +24,7 @@ use rustix::mount::{
 use super::mount_namespace::WayBack;
 use super::mount_options::{self, Depth, MountOptions};
 use super::{Error, Result, namespaces};
-use crate::below::open_below;
+use crate::below::{make_directories, open_below};
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
 
 /// Where the tree is attached in the private mount namespace. It hides the host's directory there, which
@@ -371,17 +371,4 @@ fn make_target(root: BorrowedFd<'_>, relative: &Path, tree: &OwnedFd) -> rustix:
     let parent = make_directories(root, parent)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(&parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
-}
-
-fn make_directories(root: BorrowedFd<'_>, relative: &Path) -> rustix::io::Result<OwnedFd> {
-    let mut directory = root.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
-    for component in relative.components() {
-        let name = Path::new(component.as_os_str());
-        match mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        directory = open_below(&directory, name, OFlags::empty())?;
-    }
-    Ok(directory)
 }

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use crate::below::open_below;
 use crate::container::Error;
 
-pub use named::must_be_there;
+pub use named::{must_be_there, working_directory};
 use resolve::resolve;
 
 /// Directories that libcontainer fills, whatever the spec's mounts say.

@@ -4,18 +4,19 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use bundles::promise::is_bind;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Root, Spec};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
+use super::resolve::resolve;
+use crate::below::make_directories;
 use crate::container::Error;
 
-/// Refuses a spec whose bind mount sources, namespaces or working directory don't exist. A working
-/// directory that a mount will provide is left to be found by the container.
+/// Refuses a spec whose bind mount sources or namespaces don't exist.
 ///
 /// # Errors
 /// [`Error::Missing`] naming the key and the path.
-pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+pub fn must_be_there(spec: &Spec) -> Result<(), Error> {
     let mounts = spec.mounts().iter().flatten();
     for (index, mount) in mounts.enumerate().filter(|(_, mount)| is_bind(mount)) {
         let source = mount.source().as_deref().unwrap_or(Path::new(""));
@@ -30,7 +31,7 @@ pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
             exists(format!("linux.namespaces[{index}].path"), path)?;
         }
     }
-    working_directory(rootfs, spec)
+    Ok(())
 }
 
 fn exists(key: String, path: &Path) -> Result<(), Error> {
@@ -41,8 +42,12 @@ fn exists(key: String, path: &Path) -> Result<(), Error> {
     })
 }
 
-/// The working directory as the container will see it: links are followed inside the root file system.
-fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+/// The working directory as the container will see it: links are followed inside the root file system. One
+/// that isn't there is made, as runc does, unless the root file system is to be read-only.
+///
+/// # Errors
+/// [`Error::Missing`] where it can't be entered or made.
+pub fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     let Some(process) = spec.process() else {
         return Ok(());
     };
@@ -54,20 +59,29 @@ fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     if mounted {
         return Ok(());
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let missing = |errno: Errno| Error::Missing {
+    let read_only = spec.root().as_ref().and_then(Root::readonly) == Some(true);
+    let found = enter(rootfs, cwd);
+    let outcome = match found {
+        Err(Errno::NOENT) if !read_only => make(rootfs, cwd),
+        other => other,
+    };
+    outcome.map_err(|errno| Error::Missing {
         key: "process.cwd".to_owned(),
         path: cwd.clone(),
         source: errno.into(),
-    };
-    let root = open(rootfs, flags, Mode::empty()).map_err(missing)?;
-    openat2(
-        root.as_fd(),
-        cwd,
-        flags,
-        Mode::empty(),
-        ResolveFlags::IN_ROOT,
-    )
-    .map(drop)
-    .map_err(missing)
+    })
+}
+
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn enter(rootfs: &Path, cwd: &Path) -> Result<(), Errno> {
+    let root = open(rootfs, DIRECTORY, Mode::empty())?;
+    let inside = ResolveFlags::IN_ROOT;
+    openat2(root.as_fd(), cwd, DIRECTORY, Mode::empty(), inside).map(drop)
+}
+
+fn make(rootfs: &Path, cwd: &Path) -> Result<(), Errno> {
+    let root = open(rootfs, DIRECTORY, Mode::empty())?;
+    let target = resolve(root.as_fd(), cwd)?;
+    make_directories(root.as_fd(), &target).map(drop)
 }

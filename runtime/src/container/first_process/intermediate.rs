@@ -54,11 +54,12 @@ fn make_first(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends
     let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
     let system = arguments.syscall.create_syscall();
     wait_for_cgroup(placed)?;
+    // Before the user namespace, in which nobody may raise one.
+    set_resource_limits(spec, system.as_ref())?;
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;
         become_root_if_mapped(system.as_ref())?;
     }
-    set_resource_limits(spec, system.as_ref())?;
     if let Some(time) = namespaces.get(LinuxNamespaceType::Time)? {
         namespaces.unshare_or_setns(time)?;
         if time_offsets::text(spec).is_some() {
