@@ -49,6 +49,10 @@ pub enum Command {
     Delete(commands::delete::Arguments),
     /// Create, start, wait and delete
     Run(commands::run::Arguments),
+    /// List containers
+    List(commands::list::Arguments),
+    /// Write a config.json to begin with
+    Spec(commands::spec::Arguments),
     /// Make a bundle and stop there
     Bundle(commands::bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken

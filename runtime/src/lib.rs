@@ -8,5 +8,6 @@ pub mod container;
 pub mod features;
 pub mod own_executable;
 pub mod preflight;
+pub mod starter;
 mod sys;
 pub mod telling;

@@ -6,7 +6,9 @@ pub mod create;
 pub mod delete;
 pub mod explain;
 pub mod kill;
+pub mod list;
 pub mod run;
+pub mod spec;
 pub mod start;
 pub mod state;
 
@@ -34,7 +36,12 @@ impl Command {
     fn fails_with_one(&self) -> bool {
         matches!(
             self,
-            Self::Start(_) | Self::State(_) | Self::Kill(_) | Self::Delete(_)
+            Self::Start(_)
+                | Self::State(_)
+                | Self::Kill(_)
+                | Self::Delete(_)
+                | Self::List(_)
+                | Self::Spec(_)
         )
     }
 
@@ -46,6 +53,8 @@ impl Command {
             Self::Kill(arguments) => kill::execute(global, &arguments),
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),
+            Self::List(arguments) => list::execute(global, &arguments),
+            Self::Spec(arguments) => spec::execute(&arguments),
             Self::Bundle(arguments) => bundle::execute(&arguments),
             Self::Check(arguments) => check::execute(&arguments),
             Self::Explain(arguments) => explain::execute(&arguments),
