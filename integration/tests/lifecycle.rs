@@ -165,7 +165,7 @@ fn a_created_container_can_be_killed_and_deleted() {
         bench.runtime().args(["delete", c1]).expect(0);
         assert_created(&create(&bench, &bundle, c2));
         // The OCI spec: only a stopped container can be deleted.
-        let refused = bench.runtime().args(["delete", c2]).expect(125);
+        let refused = bench.runtime().args(["delete", c2]).expect(1);
         assert!(refused.one_line().contains("not stopped"), "{refused}");
         assert_eq!(status(&bench, c2), "created");
         bench.runtime().args(["delete", "--force", c2]).expect(0);
