@@ -7,7 +7,6 @@ use libcontainer::oci_spec::runtime::Mount;
 use nix::mount::{MntFlags, umount2};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use rustix::mount::{FsPickFlags, fsconfig_reconfigure, fsconfig_set_flag, fspick};
 
 use super::copy_up::copy_up;
 use super::mount_namespace::inside;
@@ -46,24 +45,18 @@ pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: b
 }
 
 /// Whether libcontainer leaves something of the mount undone: it ignores all options of a cgroup mount on
-/// cgroup v1 (T12, S3), propagation (C2), a file system's own flags and nosymfollow (C4) of any, and that
+/// cgroup v1 (T12, S3), propagation (C2) and nosymfollow (C4) of any, and that
 /// `/dev` is to be read-only; `tmpcopyup` (C3) it can't do.
 fn is_lacking(planned: &PlannedMount) -> bool {
     let options = &planned.options;
     is_cgroup(&planned.mount)
         || late_attributes(planned).set != 0
         || !options.propagation.is_empty()
-        || has_file_system_flags(planned)
         || options.copy_up
 }
 
 fn is_cgroup(mount: &Mount) -> bool {
     mount.typ().as_deref() == Some("cgroup")
-}
-
-fn has_file_system_flags(planned: &PlannedMount) -> bool {
-    // A bind mount shows another's file system, whose flags aren't its to set.
-    !planned.options.file_system.is_empty() && !bundles::promise::is_bind(&planned.mount)
 }
 
 /// The attributes that are set only when everything is in place.
@@ -106,10 +99,6 @@ impl<'a> Unfinished<'a> {
             copy_up(covered.as_fd(), target.as_fd())
                 .map_err(Error::io("copy what is covered by", destination))?;
         }
-        if has_file_system_flags(self.planned) {
-            set_file_system_flags(&target, &self.planned.options.file_system)
-                .map_err(|errno| failed(errno.into()))?;
-        }
         let late = late_attributes(self.planned);
         if late.set != 0 {
             mount_setattr(&target, late, is_cgroup(&self.planned.mount)).map_err(failed)?;
@@ -135,15 +124,6 @@ fn covered_directory(rootfs: &Path, destination: &Path) -> Result<Option<OwnedFd
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(Error::io("open", destination)(errno.into())),
     }
-}
-
-fn set_file_system_flags(target: &OwnedFd, flags: &[&str]) -> Result<(), Errno> {
-    let pick = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
-    let file_system = fspick(target, "", pick)?;
-    for flag in flags {
-        fsconfig_set_flag(&file_system, *flag)?;
-    }
-    fsconfig_reconfigure(&file_system)
 }
 
 /// libcontainer mounts the host's own root of the `name=systemd` hierarchy, writable (S4). The container is

@@ -108,6 +108,12 @@ fn canonical(options: &MountOptions, bind: bool) -> Vec<String> {
     words.extend(own.filter(|word| *word != "nosymfollow").map(str::to_owned));
     words.extend(recursive.map(|word| format!("r{word}")));
     words.extend(options.data.iter().cloned());
+    if !bind {
+        // libcontainer knows some of these and then drops them (C4). With a value it doesn't know them and
+        // hands them on, and the kernel, which knows them by their names, doesn't mind the value.
+        let flags = options.file_system.iter();
+        words.extend(flags.map(|flag| format!("{flag}=1")));
+    }
     words
 }
 
@@ -145,7 +151,7 @@ mod tests {
             (
                 "tmpfs",
                 vec!["tmpcopyup", "ro", "sync", "nosuid", "size=1m"],
-                vec!["nosuid", "size=1m"],
+                vec!["nosuid", "size=1m", "sync=1"],
             ),
         ] {
             assert_eq!(planned(typ, &given, false).unwrap(), left, "{given:?}");
