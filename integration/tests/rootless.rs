@@ -182,7 +182,7 @@ fn what_a_user_can_not_have_is_refused_by_name() {
         linux.remove("uidMappings");
         linux.remove("gidMappings");
     });
-    refused("linux.resources without a cgroup", &|spec| {
+    refused("the container has no cgroup for it", &|spec| {
         spec["linux"]["resources"] = json!({ "pids": { "limit": 7 } });
     });
     refused("process.user.uid 7", &|spec| {

@@ -45,6 +45,12 @@ pub enum Command {
     State(commands::state::Arguments),
     /// Send a signal to a container
     Kill(commands::kill::Arguments),
+    /// Stop a container's processes where they are
+    Pause(commands::pause::Arguments),
+    /// Let a paused container go on
+    Resume(commands::resume::Arguments),
+    /// Print a container's processes
+    Ps(commands::ps::Arguments),
     /// Delete a container
     Delete(commands::delete::Arguments),
     /// Create, start, wait and delete

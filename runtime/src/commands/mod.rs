@@ -7,6 +7,9 @@ pub mod delete;
 pub mod explain;
 pub mod kill;
 pub mod list;
+pub mod pause;
+pub mod ps;
+pub mod resume;
 pub mod run;
 pub mod spec;
 pub mod start;
@@ -39,6 +42,9 @@ impl Command {
             Self::Start(_)
                 | Self::State(_)
                 | Self::Kill(_)
+                | Self::Pause(_)
+                | Self::Resume(_)
+                | Self::Ps(_)
                 | Self::Delete(_)
                 | Self::List(_)
                 | Self::Spec(_)
@@ -51,6 +57,9 @@ impl Command {
             Self::Start(arguments) => start::execute(global, &arguments),
             Self::State(arguments) => state::execute(global, &arguments),
             Self::Kill(arguments) => kill::execute(global, &arguments),
+            Self::Pause(arguments) => pause::execute(global, &arguments),
+            Self::Resume(arguments) => resume::execute(global, &arguments),
+            Self::Ps(arguments) => ps::execute(global, &arguments),
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),
             Self::List(arguments) => list::execute(global, &arguments),

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bundles::promise::{self, Kind};
-use libcgroups::common::{CgroupConfig, CgroupManager, ControllerOpt, create_cgroup_manager};
+use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{LinuxNamespaceType, LinuxResources};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
-use nix::unistd::{Pid, geteuid, setgroups};
+use nix::unistd::{geteuid, setgroups};
 use tracing::debug;
 
-use super::cgroup::{Cgroup, MadeCgroup};
+use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
 use super::failure::{Failure, FailureReader, failure_pipe};
 use super::first_process::{self, Place};
@@ -26,7 +26,7 @@ use super::whole_file::{PUBLIC, write_whole};
 use super::{
     Bundle, Error, HostOptions, Result, delete, finish, hooks, namespaces, observe, prepare,
 };
-use crate::{preflight, telling};
+use crate::preflight;
 
 /// How to create.
 #[derive(Debug, Default, Clone)]
@@ -71,15 +71,18 @@ pub fn create(
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (mut normalised, mut options) = (
-        normalise(bundle, &mount_targets, store.cgroup(id))?,
-        options.clone(),
-    );
+    let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
+    let cgroup = Placement::plan(&Wanted {
+        path: normalised.cgroup.clone(),
+        default: store.cgroup(id),
+        host: options.host,
+    })?;
+    let snapshot = first_snapshot(id, bundle, cgroup, &options)?;
     let directory = store.claim(id)?;
     debug!(id, directory = %directory.display(), "claimed the id");
-    let outcome = create_claimed(id, directory, bundle, &normalised, &options);
+    let outcome = create_claimed(directory, snapshot, bundle, &normalised, &options);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
         let _ = delete::remove_everything(store, id);
@@ -100,18 +103,16 @@ fn check(bundle: &Bundle) -> Result<()> {
 }
 
 fn create_claimed(
-    id: &str,
     directory: PathBuf,
+    snapshot: Snapshot,
     bundle: &Bundle,
     normalised: &Normalised,
     options: &CreateOptions,
 ) -> Result<Created> {
-    let snapshot = first_snapshot(id, bundle, normalised, options)?;
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
-    let made_cgroup = make_cgroup(normalised)?;
-    let has_cgroup = made_cgroup.is_some();
-    container.snapshot.made_cgroup = made_cgroup.unwrap_or_default();
-    container.save()?;
+    let linux = normalised.spec.linux().as_ref();
+    let resources = linux.and_then(|linux| linux.resources().as_ref());
+    make_cgroup(&mut container, resources, options.host)?;
     drop_groups()?;
     let (mut failures, writer) = failure_pipe()?;
     let has_init = bundle.kind == Some(Kind::OptServer);
@@ -123,7 +124,7 @@ fn create_claimed(
         can_be_looked_at: !geteuid().is_root(),
     };
     let sealed = bundle.kind.is_some();
-    let made = make(&container, normalised, payload, options, has_cgroup, sealed);
+    let made = make(&container, normalised, payload, options, sealed);
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
@@ -148,7 +149,7 @@ fn create_claimed(
     }
     container.snapshot.status = Status::Created;
     container.save()?;
-    debug!(id, "created");
+    debug!(id = container.id(), "created");
     Ok(Created {
         container,
         failures,
@@ -159,7 +160,7 @@ fn create_claimed(
 fn first_snapshot(
     id: &str,
     bundle: &Bundle,
-    normalised: &Normalised,
+    cgroup: Placement,
     options: &CreateOptions,
 ) -> Result<Snapshot> {
     let creator = ProcessId::current().map_err(Error::step("look at this process"))?;
@@ -174,18 +175,27 @@ fn first_snapshot(
         oci_version: bundle.spec.version().clone(),
         annotations: bundle.spec.annotations().clone().unwrap_or_default(),
         has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
-        has_default_cgroup: has_no_cgroup(bundle),
-        made_cgroup: MadeCgroup::default(),
-        cgroup: normalised.cgroup.clone(),
+        cgroup,
         hooks: bundle.spec.hooks().clone(),
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
         owner: geteuid().as_raw(),
     })
 }
 
-fn has_no_cgroup(bundle: &Bundle) -> bool {
-    let linux = bundle.spec.linux().as_ref();
-    linux.is_none_or(|linux| linux.cgroups_path().is_none())
+/// Makes the cgroup, with the limits that the first process is born under.
+fn make_cgroup(
+    container: &mut Container,
+    resources: Option<&LinuxResources>,
+    host: HostOptions,
+) -> Result<()> {
+    let is_rootless = host.is_rootless();
+    container.snapshot.cgroup.claim(is_rootless)?;
+    container.save()?;
+    let cgroup = &container.snapshot.cgroup;
+    if let Some(resources) = resources {
+        cgroup.limit(resources)?;
+    }
+    cgroup.restrict_devices(resources, is_rootless)
 }
 
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2).
@@ -202,7 +212,6 @@ fn make(
     normalised: &Normalised,
     payload: Payload,
     options: &CreateOptions,
-    has_cgroup: bool,
     sealed: bool,
 ) -> Result<i32> {
     let listener = NotifyListener::new(&container.notify_socket())
@@ -216,8 +225,6 @@ fn make(
         Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),
         None => (&normalised.spec, container.snapshot.rootfs.clone()),
     };
-    let (mut own, mut callers) = (InCgroup(normalised, container.id()), Caller);
-    let place: &mut dyn Place = if has_cgroup { &mut own } else { &mut callers };
     let made = IdMaps::of(spec).and_then(|id_maps| {
         let arguments = ContainerArgs {
             container_type: ContainerType::InitContainer,
@@ -231,7 +238,8 @@ fn make(
             // The mappings are written by us; this would only forbid groups where they may be set.
             user_ns_config: None,
             cgroup_config: CgroupConfig {
-                cgroup_path: normalised.cgroup.clone(),
+                // For libcontainer's own way into the cgroup, which isn't gone.
+                cgroup_path: PathBuf::new(),
                 systemd_cgroup: false,
                 container_name: container.id().to_owned(),
             },
@@ -244,7 +252,11 @@ fn make(
             as_sibling: false,
             pid_file: None,
         };
-        first_process::make(&arguments, id_maps.as_ref(), place)
+        first_process::make(
+            &arguments,
+            id_maps.as_ref(),
+            &mut InCgroup(&container.snapshot.cgroup),
+        )
     });
     if let Some(prepared) = prepared {
         prepared.leave()?;
@@ -252,59 +264,8 @@ fn make(
     made
 }
 
-/// Makes the container's cgroup. An ordinary user to whom none is delegated has none but the caller's: then
-/// the container stays there, unless limits are asked for, which nobody would hold.
-fn make_cgroup(normalised: &Normalised) -> Result<Option<MadeCgroup>> {
-    let is_denied = |error: &Error| {
-        matches!(error, Error::Io { source, .. } if matches!(
-            source.raw_os_error(),
-            Some(libc::EACCES | libc::EPERM | libc::EROFS)
-        ))
-    };
-    match MadeCgroup::make(&normalised.cgroup) {
-        Err(error) if is_denied(&error) && !geteuid().is_root() => {
-            if has_limits(&normalised.spec) {
-                return Err(Error::unsupported(
-                    format!(
-                        "linux.resources without a cgroup ({})",
-                        telling::line(&error)
-                    ),
-                    "nothing would hold the limits; hint: have a cgroup delegated, or ask for none",
-                ));
-            }
-            Ok(None)
-        }
-        other => other.map(Some),
-    }
-}
-
-/// Whether the spec asks for limits. Device rules are none: without root no device can be made anyway.
-fn has_limits(spec: &libcontainer::oci_spec::runtime::Spec) -> bool {
-    let linux = spec.linux().as_ref();
-    let resources = linux.and_then(|linux| linux.resources().clone());
-    resources.is_some_and(|mut resources| {
-        resources.set_devices(None);
-        let mut none = LinuxResources::default();
-        none.set_devices(None);
-        resources != none
-    })
-}
-
-/// The cgroup that the caller is in.
-struct Caller;
-
-impl Place for Caller {
-    fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-
-    fn enter(&mut self, _: i32) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// libcgroups' way into the cgroup, with its limits.
-struct InCgroup<'a>(&'a Normalised, &'a str);
+/// The container's cgroup, for its first process.
+struct InCgroup<'a>(&'a Placement);
 
 impl Place for InCgroup<'_> {
     fn birthplace(&self) -> Option<BorrowedFd<'_>> {
@@ -312,28 +273,7 @@ impl Place for InCgroup<'_> {
     }
 
     fn enter(&mut self, pid: i32) -> Result<()> {
-        let Self(normalised, id) = self;
-        let failed = |error: &dyn std::error::Error| Error::Libcontainer(telling::line(error));
-        let config = CgroupConfig {
-            cgroup_path: normalised.cgroup.clone(),
-            systemd_cgroup: false,
-            container_name: (*id).to_owned(),
-        };
-        let manager = create_cgroup_manager(config).map_err(|error| failed(&error))?;
-        manager
-            .add_task(Pid::from_raw(pid))
-            .map_err(|error| failed(&error))?;
-        let linux = normalised.spec.linux().as_ref();
-        let Some(resources) = linux.and_then(|linux| linux.resources().as_ref()) else {
-            return Ok(());
-        };
-        let options = ControllerOpt {
-            resources,
-            disable_oom_killer: false,
-            oom_score_adj: None,
-            freezer_state: None,
-        };
-        manager.apply(&options).map_err(|error| failed(&error))
+        self.0.enter(pid)
     }
 }
 
@@ -371,8 +311,7 @@ fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
     let Some(kind) = bundle.kind else {
         return Ok(());
     };
-    let cgroup = Cgroup::at(&container.snapshot.cgroup)?;
-    let observed = observe::observe(pid, &cgroup)?;
+    let observed = observe::observe(pid, &container.snapshot.cgroup)?;
     let report = promise::compare(&observed, &bundle.spec, kind);
     if report.is_kept() {
         return Ok(());

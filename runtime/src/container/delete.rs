@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::cgroup::Cgroup;
+use super::cgroup;
 use super::process::{self, ProcessId, is_foreign};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store, remove_directory};
@@ -39,7 +39,7 @@ pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
 /// Kills what runs, then removes cgroup, scratch and state, and runs the poststop hooks.
 pub(super) fn remove(container: Container) -> Result<()> {
     if let Some(process) = container.snapshot.process {
-        end(container.id(), process)?;
+        end(&container.snapshot, process)?;
     }
     remove_resources(&container.snapshot)?;
     remove_directory(&container.directory)?;
@@ -53,9 +53,9 @@ pub(super) fn remove(container: Container) -> Result<()> {
 }
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.
-fn end(id: &str, process: ProcessId) -> Result<()> {
+fn end(container: &Snapshot, process: ProcessId) -> Result<()> {
     if is_foreign(process) {
-        return Err(Error::OtherNamespace(id.to_owned()));
+        return Err(Error::OtherNamespace(container.id.clone()));
     }
     let descriptor = match process::open(process) {
         Ok(descriptor) => descriptor,
@@ -66,6 +66,7 @@ fn end(id: &str, process: ProcessId) -> Result<()> {
         Ok(()) | Err(rustix::io::Errno::SRCH) => {}
         Err(errno) => return Err(Error::step("kill the container's process")(errno)),
     }
+    container.cgroup.let_killed_go()?;
     let mut waiting = [PollFd::new(&descriptor, PollFlags::IN)];
     let ended = poll(&mut waiting, Some(&GONE_WITHIN))
         .map_err(Error::step("wait for the container's process to end"))?;
@@ -79,10 +80,9 @@ fn end(id: &str, process: ProcessId) -> Result<()> {
 fn remove_resources(snapshot: &Snapshot) -> Result<()> {
     // Outside of a pid namespace of its own, the cgroup is what holds a container's processes together.
     let with_processes = snapshot.status == Status::Creating || !snapshot.has_pid_namespace;
-    snapshot.made_cgroup.remove(with_processes)?;
-    // Killed between making and noting it: a cgroup of the default name is ours by its name.
-    if snapshot.status == Status::Creating && snapshot.has_default_cgroup {
-        Cgroup::at(&snapshot.cgroup)?.remove(true)?;
+    snapshot.cgroup.remove(with_processes)?;
+    if snapshot.status == Status::Creating {
+        snapshot.cgroup.remove_by_name()?;
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
         Ok(container) => remove(container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
-                Cgroup::at(&store.cgroup(id))?.remove(true)?;
+                cgroup::remove_at(&store.cgroup(id))?;
                 remove_directory(&directory)
             }
             None => Ok(()),

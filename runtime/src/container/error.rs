@@ -102,6 +102,18 @@ pub enum Error {
     /// The bundle names a cgroup in which others' processes are.
     #[error("linux.cgroupsPath: {} has processes in it; hint: name another", .0.display())]
     CgroupInUse(PathBuf),
+    /// A limit that the kernel refuses, or has no file for.
+    #[error("linux.resources.{key}: write \"{value}\" to {}", path.display())]
+    Limit {
+        /// The key below `linux.resources`.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What was to be written.
+        value: String,
+        /// What the kernel says.
+        source: io::Error,
+    },
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),

@@ -1,11 +1,12 @@
 //! Sending signals to a container.
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use rustix::process::pidfd_send_signal;
 
 use super::process::{self, is_foreign};
 use super::snapshot::{Snapshot, Status};
-use super::{Error, Result};
+use super::{Error, Result, members};
 
 /// A signal by number or name, with or without `SIG`, in either case.
 ///
@@ -25,16 +26,32 @@ pub fn parse_signal(text: &str) -> Result<Signal> {
     name.parse().map_err(|_| unknown())
 }
 
-/// Sends `signal` to the container's first process, or with `all` to every process in its cgroup.
+/// Sends `signal` to the container's first process, or with `all` to every process of it, even when the first
+/// is gone. A paused container stays paused and gets it on `resume`, unless it is SIGKILL.
 ///
 /// # Errors
 /// [`Error::WrongStatus`] where nothing runs.
 pub fn kill(container: &Snapshot, signal: Signal, all: bool) -> Result<()> {
-    let status = container.status();
-    if all && !container.made_cgroup.is_empty() {
-        return container.made_cgroup.signal_all(signal);
+    if all && !container.cgroup.is_anothers() {
+        container.cgroup.signal_all(signal)?;
+    } else {
+        let others = if all { members(container)? } else { vec![] };
+        signal_first(container, signal)?;
+        for pid in others {
+            // Gone in the meantime is as good.
+            let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+        }
     }
-    let (Status::Created | Status::Running, Some(process)) = (status, container.process) else {
+    if signal == Signal::SIGKILL {
+        container.cgroup.let_killed_go()?;
+    }
+    Ok(())
+}
+
+fn signal_first(container: &Snapshot, signal: Signal) -> Result<()> {
+    let status = container.status();
+    let has_process = matches!(status, Status::Created | Status::Running | Status::Paused);
+    let Some(process) = container.process.filter(|_| has_process) else {
         return Err(Error::WrongStatus {
             id: container.id.clone(),
             wanted: "running",

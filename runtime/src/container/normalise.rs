@@ -3,7 +3,7 @@
 //! Each step is a guard against one difference (the T and C rows of the project's list of libcontainer's
 //! traps); what neither libcontainer nor we can do is refused here, never ignored.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use bundles::seccomp;
 use libcontainer::oci_spec::runtime::{
@@ -11,6 +11,7 @@ use libcontainer::oci_spec::runtime::{
 };
 use seccompiler::sock_filter;
 
+use super::cgroup::CgroupPath;
 use super::mount_plan::{PlannedMount, plan};
 use super::security_modules::{has_apparmor, has_selinux};
 use super::validate::validate;
@@ -24,19 +25,15 @@ pub(super) struct Normalised {
     pub mounts: Vec<PlannedMount>,
     /// Filters to load, in order.
     pub filters: Vec<Vec<sock_filter>>,
-    /// The cgroup, relative to each hierarchy's mount point.
-    pub cgroup: PathBuf,
+    /// What the bundle calls the cgroup, if it does.
+    pub cgroup: Option<CgroupPath>,
 }
 
-/// Normalises the bundle's spec; `default_cgroup` is for a bundle that names none.
+/// Normalises the bundle's spec.
 ///
 /// # Errors
 /// [`Error::Config`] and [`Error::Unsupported`], naming the key.
-pub(super) fn normalise(
-    bundle: &Bundle,
-    mount_targets: &[PathBuf],
-    default_cgroup: PathBuf,
-) -> Result<Normalised> {
+pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<Normalised> {
     let mut spec = bundle.spec.clone();
     validate(bundle)?;
     placeholder_process(&mut spec);
@@ -44,7 +41,7 @@ pub(super) fn normalise(
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
     let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
-    let cgroup = explicit_cgroup(&mut spec, default_cgroup)?;
+    let cgroup = named_cgroup(&spec)?;
     let filters = take_seccomp(&mut spec)?;
     Ok(Normalised {
         spec,
@@ -138,31 +135,12 @@ fn plain_propagation(spec: &mut Spec) {
     }
 }
 
-/// A path of our own where the bundle names none; libcontainer's default carries its own name.
-fn explicit_cgroup(spec: &mut Spec, default: PathBuf) -> Result<PathBuf> {
-    let given = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.cgroups_path().clone());
-    let path = match given {
-        Some(path) if path.is_absolute() => path,
-        Some(path) => PathBuf::from("/").join(path),
-        None => default,
-    };
-    let is_plain = path
-        .components()
-        .skip(1)
-        .all(|component| matches!(component, Component::Normal(_)));
-    if !is_plain || path == Path::new("/") {
-        return Err(Error::unsupported(
-            format!("linux.cgroupsPath {}", path.display()),
-            "it must name a cgroup below the root, without '..'",
-        ));
-    }
-    if let Some(linux) = spec.linux_mut() {
-        linux.set_cgroups_path(Some(path.clone()));
-    }
-    Ok(path)
+/// The cgroup that the bundle names; an empty name is none.
+fn named_cgroup(spec: &Spec) -> Result<Option<CgroupPath>> {
+    let linux = spec.linux().as_ref();
+    let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
+    let path = path.filter(|path| !path.as_os_str().is_empty());
+    path.map(CgroupPath::parse).transpose()
 }
 
 /// Takes the profile out: libcontainer without libseccomp would ignore it in silence.

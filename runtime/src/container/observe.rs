@@ -9,7 +9,7 @@ use bundles::promise::{
     Descriptor, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS, parse_mountinfo, parse_status,
 };
 
-use super::cgroup::Cgroup;
+use super::cgroup::Placement;
 use super::{Error, Result};
 
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
@@ -18,7 +18,7 @@ const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "us
 ///
 /// # Errors
 /// Where anything can't be read: what can't be seen doesn't count as kept.
-pub(super) fn observe(pid: i32, cgroup: &Cgroup) -> Result<Observed> {
+pub(super) fn observe(pid: i32, cgroup: &Placement) -> Result<Observed> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let unreadable = |error: bundles::promise::ObservedError| Error::Step {
         step: "observe the created process",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Hooks;
 use serde::{Deserialize, Serialize};
 
-use super::cgroup::MadeCgroup;
+use super::cgroup::Placement;
 use super::process::{ProcessId, is_alive};
 use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
@@ -25,6 +25,8 @@ pub enum Status {
     Created,
     /// The user's program was executed.
     Running,
+    /// Its processes are stopped where they are. Never written: the cgroup knows.
+    Paused,
     /// The process is gone.
     Stopped,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Status {
             Self::Creating => "creating",
             Self::Created => "created",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopped => "stopped",
         })
     }
@@ -61,14 +64,10 @@ pub struct Snapshot {
     pub oci_version: String,
     /// The bundle's annotations.
     pub annotations: HashMap<String, String>,
-    /// Its cgroup, below each hierarchy's mount point.
-    pub cgroup: PathBuf,
+    /// Its cgroup.
+    pub cgroup: Placement,
     /// Whether it has a new pid namespace, whose processes all go with the first one.
     pub has_pid_namespace: bool,
-    /// Whether the bundle named none, and this one is named after the container.
-    pub has_default_cgroup: bool,
-    /// What of it was made for this container; another's is neither emptied nor removed.
-    pub made_cgroup: MadeCgroup,
     /// The bundle's hooks: those of the later steps must run even when the bundle is gone by then.
     pub hooks: Option<Hooks>,
     /// When it was created, RFC 3339.
@@ -95,11 +94,14 @@ impl Snapshot {
         write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
     }
 
-    /// The status now: what was written, unless the process is gone.
+    /// The status now: what was written, unless the process is gone or its cgroup is frozen.
     pub fn status(&self) -> Status {
         match (self.status, self.process) {
             (Status::Creating, None) => Status::Creating,
-            (status, Some(process)) if is_alive(process) => status,
+            (status, Some(process)) if is_alive(process) => match status {
+                Status::Running if self.cgroup.is_frozen() => Status::Paused,
+                status => status,
+            },
             _ => Status::Stopped,
         }
     }

@@ -11,14 +11,7 @@ use super::{Error, Result, hooks};
 /// # Errors
 /// [`Error::WrongStatus`] for any other status.
 pub fn start(container: &mut Container) -> Result<()> {
-    let status = container.status();
-    if status != Status::Created {
-        return Err(Error::WrongStatus {
-            id: container.id().to_owned(),
-            wanted: "created",
-            status,
-        });
-    }
+    container.must_be(Status::Created, "created")?;
     notify(container)?;
     tracing::debug!(id = container.id(), "started");
     container.snapshot.status = Status::Running;

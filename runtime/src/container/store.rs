@@ -283,6 +283,22 @@ impl Container {
         read_spec(&self.directory)
     }
 
+    /// Refuses what needs another status; `wanted` is how errors call it.
+    ///
+    /// # Errors
+    /// [`Error::WrongStatus`].
+    pub(super) fn must_be(&self, needed: Status, wanted: &'static str) -> Result<()> {
+        let status = self.status();
+        if status == needed {
+            return Ok(());
+        }
+        Err(Error::WrongStatus {
+            id: self.snapshot.id.clone(),
+            wanted,
+            status,
+        })
+    }
+
     /// The container's id.
     pub fn id(&self) -> &str {
         &self.snapshot.id

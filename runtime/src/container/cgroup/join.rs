@@ -1,12 +1,14 @@
 //! Putting a process into a container's cgroup.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 use super::super::snapshot::Snapshot;
 use super::super::{Error, Result};
-use super::layout::{Hierarchy, Kind, Layout};
+use super::layout::{Hierarchy, Kind};
+use super::own::cgroup_of;
+use super::placement::{Place, Placement};
 use super::tree::PROCESSES;
 
 /// Puts the process `pid` into the cgroup of the container `snapshot`, in every hierarchy where it has one.
@@ -19,22 +21,29 @@ use super::tree::PROCESSES;
 // For `exec`, which comes next.
 #[allow(dead_code)]
 pub(in crate::container) fn join(snapshot: &Snapshot, pid: i32) -> Result<()> {
-    for hierarchy in Layout::read()?.hierarchies() {
-        let directory = hierarchy.directory(&snapshot.cgroup);
-        if !directory.is_dir() {
-            continue;
-        }
-        match put(&directory, pid) {
+    for place in snapshot.cgroup.places() {
+        match put(&place.directory, pid) {
             // With controllers enabled below it, a cgroup of version 2 holds no processes itself: the
             // container has made itself a tree. The first process shows where they are kept now.
-            Err(error) if hierarchy.kind == Kind::Unified && is_inner(&error) => {
-                let current = current(snapshot, hierarchy)?;
-                put(&current, pid).map_err(Error::io("join cgroup", current))?;
+            Err(error) if place.kind == Kind::Unified && is_inner(&error) => {
+                join_first(snapshot, place, pid)?;
             }
-            other => other.map_err(Error::io("join cgroup", directory))?,
+            other => other.map_err(Error::io("join cgroup", &place.directory))?,
         }
     }
     Ok(())
+}
+
+impl Placement {
+    /// Puts the process `pid` into it, before it is anyone's.
+    ///
+    /// # Errors
+    /// Where it can't be put into one of the directories.
+    pub(in crate::container) fn enter(&self, pid: i32) -> Result<()> {
+        self.places().iter().try_for_each(|place| {
+            put(&place.directory, pid).map_err(Error::io("join cgroup", &place.directory))
+        })
+    }
 }
 
 /// Writes `pid` into the list of processes in `directory`.
@@ -43,31 +52,26 @@ pub(super) fn put(directory: &Path, pid: i32) -> io::Result<()> {
         .write(true)
         .open(directory.join(PROCESSES))?;
     // One write: the kernel reads one pid from each.
-    io::Write::write_all(&mut file, pid.to_string().as_bytes())
+    file.write_all(pid.to_string().as_bytes())
 }
 
 /// What cgroups(7) says of "no internal processes" and of threaded cgroups.
 fn is_inner(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EBUSY | libc::EOPNOTSUPP | libc::ENOENT)
-    )
+    matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EOPNOTSUPP))
 }
 
-/// The cgroup of version 2 in which the container's first process is.
-fn current(snapshot: &Snapshot, hierarchy: &Hierarchy) -> Result<PathBuf> {
+/// Puts `pid` where the container's first process is.
+fn join_first(snapshot: &Snapshot, place: &Place, pid: i32) -> Result<()> {
     let gone = || io::Error::from_raw_os_error(libc::ESRCH);
-    let process = snapshot
+    let first = snapshot
         .process
         .ok_or_else(gone)
         .map_err(Error::step("find the container's cgroup"))?;
-    let path = format!("/proc/{}/cgroup", process.pid);
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-    let cgroup = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .ok_or_else(gone)
-        .map_err(Error::io("find the container's cgroup in", &path))?;
-    let cgroup = Path::new(cgroup);
-    Ok(hierarchy.directory(cgroup.strip_prefix(&hierarchy.root).unwrap_or(cgroup)))
+    let hierarchy = Hierarchy {
+        kind: place.kind.clone(),
+        mount_point: place.mount_point.clone(),
+        root: "/".into(),
+    };
+    let directory = hierarchy.directory(&cgroup_of(&first.pid.to_string(), &hierarchy)?);
+    put(&directory, pid).map_err(Error::io("join cgroup", directory))
 }

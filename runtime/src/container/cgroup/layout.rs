@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::super::{Error, Result};
 
 const MOUNTINFO: &str = "/proc/self/mountinfo";
@@ -11,8 +13,8 @@ const MOUNTINFO: &str = "/proc/self/mountinfo";
 const PLACE: &str = "/sys/fs/cgroup";
 
 /// What a hierarchy can do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::container) enum Kind {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
     /// Version 1 with these controllers.
     Controllers(Vec<String>),
     /// Version 1 with a name and no controller, such as systemd's.
@@ -23,7 +25,7 @@ pub(in crate::container) enum Kind {
 
 /// One hierarchy, at the mount through which it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::container) struct Hierarchy {
+pub(super) struct Hierarchy {
     /// What it can do.
     pub kind: Kind,
     /// Where it is mounted.
@@ -34,7 +36,7 @@ pub(in crate::container) struct Hierarchy {
 
 /// All hierarchies, in the order of their mounting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::container) struct Layout {
+pub(super) struct Layout {
     hierarchies: Vec<Hierarchy>,
 }
 
@@ -43,7 +45,7 @@ impl Layout {
     ///
     /// # Errors
     /// Where `/proc/self/mountinfo` can't be read.
-    pub(in crate::container) fn read() -> Result<Self> {
+    pub(super) fn read() -> Result<Self> {
         let text = fs::read_to_string(MOUNTINFO).map_err(Error::io("read", MOUNTINFO))?;
         Ok(Self::parse(&text))
     }
@@ -68,17 +70,24 @@ impl Layout {
     }
 
     /// All of them.
-    pub(in crate::container) fn hierarchies(&self) -> &[Hierarchy] {
+    pub(super) fn hierarchies(&self) -> &[Hierarchy] {
         &self.hierarchies
     }
 
+    /// Those that a container gets a cgroup in: all but other managers' own named ones.
+    pub(super) fn joined(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.hierarchies
+            .iter()
+            .filter(|hierarchy| match &hierarchy.kind {
+                Kind::Named(name) => name == "systemd",
+                Kind::Controllers(_) | Kind::Unified => true,
+            })
+    }
+
     /// Whether version 2 is all there is.
-    pub(in crate::container) fn is_unified(&self) -> bool {
-        !self.hierarchies.is_empty()
-            && self
-                .hierarchies
-                .iter()
-                .all(|hierarchy| hierarchy.kind == Kind::Unified)
+    pub(super) fn is_unified(&self) -> bool {
+        let mut all = self.hierarchies.iter();
+        !self.hierarchies.is_empty() && all.all(|hierarchy| hierarchy.kind == Kind::Unified)
     }
 }
 
@@ -88,7 +97,7 @@ impl Hierarchy {
     }
 
     /// The directory of the cgroup `path`, which is taken from the mount point.
-    pub(in crate::container) fn directory(&self, path: &Path) -> PathBuf {
+    pub(super) fn directory(&self, path: &Path) -> PathBuf {
         self.mount_point
             .join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -124,6 +133,22 @@ fn kind_of(super_options: &str) -> Kind {
     }
     let controllers = options.filter(|option| !flags.contains(option) && !option.contains('='));
     Kind::Controllers(controllers.map(str::to_owned).collect())
+}
+
+impl Kind {
+    /// The name in the first column of `/proc/PID/cgroup` lines: `cpu,cpuacct`, `name=systemd`, or nothing.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Controllers(names) => names.join(","),
+            Self::Named(name) => format!("name={name}"),
+            Self::Unified => String::new(),
+        }
+    }
+
+    /// Whether it is version 1 and holds `controller`.
+    pub(super) fn holds(&self, controller: &str) -> bool {
+        matches!(self, Self::Controllers(names) if names.iter().any(|name| name == controller))
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +191,7 @@ mod tests {
             ]
         );
         assert!(!hybrid.is_unified());
+        assert_eq!(hybrid.joined().count(), 4);
         let unified = Layout::parse("21 1 0:20 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
         assert!(unified.is_unified());
         assert!(!Layout::parse("").is_unified());

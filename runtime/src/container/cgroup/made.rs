@@ -1,0 +1,131 @@
+//! Which directories were made for a container: they, and nothing else, are removed with it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Error, Result};
+use super::tree;
+
+/// How long processes killed in a cgroup may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was made for one container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Made {
+    /// The container's own directory in each hierarchy where it wasn't there before.
+    own: Vec<PathBuf>,
+    /// Directories above them, the topmost first: removed when empty.
+    above: Vec<PathBuf>,
+}
+
+/// Why a directory can't be the container's.
+#[derive(Debug)]
+pub(super) enum Unavailable {
+    /// Others' processes are in it, and the container would change their limits.
+    InUse(PathBuf),
+    /// It can't be made.
+    Failed(PathBuf, io::Error),
+}
+
+impl Made {
+    /// Makes the cgroup `path` below `mount_point`, calling `prepare` for each directory on the way that is
+    /// there now, from the mount point on, and telling it whether it is the container's own, the last. What
+    /// is there already is another's, and stays.
+    ///
+    /// # Errors
+    /// Where it can't be made, or is there with processes in it. What was made is noted, not removed.
+    pub(super) fn make(
+        &mut self,
+        mount_point: &Path,
+        path: &Path,
+        mut prepare: impl FnMut(&Path, bool) -> io::Result<()>,
+    ) -> Result<(), Unavailable> {
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let mut directory = mount_point.to_path_buf();
+        let mut prepare = |directory: &Path, is_own| {
+            prepare(directory, is_own)
+                .map_err(|error| Unavailable::Failed(directory.to_path_buf(), error))
+        };
+        prepare(&directory, false)?;
+        let mut names = relative.components().peekable();
+        while let Some(name) = names.next() {
+            directory.push(name);
+            let is_own = names.peek().is_none();
+            match fs::create_dir(&directory) {
+                Ok(()) => {
+                    let list = if is_own {
+                        &mut self.own
+                    } else {
+                        &mut self.above
+                    };
+                    list.push(directory.clone());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if is_own && tree::is_populated(&directory) {
+                        return Err(Unavailable::InUse(directory));
+                    }
+                }
+                Err(error) => return Err(Unavailable::Failed(directory, error)),
+            }
+            prepare(&directory, is_own)?;
+        }
+        Ok(())
+    }
+
+    /// Removes it. `with_processes`: kills every process in it and in its children first; otherwise those
+    /// that are there are another container's, and it stays for them.
+    ///
+    /// # Errors
+    /// Where killed processes don't go or a directory stays.
+    pub(super) fn remove(&self, with_processes: bool) -> Result<()> {
+        for directory in &self.own {
+            remove(directory, with_processes)?;
+        }
+        for directory in self.above.iter().rev() {
+            // Another container may have come to use it; then it is that one's to keep.
+            let _ = fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    /// Whether every hierarchy had it already, or there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// Whether `directory` was made for the container.
+    pub(super) fn has(&self, directory: &Path) -> bool {
+        self.own.iter().any(|own| own == directory)
+    }
+}
+
+/// Removes one directory and those below it; see [`Made::remove`].
+///
+/// # Errors
+/// As there.
+pub(super) fn remove(directory: &Path, with_processes: bool) -> Result<()> {
+    let deadline = Instant::now() + GONE_WITHIN;
+    loop {
+        if with_processes {
+            tree::signal_all(directory, Signal::SIGKILL)?;
+        }
+        let Err(error) = tree::remove(directory) else {
+            return Ok(());
+        };
+        let is_busy = error.raw_os_error() == Some(libc::EBUSY);
+        let is_late = Instant::now() > deadline;
+        if is_busy && !with_processes && (is_late || tree::is_populated(directory)) {
+            return Ok(());
+        }
+        if !is_busy || is_late {
+            return Err(Error::io("remove cgroup", directory)(error));
+        }
+        // A process that has ended leaves its cgroup only when it is reaped.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,74 @@
+//! What a fresh cgroup needs before a process or a limit can be put into it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::layout::Kind;
+
+/// The controllers that a cgroup of version 2 gives to those below it.
+const SUBTREE: &str = "cgroup.subtree_control";
+
+/// Prepares `directory`, on the way to a container's cgroup or that itself, in a hierarchy of this kind.
+/// `gives_controllers`: what is below it is to have the controllers of version 2. In a hybrid layout nothing
+/// has, until a limit needs one ([`enable`]).
+///
+/// # Errors
+/// Where the kernel refuses.
+pub(super) fn prepare(kind: &Kind, directory: &Path, gives_controllers: bool) -> io::Result<()> {
+    if kind.holds("cpuset") {
+        return inherit_cpuset(directory);
+    }
+    if *kind == Kind::Unified && gives_controllers {
+        enable_all(directory);
+    }
+    Ok(())
+}
+
+/// Enables one controller of version 2 from `mount_point` down to `directory`.
+///
+/// # Errors
+/// Where the kernel refuses: it isn't there, or there are processes on the way.
+pub(super) fn enable(controller: &str, mount_point: &Path, directory: &Path) -> io::Result<()> {
+    let mut above: Vec<&Path> = directory.ancestors().skip(1).collect();
+    above.retain(|path| path.starts_with(mount_point));
+    let mut above = above.into_iter().rev();
+    above.try_for_each(|path| fs::write(path.join(SUBTREE), format!("+{controller}")))
+}
+
+/// A new cpuset of version 1 is empty, and no process can be put into it: it gets what its parent has.
+fn inherit_cpuset(directory: &Path) -> io::Result<()> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let path = directory.join(file);
+        if !fs::read_to_string(&path)?.trim().is_empty() {
+            continue;
+        }
+        let parent = directory.parent().unwrap_or(directory).join(file);
+        let inherited = fs::read_to_string(parent)?;
+        fs::write(path, inherited.trim())?;
+    }
+    Ok(())
+}
+
+/// On version 2 a cgroup has the files of a controller only where its parent enables it for its children.
+/// All that there are, as runc and crun do: statistics need them too. What can't be enabled (because there
+/// are processes in `directory`, or it isn't ours) is missed when a limit needs it, and named there.
+fn enable_all(directory: &Path) {
+    let names = |file| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    let (available, enabled) = (names("cgroup.controllers"), names(SUBTREE));
+    let enabled: Vec<&str> = enabled.split_whitespace().collect();
+    let missing = available
+        .split_whitespace()
+        .filter(|name| !enabled.contains(name));
+    let missing: Vec<String> = missing.map(|name| format!("+{name}")).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let file = directory.join(SUBTREE);
+    if fs::write(&file, missing.join(" ")).is_err() {
+        // One that is refused must not keep the others out.
+        for name in missing {
+            let _ = fs::write(&file, name);
+        }
+    }
+}
