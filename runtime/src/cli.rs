@@ -59,6 +59,8 @@ pub enum Command {
     List(commands::list::Arguments),
     /// Write a config.json to begin with
     Spec(commands::spec::Arguments),
+    /// Print what this runtime can do, as JSON
+    Features,
     /// Make a bundle and stop there
     Bundle(commands::bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken

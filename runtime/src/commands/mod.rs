@@ -5,6 +5,7 @@ pub mod check;
 pub mod create;
 pub mod delete;
 pub mod explain;
+pub mod features;
 pub mod kill;
 pub mod list;
 pub mod pause;
@@ -48,6 +49,7 @@ impl Command {
                 | Self::Delete(_)
                 | Self::List(_)
                 | Self::Spec(_)
+                | Self::Features
         )
     }
 
@@ -63,6 +65,7 @@ impl Command {
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),
             Self::List(arguments) => list::execute(global, &arguments),
+            Self::Features => features::execute(),
             Self::Spec(arguments) => spec::execute(&arguments),
             Self::Bundle(arguments) => bundle::execute(&arguments),
             Self::Check(arguments) => check::execute(&arguments),

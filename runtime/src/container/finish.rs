@@ -50,7 +50,7 @@ pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: b
 fn is_lacking(planned: &PlannedMount) -> bool {
     let options = &planned.options;
     is_cgroup(&planned.mount)
-        || late_attributes(planned).set != 0
+        || late_attributes(planned) != MountAttr::default()
         || !options.propagation.is_empty()
         || options.copy_up
 }
@@ -59,7 +59,8 @@ fn is_cgroup(mount: &Mount) -> bool {
     mount.typ().as_deref() == Some("cgroup")
 }
 
-/// The attributes that are set only when everything is in place.
+/// The attributes that are set only when everything is in place, and on a bind mount those that an option takes
+/// back from the source's own: libcontainer only ever adds.
 fn late_attributes(planned: &PlannedMount) -> MountAttr {
     let mut late = libc::MOUNT_ATTR_NOSYMFOLLOW;
     if planned.options.copy_up || planned.mount.destination() == Path::new("/dev") {
@@ -71,10 +72,16 @@ fn late_attributes(planned: &PlannedMount) -> MountAttr {
             | libc::MOUNT_ATTR_NODEV
             | libc::MOUNT_ATTR_NOEXEC;
     }
-    MountAttr {
-        set: planned.options.own.set & late,
+    let own = &planned.options.own;
+    let mut attr = MountAttr {
+        set: own.set & late,
         ..MountAttr::default()
+    };
+    if bundles::promise::is_bind(&planned.mount) {
+        attr.clear = own.clear;
+        attr.set |= own.set & own.clear & libc::MOUNT_ATTR__ATIME;
     }
+    attr
 }
 
 impl<'a> Unfinished<'a> {
@@ -100,7 +107,7 @@ impl<'a> Unfinished<'a> {
                 .map_err(Error::io("copy what is covered by", destination))?;
         }
         let late = late_attributes(self.planned);
-        if late.set != 0 {
+        if late != MountAttr::default() {
             mount_setattr(&target, late, is_cgroup(&self.planned.mount)).map_err(failed)?;
         }
         for (flag, depth) in &self.planned.options.propagation {

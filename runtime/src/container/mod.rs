@@ -51,6 +51,7 @@ pub use error::{Error, Result};
 pub use host_options::{CgroupManager, HostOptions, Rootless};
 pub use kill::{kill, parse_signal};
 pub use members::members;
+pub(crate) use mount_options::known as known_mount_options;
 pub use pause::{pause, resume};
 pub use run::{Outcome, RunOptions, run};
 pub use snapshot::{Snapshot, Status};

@@ -82,6 +82,25 @@ const PROPAGATION: &[(&str, MsFlags)] = &[
     ("unbindable", MsFlags::MS_UNBINDABLE),
 ];
 
+/// The options that are done, sorted, for `features`. Those without an effect aren't claimed, and neither are
+/// `norelatime` and its recursive form: they ask for what can't be seen.
+pub(crate) fn known() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().map(|(option, ..)| *option);
+    let access_times = ACCESS_TIMES.iter().map(|(option, _)| *option);
+    let propagation = PROPAGATION.iter().map(|(option, _)| *option);
+    let plain: Vec<&str> = attributes
+        .chain(access_times.filter(|option| *option != "norelatime"))
+        .chain(propagation)
+        .collect();
+    let recursive = plain.iter().map(|option| format!("r{option}"));
+    let single = ["bind", "defaults", "rbind", "idmap", "ridmap", "tmpcopyup"];
+    let mut known: Vec<String> = recursive.collect();
+    let rest = single.iter().chain(FILE_SYSTEM_FLAGS).chain(&plain);
+    known.extend(rest.map(|option| (*option).to_owned()));
+    known.sort();
+    known
+}
+
 /// Reads the options of `mount`. What isn't known is the file system's to judge, or, on a bind mount, which
 /// has none of its own, of no effect (as with runc and crun).
 pub(super) fn parse(mount: &Mount) -> MountOptions {
