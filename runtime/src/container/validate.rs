@@ -32,6 +32,16 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
             "linux.namespaces lists \"{twice}\" more than once"
         )));
     }
+    if spec
+        .linux()
+        .as_ref()
+        .is_some_and(|linux| linux.intel_rdt().is_some())
+    {
+        return Err(Error::unsupported(
+            "linux.intelRdt",
+            "this version leaves cache and bandwidth allocation to the host",
+        ));
+    }
     has_user_namespace_if_needed(spec)?;
     mounts_stay_in_the_container(spec)?;
     // Host and domain name, sysctls and mappings that would be the host's, scheduler and I/O priority.
