@@ -17,13 +17,14 @@ use seccompiler::sock_filter;
 use super::command::{self, Command, reset_signals};
 use super::failure::{Failure, FailureWriter, step};
 use super::init;
+use super::normalise::SeccompFilters;
 use crate::sys::{exit_at_once, join_new_session_keyring, load_filter};
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
 #[derive(Debug, Clone)]
 pub(super) struct Payload {
-    /// Filters in the order in which to load them.
-    pub filters: Vec<Vec<sock_filter>>,
+    /// The filters to load.
+    pub filters: SeccompFilters,
     /// Where failures go.
     pub failures: FailureWriter,
     /// Whether the command gets a process of ours as the first of its pid namespace.
@@ -60,13 +61,6 @@ impl Payload {
         Ok(())
     }
 
-    fn load_filters(&self) -> Result<(), Failure> {
-        for filter in &self.filters {
-            step("load the seccomp filter", || load_filter(filter))?;
-        }
-        Ok(())
-    }
-
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
         let Some(process) = with_command(spec) else {
             // A bundle without a process: the container has served.
@@ -77,6 +71,7 @@ impl Payload {
         if self.has_init {
             step("split off the first process", init::split)?;
         }
+        load(&self.filters.late)?;
         Err(command.execute())
     }
 
@@ -105,7 +100,7 @@ impl Executor for Payload {
     /// libcontainer's map has lost the order of the variables and gained a HOME; `execute` passes the
     /// spec's list as it is.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
-        self.report(self.load_filters(), ExecutorSetEnvsError::Other)
+        self.report(load(&self.filters.early), ExecutorSetEnvsError::Other)
     }
 
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
@@ -117,6 +112,13 @@ impl Executor for Payload {
 fn with_command(spec: &Spec) -> Option<&Process> {
     let process = spec.process().as_ref();
     process.filter(|process| process.args().as_ref().is_some_and(|args| !args.is_empty()))
+}
+
+fn load(filters: &[Vec<sock_filter>]) -> Result<(), Failure> {
+    for filter in filters {
+        step("load the seccomp filter", || load_filter(filter))?;
+    }
+    Ok(())
 }
 
 /// libcontainer opens the container's `/dev/null` for reading only, in the place of any standard

@@ -22,13 +22,13 @@ pub(super) fn weaken(normalised: &mut Normalised, options: &mut CreateOptions) {
         return;
     };
     match fault.as_str() {
-        "no-filter" => normalised.filters.clear(),
+        "no-filter" => normalised.filters.early.clear(),
         "can-gain" => {
             // A filter can't be loaded without no_new_privs, so it goes as well.
-            normalised.filters.clear();
+            normalised.filters.early.clear();
             weaken_spec(&mut normalised.spec, &fault);
         }
-        "one-filter-less" => drop(normalised.filters.pop()),
+        "one-filter-less" => drop(normalised.filters.early.pop()),
         "leaked-descriptor" => {
             options.preserve_fds = 64;
             leak_descriptor();

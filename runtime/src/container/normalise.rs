@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use bundles::seccomp;
 use libcontainer::oci_spec::runtime::{
-    Capabilities, LinuxCapabilities, LinuxSeccomp, Process, Spec,
+    Capabilities, Capability, LinuxCapabilities, LinuxSeccomp, Process, Spec,
 };
 use seccompiler::sock_filter;
 
@@ -23,10 +23,19 @@ pub(super) struct Normalised {
     pub spec: Spec,
     /// The spec's mounts, as planned.
     pub mounts: Vec<PlannedMount>,
-    /// Filters to load, in order.
-    pub filters: Vec<Vec<sock_filter>>,
+    /// The filters of its profile.
+    pub filters: SeccompFilters,
     /// What the bundle calls the cgroup, if it does.
     pub cgroup: Option<CgroupPath>,
+}
+
+/// Filters to load, in order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SeccompFilters {
+    /// Before the process is "created", which then shows them.
+    pub early: Vec<Vec<sock_filter>>,
+    /// As the last thing before the command is executed: with a privilege that is lost then.
+    pub late: Vec<Vec<sock_filter>>,
 }
 
 /// Normalises the bundle's spec.
@@ -144,25 +153,47 @@ fn named_cgroup(spec: &Spec) -> Result<Option<CgroupPath>> {
 }
 
 /// Takes the profile out: libcontainer without libseccomp would ignore it in silence.
-fn take_seccomp(spec: &mut Spec) -> Result<Vec<Vec<sock_filter>>> {
-    let no_new_privileges = spec
-        .process()
-        .as_ref()
-        .and_then(|process| process.no_new_privileges());
+fn take_seccomp(spec: &mut Spec) -> Result<SeccompFilters> {
     let Some(linux) = spec.linux_mut() else {
-        return Ok(vec![]);
+        return Ok(SeccompFilters::default());
     };
     let Some(profile): Option<LinuxSeccomp> = linux.seccomp().clone() else {
-        return Ok(vec![]);
+        return Ok(SeccompFilters::default());
     };
     linux.set_seccomp(None);
-    if no_new_privileges != Some(true) {
-        return Err(Error::unsupported(
-            "linux.seccomp without process.noNewPrivileges",
-            "this version loads filters only where noNewPrivileges is true",
-        ));
-    }
     let filters = seccomp::compile(&profile)
         .map_err(|error| Error::unsupported("linux.seccomp", error.to_string()))?;
-    Ok(filters.programs().to_vec())
+    let filters = filters.programs().to_vec();
+    let process = spec.process().as_ref();
+    if process.and_then(Process::no_new_privileges) == Some(true) {
+        return Ok(SeccompFilters {
+            early: filters,
+            late: vec![],
+        });
+    }
+    keep_capability_to_filter(spec);
+    Ok(SeccompFilters {
+        early: vec![],
+        late: filters,
+    })
+}
+
+/// Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)), so the process keeps it until it
+/// has: execve(2) then takes it away, for the bounding set is the bundle's already.
+fn keep_capability_to_filter(spec: &mut Spec) {
+    let Some(process) = spec.process_mut() else {
+        return;
+    };
+    let mut capabilities = process.capabilities().clone().unwrap_or_default();
+    let with = |set: &Option<Capabilities>| {
+        let mut set = set.clone().unwrap_or_default();
+        set.insert(Capability::SysAdmin);
+        Some(set)
+    };
+    let effective = with(capabilities.effective());
+    let permitted = with(capabilities.permitted());
+    capabilities
+        .set_effective(effective)
+        .set_permitted(permitted);
+    process.set_capabilities(Some(capabilities));
 }
