@@ -368,3 +368,51 @@ fn one_id_in_two_state_directories_is_two_containers() {
     other.runtime().args(["delete", "--force", c1]).expect(0);
     other.assert_gone(c1);
 }
+
+/// Runs `bundle` in a mount namespace of the caller's, in which `/` has this propagation, and then tells what
+/// is still mounted there.
+fn run_in_callers_mounts(bench: &Bench, bundle: &Bundle, propagation: &str) -> Outcome {
+    let mut run = bundle.run(bench);
+    let command = run.command();
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let script = format!("mount --make-r{propagation} / && \"$@\" && cat /proc/self/mountinfo");
+    Tool::new("unshare")
+        .args(["--mount", "sh", "-c", &script, "sh"])
+        .arg(command.get_program().to_owned())
+        .args(arguments)
+        .run()
+}
+
+#[test]
+fn without_a_mount_namespace_nothing_stays_mounted_at_the_callers() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["ls", "/proc/self/status"]);
+    bundle.edit(|spec| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut();
+        namespaces
+            .expect("namespaces")
+            .retain(|one| one["type"] != "mount");
+    });
+    let outcome = run_in_callers_mounts(&bench, &bundle, "private");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome.says("/proc/self/status");
+    let root = bundle.rootfs().to_string_lossy().into_owned();
+    assert!(!outcome.stdout.contains(&root), "{outcome}");
+    // What is shared would show in other namespaces, the host's among them.
+    let shared = run_in_callers_mounts(&bench, &bundle, "shared");
+    bench.assert_refused(&shared, "hint: unshare --mount");
+}
+
+#[test]
+fn a_container_without_a_process_is_made_and_ends_at_its_start() {
+    let bench = Bench::new();
+    let c1 = &own_id("c1");
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    bundle.edit(|spec| drop(spec.as_object_mut().expect("a spec").remove("process")));
+    assert_created(&create(&bench, &bundle, c1));
+    assert_eq!(status(&bench, c1), "created");
+    bench.runtime().args(["start", c1]).expect(0);
+    wait_until("it stops", SOON, || status(&bench, c1) == "stopped");
+    bench.runtime().args(["delete", c1]).expect(0);
+    bench.assert_gone(c1);
+}

@@ -292,11 +292,11 @@ fn many_arguments_and_variables_come_through() {
 }
 
 #[test]
-fn a_run_that_may_not_write_its_log_still_runs() {
+fn a_log_that_can_not_be_opened_is_told_before_anything_is_done() {
     let bench = Bench::new();
     let bundle = integration::plain::bundle(&bench, "plain", &["echo", "ran"]);
     let tool = bundle.run(&bench).args(["--log", "/nowhere/log"]);
-    tool.expect(0).says("ran");
+    bench.assert_refused(&tool.run(), "/nowhere/log");
 }
 
 #[test]

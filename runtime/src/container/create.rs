@@ -24,7 +24,8 @@ use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::whole_file::{PUBLIC, write_whole};
 use super::{
-    Bundle, Error, HostOptions, Result, delete, finish, hooks, namespaces, observe, prepare,
+    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, hooks, namespaces, observe,
+    prepare,
 };
 use crate::preflight;
 
@@ -176,6 +177,8 @@ fn first_snapshot(
         annotations: bundle.spec.annotations().clone().unwrap_or_default(),
         has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
         cgroup,
+        mounts_before: mounts_before(bundle)?,
+        started: None,
         hooks: bundle.spec.hooks().clone(),
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
         owner: geteuid().as_raw(),
@@ -196,6 +199,13 @@ fn make_cgroup(
         cgroup.limit(resources)?;
     }
     cgroup.restrict_devices(resources, is_rootless)
+}
+
+fn mounts_before(bundle: &Bundle) -> Result<Option<Vec<u64>>> {
+    if namespaces::is_listed(&bundle.spec, LinuxNamespaceType::Mount) {
+        return Ok(None);
+    }
+    callers_mounts::at(&bundle.rootfs).map(Some)
 }
 
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2).

@@ -3,11 +3,10 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::cgroup;
 use super::process::{self, ProcessId, is_foreign};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store, remove_directory};
-use super::{Error, Result, hooks};
+use super::{Error, Result, callers_mounts, cgroup, hooks};
 
 /// How long a killed process may take to go.
 const GONE_WITHIN: Timespec = Timespec {
@@ -42,6 +41,9 @@ pub(super) fn remove(container: Container) -> Result<()> {
         end(&container.snapshot, process)?;
     }
     remove_resources(&container.snapshot)?;
+    if let Some(before) = &container.snapshot.mounts_before {
+        callers_mounts::remove(&container.snapshot.rootfs, before)?;
+    }
     remove_directory(&container.directory)?;
     tracing::debug!(id = container.id(), "deleted");
     let poststop = container

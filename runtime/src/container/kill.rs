@@ -49,7 +49,7 @@ pub fn kill(container: &Snapshot, signal: Signal, all: bool) -> Result<()> {
 }
 
 fn signal_first(container: &Snapshot, signal: Signal) -> Result<()> {
-    let status = container.status();
+    let status = container.told_status();
     let has_process = matches!(status, Status::Created | Status::Running | Status::Paused);
     let Some(process) = container.process.filter(|_| has_process) else {
         return Err(Error::WrongStatus {
@@ -61,7 +61,11 @@ fn signal_first(container: &Snapshot, signal: Signal) -> Result<()> {
     if is_foreign(process) {
         return Err(Error::OtherNamespace(container.id.clone()));
     }
-    let descriptor = process::open(process).map_err(Error::step("send the signal"))?;
+    let descriptor = match process::open(process) {
+        // It has ended just now: as good as a signal that came in its last moment.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
+        other => other.map_err(Error::step("send the signal"))?,
+    };
     let unknown = || Error::UnknownSignal(signal.to_string());
     let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(unknown)?;
     pidfd_send_signal(&descriptor, signal).map_err(Error::step("send the signal"))

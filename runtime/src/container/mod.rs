@@ -4,6 +4,7 @@
 //! normalising) and after (finishing, observing, starting, supervising, deleting) is ours.
 
 mod bundle;
+mod callers_mounts;
 mod cgroup;
 mod command;
 mod copy_up;

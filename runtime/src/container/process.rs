@@ -54,6 +54,13 @@ pub fn is_alive(process: ProcessId) -> bool {
         .is_ok_and(|stat| stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X'))
 }
 
+/// Whether `process` has ended and its parent hasn't waited for it yet.
+pub fn is_unreaped(process: ProcessId) -> bool {
+    !is_foreign(process)
+        && stat(process.pid)
+            .is_ok_and(|stat| stat.start_time == process.start_time && stat.state == 'Z')
+}
+
 /// Whether `process` is of another pid namespace than this one, where its pid means another process.
 pub fn is_foreign(process: ProcessId) -> bool {
     // What can't be told must not be taken for ours.

@@ -9,7 +9,7 @@ use oci_spec::runtime::Hooks;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::Placement;
-use super::process::{ProcessId, is_alive};
+use super::process::{ProcessId, is_alive, is_unreaped};
 use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
 
@@ -68,6 +68,12 @@ pub struct Snapshot {
     pub cgroup: Placement,
     /// Whether it has a new pid namespace, whose processes all go with the first one.
     pub has_pid_namespace: bool,
+    /// Without a mount namespace of its own: the mounts that were there at its root before its own.
+    #[serde(default)]
+    pub mounts_before: Option<Vec<u64>>,
+    /// When it was started, milliseconds since boot.
+    #[serde(default)]
+    pub started: Option<u64>,
     /// The bundle's hooks: those of the later steps must run even when the bundle is gone by then.
     pub hooks: Option<Hooks>,
     /// When it was created, RFC 3339.
@@ -106,12 +112,30 @@ impl Snapshot {
         }
     }
 
+    /// The status as it is told and signals go by.
+    ///
+    /// A command may end within a moment of `start`, before anybody could see it run or send it a signal.
+    /// So that such a caller meets no error, a process that has ended but wasn't waited for yet still
+    /// counts as running in the [`MOMENT`] after `start`.
+    pub fn told_status(&self) -> Status {
+        let status = self.status();
+        let is_fresh = self
+            .started
+            .is_some_and(|started| milliseconds_since_boot().saturating_sub(started) < MOMENT);
+        match self.process {
+            Some(process) if status == Status::Stopped && is_fresh && is_unreaped(process) => {
+                Status::Running
+            }
+            _ => status,
+        }
+    }
+
     /// The state in the OCI spec's form, with the additions that runc and crun print.
     ///
     /// # Errors
     /// None in practice; serialising plain data.
     pub fn oci_state(&self) -> serde_json::Value {
-        let status = self.status();
+        let status = self.told_status();
         let pid = match (status, self.process) {
             (Status::Stopped, _) | (_, None) => 0,
             (_, Some(process)) => process.pid,
@@ -128,6 +152,15 @@ impl Snapshot {
             "annotations": self.annotations,
         })
     }
+}
+
+/// How long after `start` a command that has ended counts as running, milliseconds.
+const MOMENT: u64 = 2_000;
+
+/// The clock of [`Snapshot::started`], which no change of the date moves.
+pub(super) fn milliseconds_since_boot() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    (now.tv_sec * 1000 + now.tv_nsec / 1_000_000).unsigned_abs()
 }
 
 fn owner_name(uid: u32) -> String {

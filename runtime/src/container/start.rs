@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 
-use super::snapshot::Status;
+use super::snapshot::{Status, milliseconds_since_boot};
 use super::store::Container;
 use super::{Error, Result, hooks};
 
@@ -15,6 +15,7 @@ pub fn start(container: &mut Container) -> Result<()> {
     notify(container)?;
     tracing::debug!(id = container.id(), "started");
     container.snapshot.status = Status::Running;
+    container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;
     let poststart = container
         .snapshot

@@ -1,8 +1,8 @@
 //! What a spec may not ask for: refused here by name, before anything is made.
 
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
 
+use bundles::promise::parse_mountinfo;
 use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
 use libcontainer::validator::Validator;
 use nix::unistd::geteuid;
@@ -43,7 +43,7 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
         ));
     }
     has_user_namespace_if_needed(spec)?;
-    mounts_stay_in_the_container(spec)?;
+    mounts_stay_with_the_caller(spec)?;
     // Host and domain name, sysctls and mappings that would be the host's, scheduler and I/O priority.
     Validator::validate_spec(spec).map_err(|error| invalid(error.to_string()))
 }
@@ -95,23 +95,27 @@ fn has_user_namespace_if_needed(spec: &Spec) -> Result<()> {
 }
 
 /// Without a mount namespace the container's mounts are made in the caller's, and libcontainer changes the
-/// propagation of its root (C21). That is for a caller who has a mount namespace of his own only.
-fn mounts_stay_in_the_container(spec: &Spec) -> Result<()> {
-    if namespaces::is_listed(spec, LinuxNamespaceType::Mount) || has_own_mount_namespace() {
+/// propagation of all that is mounted there (C21). That is harmless only where nothing is shared, as after
+/// unshare(1); on a host with systemd everything is.
+fn mounts_stay_with_the_caller(spec: &Spec) -> Result<()> {
+    if namespaces::is_listed(spec, LinuxNamespaceType::Mount) {
         return Ok(());
     }
-    Err(Error::unsupported(
-        "linux.namespaces without \"mount\"",
-        "the container's mounts would be made on the host; hint: unshare --mount",
-    ))
-}
-
-/// Whether this process has another mount namespace than the host's first process. What can't be told
-/// counts as the host's.
-fn has_own_mount_namespace() -> bool {
-    let identity = |path: &str| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    match (identity("/proc/self/ns/mnt"), identity("/proc/1/ns/mnt")) {
-        (Ok(ours), Ok(first)) => ours != first,
-        _ => false,
+    let path = "/proc/self/mountinfo";
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mounts = parse_mountinfo(&text).map_err(|error| Error::Io {
+        operation: "read",
+        path: path.into(),
+        source: std::io::Error::other(error),
+    })?;
+    match mounts.iter().find(|mount| mount.shared) {
+        None => Ok(()),
+        Some(shared) => Err(Error::unsupported(
+            "linux.namespaces without \"mount\"",
+            format!(
+                "{} is a shared mount, and the container's would show in every namespace; hint: unshare --mount",
+                shared.path.display()
+            ),
+        )),
     }
 }
