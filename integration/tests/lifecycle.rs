@@ -378,7 +378,7 @@ fn run_in_callers_mounts(bench: &Bench, bundle: &Bundle, propagation: &str) -> O
     let script = format!("mount --make-r{propagation} / && \"$@\" && cat /proc/self/mountinfo");
     Tool::new("unshare")
         .args(["--mount", "sh", "-c", &script, "sh"])
-        .arg(command.get_program().to_owned())
+        .arg(command.get_program())
         .args(arguments)
         .run()
 }
