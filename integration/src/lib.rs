@@ -10,6 +10,7 @@
 mod bench;
 mod binaries;
 mod bundle;
+pub mod forged;
 pub mod golden;
 pub mod host;
 pub mod plain;

@@ -350,4 +350,13 @@ impl Outcome {
         assert!(self.stdout.contains(text), "no \"{text}\": {self}");
         self
     }
+
+    /// Fails unless it is an error of ours that is told in one line with `why`, in whatever case, in it.
+    #[track_caller]
+    pub fn refused(&self, why: &str) -> &Self {
+        assert!(matches!(self.code, Some(1 | 125)), "{self}");
+        let line = self.one_line();
+        assert!(line.to_lowercase().contains(why), "no \"{why}\": {line}");
+        self
+    }
 }

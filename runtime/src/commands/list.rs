@@ -54,7 +54,7 @@ pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
 fn containers(store: &Store) -> Result<Vec<Snapshot>> {
     let mut containers = vec![];
     for id in store.ids()? {
-        match store.look(&id) {
+        match store.glance(&id) {
             Ok(container) => containers.push(container),
             Err(error) if is_anothers(&error) => {}
             Err(error) => telling::say(&format!(

@@ -19,6 +19,7 @@ use super::failure::{Failure, FailureReader, failure_pipe};
 use super::first_process::{self, Place};
 use super::id_maps::IdMaps;
 use super::normalise::{Normalised, normalise};
+use super::ownership::StateDirectory;
 use super::process::ProcessId;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
@@ -82,7 +83,7 @@ pub fn create(
     })?;
     let snapshot = first_snapshot(id, bundle, cgroup, &options)?;
     let directory = store.claim(id)?;
-    debug!(id, directory = %directory.display(), "claimed the id");
+    debug!(id, directory = %directory.path().display(), "claimed the id");
     let outcome = create_claimed(directory, snapshot, bundle, &normalised, &options);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
@@ -104,7 +105,7 @@ fn check(bundle: &Bundle) -> Result<()> {
 }
 
 fn create_claimed(
-    directory: PathBuf,
+    directory: StateDirectory,
     snapshot: Snapshot,
     bundle: &Bundle,
     normalised: &Normalised,

@@ -96,6 +96,9 @@ pub enum Error {
         /// The status that it has.
         status: super::Status,
     },
+    /// A process that isn't the container's creator keeps its lock.
+    #[error("container \"{0}\" is held by another process")]
+    Held(String),
     /// The container was made in another pid namespace, where its processes have other pids.
     #[error("container \"{0}\" belongs to another pid namespace; hint: run this there")]
     OtherNamespace(String),

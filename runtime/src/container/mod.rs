@@ -31,6 +31,7 @@ mod mount_plan;
 mod namespaces;
 mod normalise;
 mod observe;
+mod ownership;
 mod pause;
 mod prepare;
 mod process;

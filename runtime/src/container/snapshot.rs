@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Hooks;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::Placement;
+use super::ownership::StateDirectory;
 use super::process::{ProcessId, is_alive, is_unreaped};
 use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
@@ -83,13 +83,22 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn read(directory: &Path) -> Result<Self> {
-        let path = directory.join(STATE_FILE);
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        serde_json::from_slice(&text).map_err(|error| Error::Config {
-            path,
-            reason: error.to_string(),
-        })
+    /// Reads the state of the container in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what is no state, or another container's.
+    pub(super) fn read(directory: &StateDirectory) -> Result<Self> {
+        let path = directory.path().join(STATE_FILE);
+        let invalid = |reason: String| Error::Config { path, reason };
+        let snapshot: Self = match serde_json::from_slice(&directory.read(STATE_FILE)?) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(invalid(error.to_string())),
+        };
+        // Whoever can rename directories in the store must not have one container signalled for another.
+        if !directory.path().ends_with(&snapshot.id) {
+            return Err(invalid(format!("it is \"{}\"'s", snapshot.id)));
+        }
+        Ok(snapshot)
     }
 
     /// Writes it into the container's directory, whole or not at all.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oci_spec::runtime::Spec;
-use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 
+use super::cgroup::Placement;
+use super::ownership::{self, StateDirectory};
 use super::process::kill_if_alive;
 use super::snapshot::{Snapshot, Status};
 use super::whole_file::{PRIVATE, write_whole};
@@ -21,6 +23,9 @@ const SPEC_FILE: &str = "config.json";
 
 /// How long `delete --force` waits for another command to let go of a container.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long after that it may take until nobody holds it.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
 pub(super) const SCRATCH_PREFIX: char = '@';
@@ -79,10 +84,11 @@ impl Store {
     /// Claims `id` by making its directory: exactly one caller succeeds.
     ///
     /// # Errors
-    /// [`Error::Exists`] where the id is taken.
-    pub fn claim(&self, id: &str) -> Result<PathBuf> {
+    /// [`Error::Exists`] where the id is taken; where the store is another user's.
+    pub(super) fn claim(&self, id: &str) -> Result<StateDirectory> {
         let path = self.path(id)?;
         self.make()?;
+        ownership::check_store(&self.root)?;
         DirBuilder::new()
             .mode(0o700)
             .create(&path)
@@ -90,25 +96,53 @@ impl Store {
                 std::io::ErrorKind::AlreadyExists => Error::Exists(id.to_owned()),
                 _ => Error::io("create state directory", &path)(source),
             })?;
-        Ok(path)
+        StateDirectory::open(&self.root, id)
     }
 
-    /// Opens the container `id` and locks it against other commands.
+    /// The directory of the container `id`. For root, from here on its owner's process: see [`ownership`].
+    fn enter(&self, id: &str) -> Result<StateDirectory> {
+        self.path(id)?;
+        StateDirectory::enter(&self.root, id).map_err(|error| absent(error, id))
+    }
+
+    /// Opens the container `id` and locks it against other commands. Where it is an ordinary user's, root
+    /// acts as that user from here on.
     ///
     /// # Errors
     /// [`Error::DoesNotExist`] where there is none, or none that was made far enough to have a state.
     pub fn open(&self, id: &str) -> Result<Container> {
-        let directory = self.path(id)?;
-        Container::open(directory).map_err(|error| absent(error, id))
+        let directory = self.enter(id)?;
+        lock(&directory, FlockOperation::LockExclusive)
+            .and_then(|lock| Container::read(directory, lock))
+            .map_err(|error| absent(error, id))
     }
 
-    /// The state of the container `id` without its lock: what was written last, which is always whole.
+    /// The state of the container `id` without its lock: what was written last, which is always whole. Where
+    /// it is an ordinary user's, root acts as that user from here on.
     ///
     /// # Errors
     /// [`Error::DoesNotExist`] where there is none.
     pub fn look(&self, id: &str) -> Result<Snapshot> {
-        let directory = self.path(id)?;
-        Snapshot::read(&directory).map_err(|error| absent(error, id))
+        Snapshot::read(&self.enter(id)?).map_err(|error| absent(error, id))
+    }
+
+    /// The state of the container `id`, to be shown and nothing else: this process stays who it is, and what
+    /// an ordinary user's state says must not be acted upon.
+    ///
+    /// # Errors
+    /// [`Error::DoesNotExist`] where there is none.
+    pub fn glance(&self, id: &str) -> Result<Snapshot> {
+        self.path(id)?;
+        let glance = || {
+            let directory = StateDirectory::open(&self.root, id)?;
+            let mut snapshot = Snapshot::read(&directory)?;
+            if !directory.is_own() {
+                // Any files could be named as its cgroup's, and reading them might never end.
+                snapshot.cgroup = Placement::default();
+            }
+            Ok(snapshot)
+        };
+        glance().map_err(|error| absent(error, id))
     }
 
     /// The spec that the container `id` was created from, with its bind mounts' sources made absolute.
@@ -116,18 +150,17 @@ impl Store {
     /// # Errors
     /// [`Error::DoesNotExist`] where there is no such container.
     pub fn spec(&self, id: &str) -> Result<Spec> {
-        let directory = self.path(id)?;
-        read_spec(&directory).map_err(|error| absent(error, id))
+        read_spec(&self.enter(id)?).map_err(|error| absent(error, id))
     }
 
     /// Opens the container `id` as [`Self::open`] does, but not behind a command that doesn't come to its
     /// end: after a while the process that creates the container is killed.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`]; [`Error::Held`] where another process than that one doesn't let go.
     pub(super) fn open_by_force(&self, id: &str) -> Result<Container> {
-        let directory = self.path(id)?;
-        let deadline = Instant::now() + PATIENCE;
+        let directory = self.enter(id)?;
+        let began = Instant::now();
         loop {
             match lock(&directory, FlockOperation::NonBlockingLockExclusive) {
                 Ok(lock) => {
@@ -136,17 +169,24 @@ impl Store {
                 Err(Error::Io { source, .. }) if is_held(&source) => {}
                 Err(error) => return Err(absent(error, id)),
             }
-            if Instant::now() > deadline {
-                let creator = self.look(id)?.creator;
-                kill_if_alive(creator);
+            if began.elapsed() > PATIENCE + LIMIT {
+                return Err(Error::Held(id.to_owned()));
+            }
+            if began.elapsed() > PATIENCE {
+                let creator = Snapshot::read(&directory).map_err(|error| absent(error, id))?;
+                kill_if_alive(creator.creator);
             }
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Opens the container `id` unless a command holds it or it can't be read.
+    /// Opens the container `id` where it is this user's own, unless a command holds it or it can't be read.
     pub(super) fn open_unless_locked(&self, id: &str) -> Option<Container> {
-        let directory = self.path(id).ok()?;
+        self.path(id).ok()?;
+        let directory = StateDirectory::open(&self.root, id).ok()?;
+        if !directory.is_own() {
+            return None;
+        }
         let lock = lock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
         Container::read(directory, lock).ok()
     }
@@ -225,12 +265,14 @@ pub struct Container {
     pub directory: PathBuf,
     /// Its state as last written.
     pub snapshot: Snapshot,
+    opened: StateDirectory,
     _lock: File,
 }
 
 impl Container {
     /// Writes the spec and the first state into a claimed directory.
-    pub(crate) fn new(directory: PathBuf, snapshot: Snapshot, spec: &Spec) -> Result<Self> {
+    pub(super) fn new(opened: StateDirectory, snapshot: Snapshot, spec: &Spec) -> Result<Self> {
+        let directory = opened.path().to_path_buf();
         // Made here and nowhere else: a look at a container that is being removed must add nothing to it.
         let path = directory.join(LOCK_FILE);
         fs::OpenOptions::new()
@@ -239,28 +281,24 @@ impl Container {
             .mode(0o600)
             .open(&path)
             .map_err(Error::io("make", &path))?;
-        let lock = lock(&directory, FlockOperation::LockExclusive)?;
+        let lock = lock(&opened, FlockOperation::LockExclusive)?;
         // Before the state: a container that can be seen has its spec.
         write_spec(&directory, spec)?;
         let container = Self {
             directory,
             snapshot,
+            opened,
             _lock: lock,
         };
         container.save()?;
         Ok(container)
     }
 
-    fn open(directory: PathBuf) -> Result<Self> {
-        let lock = lock(&directory, FlockOperation::LockExclusive)?;
-        Self::read(directory, lock)
-    }
-
-    fn read(directory: PathBuf, lock: File) -> Result<Self> {
-        let snapshot = Snapshot::read(&directory)?;
+    fn read(opened: StateDirectory, lock: File) -> Result<Self> {
         Ok(Self {
-            directory,
-            snapshot,
+            directory: opened.path().to_path_buf(),
+            snapshot: Snapshot::read(&opened)?,
+            opened,
             _lock: lock,
         })
     }
@@ -280,7 +318,7 @@ impl Container {
     /// # Errors
     /// Where it can't be read.
     pub fn spec(&self) -> Result<Spec> {
-        read_spec(&self.directory)
+        read_spec(&self.opened)
     }
 
     /// Refuses what needs another status; `wanted` is how errors call it.
@@ -316,11 +354,9 @@ fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
     write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
 }
 
-fn read_spec(directory: &Path) -> Result<Spec> {
-    let path = directory.join(SPEC_FILE);
-    let text = fs::read(&path).map_err(Error::io("read", &path))?;
-    serde_json::from_slice(&text).map_err(|error| Error::Config {
-        path,
+fn read_spec(directory: &StateDirectory) -> Result<Spec> {
+    serde_json::from_slice(&directory.read(SPEC_FILE)?).map_err(|error| Error::Config {
+        path: directory.path().join(SPEC_FILE),
         reason: error.to_string(),
     })
 }
@@ -353,12 +389,9 @@ fn is_held(error: &std::io::Error) -> bool {
 ///
 /// A record lock (fcntl(2)) belongs to this process alone. One of flock(2)'s would be shared with the
 /// created process, which is forked from this one and waits for `start` with all its files open.
-fn lock(directory: &Path, operation: FlockOperation) -> Result<File> {
-    let path = directory.join(LOCK_FILE);
-    let file = File::options()
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    fcntl_lock(&file, operation).map_err(|errno| Error::io("lock", &path)(errno.into()))?;
+fn lock(directory: &StateDirectory, operation: FlockOperation) -> Result<File> {
+    let file = directory.open_file(LOCK_FILE, OFlags::WRONLY)?;
+    let path = directory.path().join(LOCK_FILE);
+    fcntl_lock(&file, operation).map_err(|errno| Error::io("lock", path)(errno.into()))?;
     Ok(file)
 }

@@ -1,6 +1,7 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers.
 
 mod bpf;
+mod controlling_terminal;
 mod descriptor;
 mod fork;
 mod init;
@@ -11,6 +12,7 @@ mod signal;
 mod user_namespace;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
+pub(crate) use controlling_terminal::leave_controlling_terminal;
 pub(crate) use descriptor::write_to;
 pub(crate) use fork::{clone_child, fork, fork_child};
 pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
