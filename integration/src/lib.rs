@@ -10,6 +10,7 @@
 mod bench;
 mod binaries;
 mod bundle;
+mod container;
 pub mod forged;
 pub mod golden;
 pub mod host;
@@ -22,5 +23,6 @@ pub mod weaken;
 pub use bench::Bench;
 pub use binaries::{model, opt_runtime, opt_server, probe_path, require_program};
 pub use bundle::Bundle;
+pub use container::{Container, Runtime};
 pub use probe::Probe;
 pub use tool::{Outcome, Running, Tool, wait_until};

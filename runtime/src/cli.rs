@@ -55,6 +55,8 @@ pub enum Command {
     Delete(commands::delete::Arguments),
     /// Create, start, wait and delete
     Run(commands::run::Arguments),
+    /// Execute another command in a container
+    Exec(commands::exec::Arguments),
     /// List containers
     List(commands::list::Arguments),
     /// Write a config.json to begin with

@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod check;
 pub mod create;
 pub mod delete;
+pub mod exec;
 pub mod explain;
 pub mod features;
 pub mod kill;
@@ -31,6 +32,7 @@ impl Command {
         match self {
             Self::Create(arguments) => arguments.preserve_fds,
             Self::Run(arguments) => arguments.preserve_fds,
+            Self::Exec(arguments) => arguments.preserve_fds,
             _ => 0,
         }
     }
@@ -64,6 +66,7 @@ impl Command {
             Self::Ps(arguments) => ps::execute(global, &arguments),
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),
+            Self::Exec(arguments) => exec::execute(global, arguments),
             Self::List(arguments) => list::execute(global, &arguments),
             Self::Features => features::execute(),
             Self::Spec(arguments) => spec::execute(&arguments),

@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{Kind, is_bind};
-use oci_spec::runtime::{Capability, Spec};
+use oci_spec::runtime::{Capability, Process, Spec};
 use rustix::fs::{Mode, OFlags, open};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Error, Result};
@@ -14,6 +15,9 @@ use crate::telling;
 
 /// The largest `config.json` that is read, bytes. Real ones are below 1 MiB; depth is serde_json's 128.
 const MAX_CONFIG_SIZE: u64 = 16 << 20;
+
+/// The JSON pointer to a spec's process.
+const PROCESS: &str = "/process";
 
 /// A bundle, read once: nothing reads `config.json` a second time, so nobody can swap it in between.
 #[derive(Debug, Clone)]
@@ -38,10 +42,11 @@ impl Bundle {
             .canonicalize()
             .map_err(Error::io("open bundle", directory))?;
         let path = directory.join("config.json");
-        let mut spec: Spec = parse(&read_limited(&path)?).map_err(|error| Error::Config {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let mut spec: Spec =
+            parse(&read_limited(&path)?, PROCESS).map_err(|error| Error::Config {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
         let invalid = |reason: String| Error::Config {
             path: path.clone(),
             reason,
@@ -75,15 +80,27 @@ impl Bundle {
     }
 }
 
-/// Parses a spec, without the capabilities that have no name here: the OCI spec wants those ignored with a
-/// warning, and a capability that isn't known can't be given.
-fn parse(text: &[u8]) -> serde_json::Result<Spec> {
+/// Reads a process as engines write it down for `exec`: the `process` of a `config.json`, alone.
+///
+/// # Errors
+/// As [`Bundle::load`].
+pub fn read_process(path: &Path) -> Result<Process> {
+    parse(&read_limited(path)?, "").map_err(|error| Error::Config {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })
+}
+
+/// Parses a spec or, with an empty `process`, one alone, without the capabilities that have no name here: the
+/// OCI spec wants those ignored with a warning, and a capability that isn't known can't be given. `process`
+/// is the JSON pointer to the process.
+fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> serde_json::Result<T> {
     let error = match serde_json::from_slice(text) {
         Ok(spec) => return Ok(spec),
         Err(error) => error,
     };
     let mut value: Value = serde_json::from_slice(text)?;
-    let unknown = drop_unknown_capabilities(&mut value);
+    let unknown = drop_unknown_capabilities(&mut value, process);
     if unknown.is_empty() {
         return Err(error);
     }
@@ -97,10 +114,10 @@ fn parse(text: &[u8]) -> serde_json::Result<Spec> {
 }
 
 /// Takes them out of the five sets; gives each name once.
-fn drop_unknown_capabilities(spec: &mut Value) -> BTreeSet<String> {
+fn drop_unknown_capabilities(spec: &mut Value, process: &str) -> BTreeSet<String> {
     let mut unknown = BTreeSet::new();
     let sets = spec
-        .pointer_mut("/process/capabilities")
+        .pointer_mut(&format!("{process}/capabilities"))
         .and_then(Value::as_object_mut);
     for names in sets
         .into_iter()
@@ -161,7 +178,7 @@ mod tests {
     fn unknown_capabilities_are_left_out() {
         let text = br#"{ "ociVersion": "1.0.2", "process": { "cwd": "/", "user": { "uid": 0, "gid": 0 },
             "capabilities": { "bounding": ["CAP_KILL", "CAP_FUTURE"], "effective": ["CAP_FUTURE"] } } }"#;
-        let spec = parse(text).unwrap();
+        let spec: Spec = parse(text, PROCESS).unwrap();
         let capabilities = spec
             .process()
             .clone()
@@ -175,7 +192,10 @@ mod tests {
         );
         assert!(capabilities.effective().clone().unwrap().is_empty());
         // Anything else stays an error.
-        assert!(parse(br#"{ "ociVersion": 3 }"#).is_err());
-        assert!(parse(br#"{ "process": { "capabilities": { "bounding": [7] } } }"#).is_err());
+        let is_refused = |text: &[u8]| parse::<Spec>(text, PROCESS).is_err();
+        assert!(is_refused(br#"{ "ociVersion": 3 }"#));
+        assert!(is_refused(
+            br#"{ "process": { "capabilities": { "bounding": [7] } } }"#
+        ));
     }
 }

@@ -1,10 +1,10 @@
 //! From a bundle to a created container: checked, made, finished and observed, or not there at all.
 
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use bundles::promise::{self, Kind};
+use bundles::promise::Kind;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{LinuxNamespaceType, LinuxResources};
@@ -20,12 +20,12 @@ use super::first_process::{self, Place};
 use super::id_maps::IdMaps;
 use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
-use super::process::ProcessId;
+use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
-use super::whole_file::{PUBLIC, write_whole};
+use super::whole_file::write_pid_file;
 use super::{
-    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, hooks, namespaces, observe,
+    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
     prepare,
 };
 use crate::preflight;
@@ -63,7 +63,9 @@ pub fn create(
     bundle: &Bundle,
     options: &CreateOptions,
 ) -> Result<Created> {
-    check(bundle)?;
+    if let Some(kind) = bundle.kind {
+        gate::check(&bundle.spec, kind)?;
+    }
     let links = match bundle.kind {
         Some(_) => preflight::Links::Refused,
         None => preflight::Links::Followed,
@@ -90,18 +92,6 @@ pub fn create(
         let _ = delete::remove_everything(store, id);
     }
     outcome
-}
-
-/// The static half of the promise.
-fn check(bundle: &Bundle) -> Result<()> {
-    let Some(kind) = bundle.kind else {
-        return Ok(());
-    };
-    let report = promise::check(&bundle.spec, kind);
-    if report.is_kept() {
-        return Ok(());
-    }
-    Err(Error::NotSealed(report.summary()))
 }
 
 fn create_claimed(
@@ -145,7 +135,9 @@ fn create_claimed(
         )?;
     }
     debug!("finished its mounts");
-    gate(&container, bundle, pid)?;
+    if let Some(kind) = bundle.kind {
+        gate::observe(pid, &container.snapshot.cgroup, &bundle.spec, kind)?;
+    }
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
     }
@@ -295,14 +287,9 @@ fn set_oom_score(normalised: &Normalised) -> Result<()> {
         .process()
         .as_ref()
         .and_then(|process| process.oom_score_adj());
-    let Some(score) = score else {
-        return Ok(());
-    };
-    let path = "/proc/self/oom_score_adj";
-    match std::fs::write(path, score.to_string()) {
-        // Only root may lower it. An engine asks for its own, which is what the container has already.
-        Err(error) if error.raw_os_error() == Some(libc::EACCES) && !geteuid().is_root() => Ok(()),
-        other => other.map_err(Error::io("write", path)),
+    match score {
+        Some(score) => set_own_oom_score(score).map_err(Error::step("set oom_score_adj")),
+        None => Ok(()),
     }
 }
 
@@ -315,22 +302,4 @@ fn is_fault(name: &str) -> bool {
         let _ = name;
         false
     }
-}
-
-/// The start gate: a sealed bundle whose created process isn't sealed never starts.
-fn gate(container: &Container, bundle: &Bundle, pid: i32) -> Result<()> {
-    let Some(kind) = bundle.kind else {
-        return Ok(());
-    };
-    let observed = observe::observe(pid, &container.snapshot.cgroup)?;
-    let report = promise::compare(&observed, &bundle.spec, kind);
-    if report.is_kept() {
-        return Ok(());
-    }
-    Err(Error::NotObserved(report.summary()))
-}
-
-/// Written whole: engines wait for the file and read it at once.
-fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
-    write_whole(path, PUBLIC, pid.to_string().as_bytes()).map_err(Error::io("write pid file", path))
 }

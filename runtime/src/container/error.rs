@@ -117,6 +117,23 @@ pub enum Error {
         /// What the kernel says.
         source: io::Error,
     },
+    /// `exec` into a container that can't have a process. The text is runc's, which engines match.
+    #[error("cannot exec in a {status} container: \"{id}\"")]
+    NotRunning {
+        /// The container.
+        id: String,
+        /// Its status.
+        status: super::Status,
+    },
+    /// `exec` into a paused container. The text is runc's.
+    #[error("cannot exec in a paused container (use --ignore-paused to override)")]
+    Paused,
+    /// A step of `exec` that failed in one of its processes.
+    #[error("exec in container: {0}")]
+    Exec(String),
+    /// An argument that can't be taken as it is.
+    #[error("{0}")]
+    Argument(String),
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),

@@ -114,7 +114,8 @@ fn with_command(spec: &Spec) -> Option<&Process> {
     process.filter(|process| process.args().as_ref().is_some_and(|args| !args.is_empty()))
 }
 
-fn load(filters: &[Vec<sock_filter>]) -> Result<(), Failure> {
+/// Loads `filters` for this process.
+pub(super) fn load(filters: &[Vec<sock_filter>]) -> Result<(), Failure> {
     for filter in filters {
         step("load the seccomp filter", || load_filter(filter))?;
     }

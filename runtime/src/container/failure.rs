@@ -121,6 +121,11 @@ impl FailureReader {
 }
 
 impl FailureWriter {
+    /// The descriptor, for who closes all others.
+    pub(super) fn number(self) -> RawFd {
+        self.0
+    }
+
     /// Sends `failure`; there is nobody to tell if that fails as well.
     pub(super) fn send(self, failure: &Failure) {
         if let Ok(text) = serde_json::to_vec(&failure.shortened()) {

@@ -6,7 +6,7 @@ use libcontainer::oci_spec::runtime::{
 };
 
 use super::CreateOptions;
-use super::normalise::Normalised;
+use super::normalise::{Normalised, SeccompFilters};
 
 /// The variable that names the fault.
 const VARIABLE: &str = "OPT_RUNTIME_FAULT";
@@ -21,19 +21,29 @@ pub(super) fn weaken(normalised: &mut Normalised, options: &mut CreateOptions) {
     let Ok(fault) = std::env::var(VARIABLE) else {
         return;
     };
+    weaken_filters(&mut normalised.filters);
     match fault.as_str() {
-        "no-filter" => normalised.filters.early.clear(),
+        "no-filter" | "one-filter-less" => {}
         "can-gain" => {
             // A filter can't be loaded without no_new_privs, so it goes as well.
             normalised.filters.early.clear();
             weaken_spec(&mut normalised.spec, &fault);
         }
-        "one-filter-less" => drop(normalised.filters.early.pop()),
         "leaked-descriptor" => {
             options.preserve_fds = 64;
             leak_descriptor();
         }
         _ => weaken_spec(&mut normalised.spec, &fault),
+    }
+}
+
+/// Takes filters away, for the first process and for those of `exec`.
+pub(super) fn weaken_filters(filters: &mut SeccompFilters) {
+    if is("no-filter") {
+        filters.early.clear();
+    }
+    if is("one-filter-less") {
+        filters.early.pop();
     }
 }
 

@@ -12,12 +12,14 @@ mod create;
 mod delete;
 mod descriptors;
 mod error;
+mod exec;
 mod executor;
 mod failure;
 #[cfg(feature = "fault-points")]
 mod fault;
 mod finish;
 mod first_process;
+mod gate;
 mod guardian;
 mod hooks;
 mod host_options;
@@ -44,12 +46,15 @@ mod supervise;
 mod validate;
 mod whole_file;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, read_process};
 pub use cgroup::Placement;
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;
 pub use descriptors::make_descriptors_sane;
 pub use error::{Error, Result};
+pub use exec::{
+    Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
+};
 pub use host_options::{CgroupManager, HostOptions, Rootless};
 pub use kill::{kill, parse_signal};
 pub use members::members;

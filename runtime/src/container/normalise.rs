@@ -14,7 +14,7 @@ use seccompiler::sock_filter;
 use super::cgroup::CgroupPath;
 use super::mount_plan::{PlannedMount, plan};
 use super::security_modules::{has_apparmor, has_selinux};
-use super::validate::validate;
+use super::validate::{validate, validate_process};
 use super::{Bundle, Error, Result};
 
 /// A spec for libcontainer, with what was taken out of it for us to do.
@@ -58,6 +58,20 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
         filters,
         cgroup,
     })
+}
+
+/// Normalises the process of `spec`, one that is to join a container which was created already: a spec in
+/// which that one has every part explicit, and the filters to load.
+///
+/// # Errors
+/// As [`normalise`].
+pub(super) fn normalise_process(spec: &Spec) -> Result<(Spec, SeccompFilters)> {
+    let mut spec = spec.clone();
+    validate_process(&spec)?;
+    drop_absent_security_modules(&mut spec);
+    explicit_capabilities(&mut spec);
+    let filters = take_seccomp(&mut spec)?;
+    Ok((spec, filters))
 }
 
 /// A container may be created without a process; `start` then ends it at once. libcontainer needs one to

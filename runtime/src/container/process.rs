@@ -110,6 +110,23 @@ pub(super) fn children() -> io::Result<Vec<i32>> {
         .collect())
 }
 
+/// Sets the calling process's `oom_score_adj`, which its children inherit.
+///
+/// # Errors
+/// Where it can't be written.
+pub(super) fn set_own_oom_score(score: i32) -> io::Result<()> {
+    match fs::write("/proc/self/oom_score_adj", score.to_string()) {
+        // Only root may lower it. An engine asks for its own, which is what the process has already.
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied
+                && !nix::unistd::geteuid().is_root() =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 struct Stat {
     state: char,
     parent: i32,

@@ -58,7 +58,7 @@ pub fn run(
     let id = options.id.clone().unwrap_or_else(|| made_up_id(worker));
     let hold = Hold {
         signals: &signals,
-        guardian: &guardian,
+        guardian: Some(&guardian),
     };
     let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &hold));
     let cleaned = store.remove_scratch(&id);

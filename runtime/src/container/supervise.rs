@@ -95,7 +95,9 @@ impl Drop for Signals {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hold<'a> {
     pub signals: &'a Signals,
-    pub guardian: &'a Guardian,
+    /// The process whose end would leave the command without anybody to end it; absent where the kernel
+    /// sees to that.
+    pub guardian: Option<&'a Guardian>,
 }
 
 /// A running command.
@@ -129,16 +131,19 @@ impl Supervised {
     /// Forwards signals until the command ends; ends it where the guardian was killed.
     pub(super) fn wait(mut self, hold: &Hold<'_>) -> Result<End> {
         loop {
-            let mut waiting = [
+            let mut waiting = vec![
                 PollFd::new(&self.descriptor, PollFlags::IN),
                 PollFd::from_borrowed_fd(hold.signals.as_fd(), PollFlags::IN),
-                hold.guardian.as_poll_fd(),
             ];
+            waiting.extend(hold.guardian.map(Guardian::as_poll_fd));
             match poll(&mut waiting, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(Error::step("wait for the command")(errno)),
             }
-            if !waiting[2].revents().is_empty() {
+            if waiting
+                .get(2)
+                .is_some_and(|guardian| !guardian.revents().is_empty())
+            {
                 self.send(libc::SIGKILL);
             }
             while let Some(signal) = hold.signals.next()? {

@@ -48,6 +48,20 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
     Validator::validate_spec(spec).map_err(|error| invalid(error.to_string()))
 }
 
+/// Refuses a process that can't join a container which was created already.
+///
+/// # Errors
+/// [`Error::Argument`] and [`Error::Unsupported`], naming the key.
+pub(super) fn validate_process(spec: &Spec) -> Result<()> {
+    let invalid = |reason: String| Error::Argument(format!("process to execute: {reason}"));
+    let Some(process) = spec.process() else {
+        return Err(invalid("it is absent".to_owned()));
+    };
+    process_is_whole(process).map_err(|reason| invalid(reason.to_owned()))?;
+    process_is_possible(process)?;
+    Validator::validate_spec(spec).map_err(|error| invalid(error.to_string()))
+}
+
 fn process_is_whole(process: &Process) -> Result<(), &'static str> {
     if process.args().as_ref().is_none_or(Vec::is_empty) {
         return Err("process.args is absent or empty");

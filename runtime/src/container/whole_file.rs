@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::{Error, Result};
+
 /// The mode of files for nobody but their owner.
 pub(super) const PRIVATE: u32 = 0o600;
 
 /// The mode of files that engines read, perhaps as another user.
-pub(super) const PUBLIC: u32 = 0o644;
+const PUBLIC: u32 = 0o644;
 
 /// Writes `content` beside `path` and renames it to there.
 ///
@@ -35,6 +37,14 @@ pub(super) fn write_whole(path: &Path, mode: u32, content: &[u8]) -> io::Result<
         _ => {}
     }
     written
+}
+
+/// Writes `pid` without an end of line, as engines expect it: they wait for the file and read it at once.
+///
+/// # Errors
+/// As [`write_whole`].
+pub(super) fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    write_whole(path, PUBLIC, pid.to_string().as_bytes()).map_err(Error::io("write pid file", path))
 }
 
 #[cfg(test)]

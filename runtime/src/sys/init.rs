@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::RawFd;
 
 /// Ends the process without running any exit handler.
 pub(crate) fn exit_at_once(code: i32) -> ! {
@@ -14,8 +15,32 @@ pub(crate) fn exit_at_once(code: i32) -> ! {
 /// # Errors
 /// Those of close_range(2).
 pub(crate) fn close_all_descriptors() -> io::Result<()> {
-    // SAFETY: closing is harmless to memory; the caller gives up every descriptor that it owns.
-    let result = unsafe { libc::close_range(0, libc::c_uint::MAX, 0) };
+    close_between(0, libc::c_uint::MAX)
+}
+
+/// Closes every descriptor but those in `kept`, which is sorted for it. Nothing in this process may use, or
+/// drop, any other that it has open.
+///
+/// # Errors
+/// Those of close_range(2).
+pub(crate) fn close_descriptors_except(kept: &mut [RawFd]) -> io::Result<()> {
+    kept.sort_unstable();
+    let mut first = 0;
+    for number in kept
+        .iter()
+        .filter_map(|number| libc::c_uint::try_from(*number).ok())
+    {
+        if first < number {
+            close_between(first, number - 1)?;
+        }
+        first = number + 1;
+    }
+    close_between(first, libc::c_uint::MAX)
+}
+
+fn close_between(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
+    // SAFETY: closing is harmless to memory; the caller gives up the descriptors.
+    let result = unsafe { libc::close_range(first, last, 0) };
     if result == 0 {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod fork;
 mod init;
 mod keyring;
 mod mount_attr;
+mod scheduler;
 mod seccomp;
 mod signal;
 mod user_namespace;
@@ -15,9 +16,12 @@ pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::leave_controlling_terminal;
 pub(crate) use descriptor::write_to;
 pub(crate) use fork::{clone_child, fork, fork_child};
-pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
+pub(crate) use init::{
+    close_all_descriptors, close_descriptors_except, exit_at_once, forget_arguments_and_environment,
+};
 pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
+pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use signal::reset_signal_dispositions;
 pub(crate) use user_namespace::user_namespace;

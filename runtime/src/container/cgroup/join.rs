@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::super::exec::SubCgroup;
 use super::super::snapshot::Snapshot;
 use super::super::{Error, Result};
 use super::layout::{Hierarchy, Kind};
@@ -11,17 +12,23 @@ use super::own::cgroup_of;
 use super::placement::{Place, Placement};
 use super::tree::PROCESSES;
 
-/// Puts the process `pid` into the cgroup of the container `snapshot`, in every hierarchy where it has one.
+/// Puts the process `pid` into the cgroup of the container `snapshot`, in every hierarchy where it has one; or
+/// into those of `below` it.
 ///
 /// Before the process makes or enters a cgroup namespace, whose root is the cgroup that it is in then. The
 /// kernel takes some milliseconds for the first hierarchy and next to nothing for the others.
 ///
 /// # Errors
-/// Where the container's cgroup is gone, or the process can't be put into it.
-// For `exec`, which comes next.
-#[allow(dead_code)]
-pub(in crate::container) fn join(snapshot: &Snapshot, pid: i32) -> Result<()> {
-    for place in snapshot.cgroup.places() {
+/// Where the container's cgroup is gone, the process can't be put into it, or one below it isn't there.
+pub(in crate::container) fn join(snapshot: &Snapshot, pid: i32, below: &[SubCgroup]) -> Result<()> {
+    let places = snapshot.cgroup.places();
+    all_are_there(below, places)?;
+    for place in places {
+        if let Some(sub) = below.iter().find(|sub| is_meant(sub, place)) {
+            let directory = place.directory.join(&sub.path);
+            put(&directory, pid).map_err(Error::io("join cgroup", directory))?;
+            continue;
+        }
         match put(&place.directory, pid) {
             // With controllers enabled below it, a cgroup of version 2 holds no processes itself: the
             // container has made itself a tree. The first process shows where they are kept now.
@@ -43,6 +50,34 @@ impl Placement {
         self.places().iter().try_for_each(|place| {
             put(&place.directory, pid).map_err(Error::io("join cgroup", &place.directory))
         })
+    }
+}
+
+/// Refuses a cgroup that would be in no hierarchy: the process would run without what was asked for.
+fn all_are_there(below: &[SubCgroup], places: &[Place]) -> Result<()> {
+    let none = |what: String| Err(Error::Argument(format!("--cgroup: {what}")));
+    if places.is_empty() && !below.is_empty() {
+        return none("the container has no cgroup".to_owned());
+    }
+    for name in below.iter().flat_map(|sub| &sub.controllers) {
+        if !places.iter().any(|place| holds(place, name)) {
+            return none(format!(
+                "no hierarchy of cgroup v1 holds the controller \"{name}\""
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_meant(sub: &SubCgroup, place: &Place) -> bool {
+    sub.controllers.is_empty() || sub.controllers.iter().any(|name| holds(place, name))
+}
+
+fn holds(place: &Place, name: &str) -> bool {
+    match &place.kind {
+        Kind::Controllers(controllers) => controllers.iter().any(|other| other == name),
+        Kind::Named(other) => name.strip_prefix("name=") == Some(other),
+        Kind::Unified => false,
     }
 }
 

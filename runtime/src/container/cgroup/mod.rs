@@ -18,8 +18,6 @@ mod prepare;
 mod rootless;
 mod tree;
 
-// For `exec`, which comes next.
-#[allow(unused_imports)]
 pub(super) use join::join;
 pub(super) use path::CgroupPath;
 pub use placement::Placement;

@@ -1,0 +1,118 @@
+//! Making the process that is to execute, seen from the runtime.
+
+use std::io;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+
+use super::super::failure::{Failure, FailureReader};
+use super::super::process::ProcessId;
+use super::super::{Error, Result};
+use super::channel::{Channel, Message};
+use super::{Task, intermediate};
+use crate::sys::clone_child;
+
+/// A process that has become what it is to be and waits to execute. Ended where this is dropped.
+#[derive(Debug)]
+pub(super) struct Born {
+    /// The process, a child of this one.
+    pub process: ProcessId,
+    channel: Channel,
+    failures: Option<FailureReader>,
+    unfinished: Option<Unfinished>,
+}
+
+/// Makes the process and waits until it is ready.
+///
+/// # Errors
+/// What the process, or the intermediate before it, says; neither is left then.
+pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born> {
+    let (channel, theirs) = Channel::pair().map_err(Error::step("make a channel"))?;
+    let intermediate = clone_child(false, None, || intermediate::run(task, &theirs))
+        .map(Unfinished)
+        .map_err(Error::step("make the intermediate process"))?;
+    drop(theirs);
+    failures.close_writer();
+    // The member may be ready before the intermediate has told its pid.
+    let (mut member, mut is_ready) = (None, false);
+    while member.is_none() || !is_ready {
+        let failed = Error::step("hear from the process");
+        match channel.receive().map_err(failed)? {
+            Some(Message::Pid(pid)) => member = Some(Unfinished(Pid::from_raw(pid))),
+            Some(Message::Ready(_)) => is_ready = true,
+            _ => break,
+        }
+    }
+    intermediate.reap();
+    let Some(member) = member.filter(|_| is_ready) else {
+        return Err(match failures.take() {
+            Some(failure) => error_of(failure),
+            None => Error::Exec("the process ended before it could execute its command".to_owned()),
+        });
+    };
+    let pid = member.0;
+    let process = ProcessId::of(pid.as_raw()).map_err(Error::step("look at the process"))?;
+    Ok(Born {
+        process,
+        channel,
+        failures: Some(failures),
+        unfinished: Some(member),
+    })
+}
+
+impl Born {
+    /// Lets the process execute its command; what it says of that can be read from what this gives.
+    ///
+    /// # Errors
+    /// Where the process is gone.
+    pub(super) fn let_go(mut self) -> Result<FailureReader> {
+        let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+        let failed = Error::step("let the process go on");
+        let failures = self.failures.take();
+        let Some(failures) = failures else {
+            return Err(failed(gone()));
+        };
+        self.channel
+            .send(&Message::Go)
+            .map_err(Error::step("let the process go on"))?;
+        if let Some(member) = self.unfinished.take() {
+            member.leave();
+        }
+        Ok(failures)
+    }
+}
+
+/// What a failure of `exec` is told as.
+pub(super) fn error_of(failure: Failure) -> Error {
+    match failure {
+        Failure::Step { step, reason } => Error::Exec(format!("{step}: {reason}")),
+        other => other.into(),
+    }
+}
+
+/// A child that is ended where nothing comes of it. Its pid stays its own until it is waited for.
+#[derive(Debug)]
+struct Unfinished(Pid);
+
+impl Unfinished {
+    /// Waits for one that ends by itself.
+    fn reap(self) {
+        // It is a child of this process: there is nothing to fail.
+        let _ = waitpid(self.0, None);
+        std::mem::forget(self);
+    }
+
+    /// Leaves it to somebody else.
+    fn leave(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // There is an error to report already.
+        let _ = kill(self.0, Signal::SIGKILL);
+        let _ = waitpid(self.0, None);
+    }
+}

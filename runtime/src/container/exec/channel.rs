@@ -1,0 +1,122 @@
+//! What the runtime and the process that it makes tell each other: its pid, that it is ready, its terminal,
+//! and that it may execute.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+/// A message; those below go from the process to the runtime, but for [`Message::Go`].
+#[derive(Debug)]
+pub(super) enum Message {
+    /// The process has been made and has this pid.
+    Pid(i32),
+    /// It has become what it is to be, and waits. Carries the master end of its terminal, if it has one.
+    Ready(Option<OwnedFd>),
+    /// It may execute its command.
+    Go,
+}
+
+/// One end. A message is sent and comes whole.
+#[derive(Debug)]
+pub(super) struct Channel(OwnedFd);
+
+impl Channel {
+    /// Both ends.
+    ///
+    /// # Errors
+    /// Those of socketpair(2).
+    pub(super) fn pair() -> Result<(Self, Self), Errno> {
+        let (one, other) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// Sends `message`.
+    ///
+    /// # Errors
+    /// `EPIPE` where the other end is gone.
+    pub(super) fn send(&self, message: &Message) -> Result<(), Errno> {
+        let (text, descriptor) = match message {
+            Message::Pid(pid) => ([&b"p"[..], &pid.to_ne_bytes()].concat(), None),
+            Message::Ready(terminal) => (b"r".to_vec(), terminal.as_ref()),
+            Message::Go => (b"g".to_vec(), None),
+        };
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors = descriptor.map(AsFd::as_fd);
+        let descriptors = descriptors.as_slice();
+        if !descriptors.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let flags = SendFlags::NOSIGNAL;
+        retry_on_intr(|| sendmsg(&self.0, &[IoSlice::new(&text)], &mut ancillary, flags)).map(drop)
+    }
+
+    /// The next message; `None` where the other end is gone.
+    ///
+    /// # Errors
+    /// `EBADMSG` for what is no message.
+    pub(super) fn receive(&self) -> Result<Option<Message>, Errno> {
+        let mut text = [0; 8];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = retry_on_intr(|| {
+            let into = &mut [IoSliceMut::new(&mut text)];
+            recvmsg(&self.0, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        })?;
+        let mut descriptors: Vec<OwnedFd> = vec![];
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                descriptors.extend(received);
+            }
+        }
+        match text.get(..received.bytes) {
+            Some([]) => Ok(None),
+            Some([b'p', pid @ ..]) => {
+                let pid = pid.try_into().map_err(|_| Errno::BADMSG)?;
+                Ok(Some(Message::Pid(i32::from_ne_bytes(pid))))
+            }
+            Some(b"r") => Ok(Some(Message::Ready(descriptors.pop()))),
+            Some(b"g") => Ok(Some(Message::Go)),
+            _ => Err(Errno::BADMSG),
+        }
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_as_they_were_sent() {
+        let (one, other) = Channel::pair().unwrap();
+        let descriptor = one.0.try_clone().unwrap();
+        one.send(&Message::Pid(-7)).unwrap();
+        one.send(&Message::Ready(None)).unwrap();
+        one.send(&Message::Ready(Some(descriptor))).unwrap();
+        one.send(&Message::Go).unwrap();
+        assert!(matches!(other.receive(), Ok(Some(Message::Pid(-7)))));
+        assert!(matches!(other.receive(), Ok(Some(Message::Ready(None)))));
+        assert!(matches!(other.receive(), Ok(Some(Message::Ready(Some(_))))));
+        assert!(matches!(other.receive(), Ok(Some(Message::Go))));
+        drop(one);
+        assert!(matches!(other.receive(), Ok(None)));
+        assert_eq!(other.send(&Message::Go), Err(Errno::PIPE));
+    }
+}

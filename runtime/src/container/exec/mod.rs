@@ -1,0 +1,163 @@
+//! `exec`: another process in a container that is there, with all that its specification says.
+//!
+//! Ours and not libcontainer's, whose exec applies neither the seccomp filter nor the user namespace. The
+//! steps: take hold of the container ([`target`]); make an *intermediate* that joins it ([`intermediate`]),
+//! and through that one the *member*, which takes on identity, filter and capabilities ([`member`]); look at
+//! the member, where the bundle is sealed, as the start gate does; let it execute; hold it or leave it.
+
+mod birth;
+mod channel;
+mod home;
+mod intermediate;
+mod member;
+mod request;
+mod sub_cgroup;
+mod target;
+mod user;
+
+use std::path::PathBuf;
+
+use bundles::promise::Kind;
+use libcontainer::oci_spec::runtime::{Process, Spec};
+use nix::unistd::geteuid;
+
+use super::failure::{FailureWriter, failure_pipe};
+use super::id_maps::IdMaps;
+use super::normalise::{SeccompFilters, normalise_process};
+use super::run::Outcome;
+use super::snapshot::{Snapshot, Status};
+use super::store::Store;
+use super::supervise::{Hold, Signals, Supervised};
+use super::whole_file::write_pid_file;
+use super::{Error, Result, gate};
+use birth::Born;
+pub use request::{Changes, ExecRequest};
+pub use sub_cgroup::{SubCgroup, SubCgroupError};
+use target::Target;
+pub use user::{UserArgument, UserError};
+
+/// How to execute.
+#[derive(Debug, Default, Clone)]
+pub struct ExecOptions {
+    /// Whether to leave the process to itself once it executes.
+    pub detach: bool,
+    /// Where to write its pid.
+    pub pid_file: Option<PathBuf>,
+    /// Descriptors from 3 on that the command keeps.
+    pub preserve_fds: u16,
+    /// Whether to go into a paused container, where the process waits until it is resumed.
+    pub ignore_paused: bool,
+    /// Cgroups below the container's to run in.
+    pub sub_cgroups: Vec<SubCgroup>,
+}
+
+/// What the processes that are made need to know.
+struct Task<'a> {
+    container: &'a Snapshot,
+    spec: &'a Spec,
+    process: &'a Process,
+    filters: &'a SeccompFilters,
+    target: Target,
+    sub_cgroups: &'a [SubCgroup],
+    preserve_fds: u16,
+    failures: FailureWriter,
+    is_sealed: bool,
+    /// Whether the process must not outlive the runtime, which holds it in the foreground.
+    dies_with_parent: bool,
+    /// Whether the runtime, without root's privileges, may look at a sealed process only if that allows it.
+    can_be_looked_at: bool,
+}
+
+/// Executes what `request` asks for in the container `id`: its end, or success where it is detached.
+///
+/// No lock is held: other commands, and others of this kind, go on beside it.
+///
+/// # Errors
+/// [`Error::NotRunning`] and [`Error::Paused`] where the container can't have a process; the step that failed.
+pub fn exec(
+    store: &Store,
+    id: &str,
+    request: &ExecRequest,
+    options: &ExecOptions,
+) -> Result<Outcome> {
+    let container = store.look(id)?;
+    can_have_a_process(&container, options)?;
+    let promised = request.apply(store.spec(id)?)?;
+    let kind = Kind::of(&promised).map_err(|error| Error::Argument(error.to_string()))?;
+    if let Some(kind) = kind {
+        gate::check(&promised, kind)?;
+    }
+    #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
+    let (spec, mut filters) = normalise_process(&promised)?;
+    #[cfg(feature = "fault-points")]
+    super::fault::weaken_filters(&mut filters);
+    IdMaps::of(&spec)?;
+    let Some(process) = spec.process() else {
+        return Err(Error::Argument("no process to execute".to_owned()));
+    };
+    let target = Target::open(&container)?;
+    let (failures, writer) = failure_pipe()?;
+    let task = Task {
+        container: &container,
+        spec: &spec,
+        process,
+        filters: &filters,
+        target,
+        sub_cgroups: &options.sub_cgroups,
+        preserve_fds: options.preserve_fds,
+        failures: writer,
+        is_sealed: kind.is_some(),
+        dies_with_parent: !options.detach,
+        can_be_looked_at: kind.is_some() && !geteuid().is_root(),
+    };
+    let born = birth::make(&task, failures)?;
+    if let Some(kind) = kind {
+        gate::observe(born.process.pid, &container.cgroup, &promised, kind)?;
+    }
+    if let Some(path) = &options.pid_file {
+        write_pid_file(path, born.process.pid)?;
+    }
+    if options.detach {
+        leave(born)
+    } else {
+        hold(born)
+    }
+}
+
+/// The texts are runc's, which engines know.
+fn can_have_a_process(container: &Snapshot, options: &ExecOptions) -> Result<()> {
+    match container.status() {
+        Status::Created | Status::Running => Ok(()),
+        Status::Paused if options.ignore_paused => Ok(()),
+        Status::Paused => Err(Error::Paused),
+        status @ (Status::Creating | Status::Stopped) => Err(Error::NotRunning {
+            id: container.id.clone(),
+            status,
+        }),
+    }
+}
+
+fn leave(born: Born) -> Result<Outcome> {
+    match born.let_go()?.take() {
+        Some(failure) => Err(birth::error_of(failure)),
+        None => Ok(Outcome {
+            code: 0,
+            signal: None,
+        }),
+    }
+}
+
+/// Holds the process in the foreground to its end.
+fn hold(born: Born) -> Result<Outcome> {
+    let signals = Signals::block()?;
+    let supervised = Supervised::new(born.process, false)?;
+    let failures = born.let_go()?;
+    let end = supervised.wait(&Hold {
+        signals: &signals,
+        guardian: None,
+    })?;
+    match failures.take() {
+        Some(failure) => Err(birth::error_of(failure)),
+        None => Ok(end.into()),
+    }
+}

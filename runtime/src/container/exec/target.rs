@@ -1,0 +1,127 @@
+//! The container that a process is to join, held by descriptors: nothing is looked up by a pid twice.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sched::{CloneFlags, setns};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{chroot, fchdir};
+
+use super::super::process::{self, ProcessId, is_alive, is_foreign};
+use super::super::snapshot::Snapshot;
+use super::super::{Error, Result};
+
+/// The namespaces by their names in `/proc/PID/ns`, with their flags of setns(2).
+const NAMESPACES: [(&str, i32); 8] = [
+    ("cgroup", libc::CLONE_NEWCGROUP),
+    ("ipc", libc::CLONE_NEWIPC),
+    ("mnt", libc::CLONE_NEWNS),
+    ("net", libc::CLONE_NEWNET),
+    ("pid", libc::CLONE_NEWPID),
+    ("time", libc::CLONE_NEWTIME),
+    ("user", libc::CLONE_NEWUSER),
+    ("uts", libc::CLONE_NEWUTS),
+];
+
+/// What is joined.
+#[derive(Debug)]
+pub(super) struct Target {
+    process: OwnedFd,
+    root: OwnedFd,
+    namespaces: CloneFlags,
+    /// Whether its user namespace lets groups be set (user_namespaces(7)).
+    pub may_set_groups: bool,
+}
+
+impl Target {
+    /// Takes hold of the container's first process, its root, and the namespaces in which it isn't with us.
+    ///
+    /// # Errors
+    /// Where the process is gone, or of another pid namespace, or may not be looked at.
+    pub(super) fn open(container: &Snapshot) -> Result<Self> {
+        let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+        let failed = Error::step("open the container's first process");
+        let Some(first) = container.process else {
+            return Err(failed(gone()));
+        };
+        if is_foreign(first) {
+            return Err(Error::OtherNamespace(container.id.clone()));
+        }
+        let process = process::open(first).map_err(failed)?;
+        let target = Self {
+            process,
+            root: open_root(first)?,
+            namespaces: other_namespaces(first)?,
+            may_set_groups: may_set_groups(first)?,
+        };
+        // What was read by its pid was its own only if it is still there.
+        if !is_alive(first) {
+            return Err(Error::step("open the container's first process")(gone()));
+        }
+        Ok(target)
+    }
+
+    /// The descriptors that [`Self::join`] needs.
+    pub(super) fn descriptors(&self) -> [i32; 2] {
+        [self.process.as_raw_fd(), self.root.as_raw_fd()]
+    }
+
+    /// Whether the container has another user namespace than this process.
+    pub(super) fn has_user_namespace(&self) -> bool {
+        self.namespaces.contains(CloneFlags::CLONE_NEWUSER)
+    }
+
+    /// Joins all its namespaces at once and takes its root for `/`.
+    ///
+    /// At once: the kernel then judges each with the rights that the caller has outside, and a failure
+    /// leaves it where it was. The pid namespace holds for children only.
+    ///
+    /// # Errors
+    /// Those of setns(2) and chroot(2).
+    pub(super) fn join(&self) -> io::Result<()> {
+        if !self.namespaces.is_empty() {
+            setns(&self.process, self.namespaces)?;
+        }
+        // The root of the mount namespace may be the host's, where a container has no mount namespace of
+        // its own; that of the process never is.
+        fchdir(&self.root)?;
+        chroot(".")?;
+        std::env::set_current_dir("/")
+    }
+}
+
+fn open_root(first: ProcessId) -> Result<OwnedFd> {
+    let path = PathBuf::from(format!("/proc/{}/root", first.pid));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(&path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
+}
+
+fn other_namespaces(first: ProcessId) -> Result<CloneFlags> {
+    let mut flags = CloneFlags::empty();
+    for (name, flag) in NAMESPACES {
+        let theirs = PathBuf::from(format!("/proc/{}/ns/{name}", first.pid));
+        let ours = Path::new("/proc/self/ns").join(name);
+        match (identity(&theirs), identity(&ours)) {
+            (Ok(theirs), Ok(ours)) if theirs == ours => {}
+            (Ok(_), Ok(_)) => flags |= CloneFlags::from_bits_retain(flag),
+            // A kernel without this kind of namespace.
+            (Err(error), Err(_)) if error.kind() == io::ErrorKind::NotFound => {}
+            (Err(error), _) => return Err(Error::io("open", theirs)(error)),
+            (_, Err(error)) => return Err(Error::io("open", ours)(error)),
+        }
+    }
+    Ok(flags)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+fn may_set_groups(first: ProcessId) -> Result<bool> {
+    let path = format!("/proc/{}/setgroups", first.pid);
+    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    Ok(text.trim() == "allow")
+}

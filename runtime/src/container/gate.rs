@@ -1,0 +1,33 @@
+//! The two times at which a sealed bundle is held to its promise: before anything is made, and before what
+//! was made starts.
+
+use bundles::promise::{self, Kind};
+use oci_spec::runtime::Spec;
+
+use super::cgroup::Placement;
+use super::{Error, Result, observe};
+
+/// Compares what `spec` says with the promise.
+///
+/// # Errors
+/// [`Error::NotSealed`], with every broken row.
+pub(super) fn check(spec: &Spec, kind: Kind) -> Result<()> {
+    let report = promise::check(spec, kind);
+    if report.is_kept() {
+        return Ok(());
+    }
+    Err(Error::NotSealed(report.summary()))
+}
+
+/// Compares the process `pid`, which waits to execute, with what `spec` promises.
+///
+/// # Errors
+/// [`Error::NotObserved`], with every broken row; where something can't be seen.
+pub(super) fn observe(pid: i32, cgroup: &Placement, spec: &Spec, kind: Kind) -> Result<()> {
+    let observed = observe::observe(pid, cgroup)?;
+    let report = promise::compare(&observed, spec, kind);
+    if report.is_kept() {
+        return Ok(());
+    }
+    Err(Error::NotObserved(report.summary()))
+}
