@@ -16,7 +16,6 @@ pub struct Arguments {
 
 /// Lets a created container execute its command.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
-    let mut container = global.store().open(&arguments.id)?;
-    container::start(&mut container)?;
+    container::start(global.store().open(&arguments.id)?)?;
     Ok(ExitCode::SUCCESS)
 }

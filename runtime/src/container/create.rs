@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
-use super::failure::{Failure, FailureReader, failure_pipe};
+use super::failure::{Failure, failure_pipe};
 use super::first_process::{self, Place};
 use super::id_maps::IdMaps;
 use super::normalise::{Normalised, normalise};
@@ -48,7 +48,6 @@ pub struct CreateOptions {
 pub struct Created {
     /// The container.
     pub container: Container,
-    pub(super) failures: FailureReader,
     /// Whether a process of ours is the first of its pid namespace.
     pub(super) has_init: bool,
 }
@@ -125,6 +124,7 @@ fn create_claimed(
     debug!(pid, "made the first process");
     container.snapshot.process =
         Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
+    container.snapshot.failures = Some(writer);
     container.save()?;
     if !is_fault("no-finish") {
         finish::finish(
@@ -146,7 +146,6 @@ fn create_claimed(
     debug!(id = container.id(), "created");
     Ok(Created {
         container,
-        failures,
         has_init,
     })
 }
@@ -171,6 +170,7 @@ fn first_snapshot(
         has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
         cgroup,
         mounts_before: mounts_before(bundle)?,
+        failures: None,
         started: None,
         hooks: bundle.spec.hooks().clone(),
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),

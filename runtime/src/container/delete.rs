@@ -51,7 +51,8 @@ pub(super) fn remove(container: Container) -> Result<()> {
         .hooks
         .as_ref()
         .and_then(|hooks| hooks.poststop().as_ref());
-    hooks::run_late(&container, "poststop", poststop)
+    hooks::run_late(&container.snapshot, "poststop", poststop);
+    Ok(())
 }
 
 /// Kills the first process, and with it its pid namespace, and waits until it is gone.

@@ -8,9 +8,11 @@ use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
+use super::process::{ProcessId, is_alive, is_foreign};
 use super::{Error, Result};
 use crate::sys::write_to;
 
@@ -83,9 +85,9 @@ pub(super) struct FailureReader {
     writer: Option<OwnedFd>,
 }
 
-/// The container's end: a number, since it crosses a fork inside libcontainer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FailureWriter(RawFd);
+/// The container's end: a number, since it crosses a fork inside libcontainer, and is kept for `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureWriter(RawFd);
 
 /// Makes the pipe.
 pub(super) fn failure_pipe() -> Result<(FailureReader, FailureWriter)> {
@@ -100,6 +102,32 @@ pub(super) fn failure_pipe() -> Result<(FailureReader, FailureWriter)> {
 }
 
 impl FailureReader {
+    /// The other end of what `process` holds as `writer`: `create` and its reader may be gone by now.
+    pub(super) fn of(process: ProcessId, writer: FailureWriter) -> Result<Self> {
+        let path = format!("/proc/{}/fd/{}", process.pid, writer.0);
+        let reader = File::open(&path).map_err(Error::io("open", &path))?;
+        // Looked at with the file open, so that the pid was not another process's when it was opened.
+        if is_foreign(process) || !is_alive(process) {
+            let gone = std::io::Error::from_raw_os_error(libc::ESRCH);
+            return Err(Error::io("open", &path)(gone));
+        }
+        let kind = fstat(&reader).map_err(|errno| Error::io("look at", &path)(errno.into()))?;
+        if FileType::from_raw_mode(kind.st_mode) != FileType::Fifo {
+            let other = std::io::ErrorKind::InvalidData.into();
+            return Err(Error::io("open", &path)(other));
+        }
+        Ok(Self {
+            reader,
+            writer: None,
+        })
+    }
+
+    /// Waits until the container's first process has executed the command, or is gone: what it said, if
+    /// it said something.
+    pub(super) fn wait(mut self) -> Option<Failure> {
+        self.read()
+    }
+
     /// Closes our copy of the container's end, so that end of file can come.
     pub(super) fn close_writer(&mut self) {
         self.writer = None;
@@ -113,6 +141,10 @@ impl FailureReader {
         poll(&mut waiting, Some(&PATIENCE))
             .ok()
             .filter(|ready| *ready > 0)?;
+        self.read()
+    }
+
+    fn read(&mut self) -> Option<Failure> {
         // A failure is written at once and fits into the pipe, so one read has it whole.
         let mut text = vec![0; PIPE_SIZE];
         let length = self.reader.read(&mut text).ok()?;

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::snapshot::Snapshot;
 use super::store::Container;
 use super::{Error, Result};
 use crate::telling;
@@ -70,14 +71,11 @@ pub(super) fn run_early(state: &str, name: &'static str, hooks: Option<&Vec<Hook
 
 /// Runs the hooks called `name`, which come too late to stop anything: one that fails is told and the
 /// others still run (OCI runtime spec before 1.3, and every peer).
-///
-/// # Errors
-/// Where the container's state can't be told.
-pub(super) fn run_late(container: &Container, name: &str, hooks: Option<&Vec<Hook>>) -> Result<()> {
+pub(super) fn run_late(snapshot: &Snapshot, name: &str, hooks: Option<&Vec<Hook>>) {
     let Some(hooks) = hooks.filter(|hooks| !hooks.is_empty()) else {
-        return Ok(());
+        return;
     };
-    let state = container.snapshot.oci_state().to_string();
+    let state = snapshot.oci_state().to_string();
     for (index, hook) in hooks.iter().enumerate() {
         if let Err(reason) = run(hook, &state) {
             let path = hook.path().display();
@@ -86,7 +84,6 @@ pub(super) fn run_late(container: &Container, name: &str, hooks: Option<&Vec<Hoo
             ));
         }
     }
-    Ok(())
 }
 
 /// Runs one hook to its end, with the state on its standard input. Both its input and what it says go

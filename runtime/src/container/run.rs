@@ -88,8 +88,7 @@ fn run_bundle(
 
 fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
     let Created {
-        mut container,
-        failures,
+        container,
         has_init,
     } = created;
     let supervised = container
@@ -97,18 +96,12 @@ fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
         .process
         .map(|process| Supervised::new(process, !has_init))
         .transpose()?;
-    start(&mut container)?;
-    // Unlocked: other commands may look at a running container and signal it.
-    drop(container);
+    start(container)?;
     let Some(supervised) = supervised else {
         return Ok(Outcome {
             code: 0,
             signal: None,
         });
     };
-    let end = supervised.wait(foreground)?;
-    match failures.take() {
-        Some(failure) => Err(failure.into()),
-        None => Ok(end.into()),
-    }
+    Ok(supervised.wait(foreground)?.into())
 }

@@ -2,27 +2,41 @@
 
 use std::os::unix::net::UnixStream;
 
-use super::snapshot::{Status, milliseconds_since_boot};
+use super::failure::FailureReader;
+use super::snapshot::{Snapshot, Status, milliseconds_since_boot};
 use super::store::Container;
 use super::{Error, Result, hooks};
 
-/// Starts a created container.
+/// Starts a created container: comes back when it has executed its command, and the poststart hooks have
+/// run.
 ///
 /// # Errors
-/// [`Error::WrongStatus`] for any other status.
-pub fn start(container: &mut Container) -> Result<()> {
+/// [`Error::WrongStatus`] for any other status; why the command could not be executed.
+pub fn start(mut container: Container) -> Result<()> {
     container.must_be(Status::Created, "created")?;
-    notify(container)?;
-    tracing::debug!(id = container.id(), "started");
+    let failures = failures(&container.snapshot)?;
+    notify(&container)?;
     container.snapshot.status = Status::Running;
     container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;
-    let poststart = container
-        .snapshot
-        .hooks
-        .as_ref()
-        .and_then(|hooks| hooks.poststart().as_ref());
-    hooks::run_late(container, "poststart", poststart)
+    // Unlocked: hooks may take their time, and other commands may look at the container, signal or delete it.
+    let snapshot = container.unlock();
+    if let Some(failure) = failures.and_then(FailureReader::wait) {
+        return Err(failure.into());
+    }
+    tracing::debug!(id = snapshot.id, "started");
+    let hooks = snapshot.hooks.as_ref();
+    let poststart = hooks.and_then(|hooks| hooks.poststart().as_ref());
+    hooks::run_late(&snapshot, "poststart", poststart);
+    Ok(())
+}
+
+/// What the first process will say; none where there is no process to execute.
+fn failures(snapshot: &Snapshot) -> Result<Option<FailureReader>> {
+    let process = snapshot.process.zip(snapshot.failures);
+    process
+        .map(|(process, writer)| FailureReader::of(process, writer))
+        .transpose()
 }
 
 /// The process waits for a connection and for its end; what is written doesn't matter.

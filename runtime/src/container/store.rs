@@ -303,6 +303,11 @@ impl Container {
         })
     }
 
+    /// Lets go of the lock; what is known of the container stays.
+    pub(super) fn unlock(self) -> Snapshot {
+        self.snapshot
+    }
+
     /// Writes the state whole or not at all.
     pub(crate) fn save(&self) -> Result<()> {
         self.snapshot.write(&self.directory)
