@@ -1,13 +1,12 @@
 //! From a bundle to a created container: checked, made, finished and observed, or not there at all.
 
-use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use bundles::promise::Kind;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceType, LinuxResources};
+use libcontainer::oci_spec::runtime::LinuxNamespaceType;
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
@@ -16,8 +15,9 @@ use tracing::debug;
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
 use super::failure::{Failure, failure_pipe};
-use super::first_process::{self, Place};
+use super::first_process;
 use super::id_maps::IdMaps;
+use super::in_cgroup::InCgroup;
 use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
 use super::process::{ProcessId, set_own_oom_score};
@@ -101,9 +101,6 @@ fn create_claimed(
     options: &CreateOptions,
 ) -> Result<Created> {
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
-    let linux = normalised.spec.linux().as_ref();
-    let resources = linux.and_then(|linux| linux.resources().as_ref());
-    make_cgroup(&mut container, resources, options.host)?;
     drop_groups()?;
     let (mut failures, writer) = failure_pipe()?;
     let has_init = bundle.kind == Some(Kind::OptServer);
@@ -115,7 +112,7 @@ fn create_claimed(
         can_be_looked_at: !geteuid().is_root(),
     };
     let sealed = bundle.kind.is_some();
-    let made = make(&container, normalised, payload, options, sealed);
+    let made = make(&mut container, normalised, payload, options, sealed);
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
@@ -178,22 +175,6 @@ fn first_snapshot(
     })
 }
 
-/// Makes the cgroup, with the limits that the first process is born under.
-fn make_cgroup(
-    container: &mut Container,
-    resources: Option<&LinuxResources>,
-    host: HostOptions,
-) -> Result<()> {
-    let is_rootless = host.is_rootless();
-    container.snapshot.cgroup.claim(is_rootless)?;
-    container.save()?;
-    let cgroup = &container.snapshot.cgroup;
-    if let Some(resources) = resources {
-        cgroup.limit(resources)?;
-    }
-    cgroup.restrict_devices(resources, is_rootless)
-}
-
 fn mounts_before(bundle: &Bundle) -> Result<Option<Vec<u64>>> {
     if namespaces::is_listed(&bundle.spec, LinuxNamespaceType::Mount) {
         return Ok(None);
@@ -211,7 +192,7 @@ fn drop_groups() -> Result<()> {
 
 /// Has libcontainer make the first process; gives its pid.
 fn make(
-    container: &Container,
+    container: &mut Container,
     normalised: &Normalised,
     payload: Payload,
     options: &CreateOptions,
@@ -258,26 +239,13 @@ fn make(
         first_process::make(
             &arguments,
             id_maps.as_ref(),
-            &mut InCgroup(&container.snapshot.cgroup),
+            &mut InCgroup::make(container, &normalised.spec, options.host.is_rootless())?,
         )
     });
     if let Some(prepared) = prepared {
         prepared.leave()?;
     }
     made
-}
-
-/// The container's cgroup, for its first process.
-struct InCgroup<'a>(&'a Placement);
-
-impl Place for InCgroup<'_> {
-    fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-
-    fn enter(&mut self, pid: i32) -> Result<()> {
-        self.0.enter(pid)
-    }
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -134,6 +134,14 @@ pub enum Error {
     /// An argument that can't be taken as it is.
     #[error("{0}")]
     Argument(String),
+    /// systemd, which was to make the cgroup.
+    #[error("{step}: {reason}")]
+    Systemd {
+        /// The step, as a phrase.
+        step: &'static str,
+        /// What it says.
+        reason: String,
+    },
     /// A signal that doesn't exist.
     #[error("unknown signal \"{0}\"")]
     UnknownSignal(String),

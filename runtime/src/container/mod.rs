@@ -24,6 +24,7 @@ mod guardian;
 mod hooks;
 mod host_options;
 mod id_maps;
+mod in_cgroup;
 mod init;
 mod kill;
 mod members;

@@ -11,7 +11,6 @@ use libcontainer::oci_spec::runtime::{
 };
 use seccompiler::sock_filter;
 
-use super::cgroup::CgroupPath;
 use super::mount_plan::{PlannedMount, plan};
 use super::security_modules::{has_apparmor, has_selinux};
 use super::validate::{validate, validate_process};
@@ -26,7 +25,7 @@ pub(super) struct Normalised {
     /// The filters of its profile.
     pub filters: SeccompFilters,
     /// What the bundle calls the cgroup, if it does.
-    pub cgroup: Option<CgroupPath>,
+    pub cgroup: Option<PathBuf>,
 }
 
 /// Filters to load, in order.
@@ -50,7 +49,7 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
     let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
-    let cgroup = named_cgroup(&spec)?;
+    let cgroup = named_cgroup(&spec);
     let filters = take_seccomp(&mut spec)?;
     Ok(Normalised {
         spec,
@@ -159,11 +158,10 @@ fn plain_propagation(spec: &mut Spec) {
 }
 
 /// The cgroup that the bundle names; an empty name is none.
-fn named_cgroup(spec: &Spec) -> Result<Option<CgroupPath>> {
+fn named_cgroup(spec: &Spec) -> Option<PathBuf> {
     let linux = spec.linux().as_ref();
-    let path = linux.and_then(|linux| linux.cgroups_path().as_deref());
-    let path = path.filter(|path| !path.as_os_str().is_empty());
-    path.map(CgroupPath::parse).transpose()
+    let path = linux.and_then(|linux| linux.cgroups_path().clone());
+    path.filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Takes the profile out: libcontainer without libseccomp would ignore it in silence.

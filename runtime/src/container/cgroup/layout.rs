@@ -96,6 +96,12 @@ impl Hierarchy {
         self.mount_point.starts_with(PLACE)
     }
 
+    /// What of `cgroup`, a path from the hierarchy's root, is below the mount point.
+    pub(super) fn below_root(&self, cgroup: &Path) -> PathBuf {
+        let below = cgroup.strip_prefix(&self.root).unwrap_or(cgroup);
+        Path::new("/").join(below)
+    }
+
     /// The directory of the cgroup `path`, which is taken from the mount point.
     pub(super) fn directory(&self, path: &Path) -> PathBuf {
         self.mount_point
@@ -211,5 +217,22 @@ mod tests {
             only.directory(Path::new("/a/b")),
             Path::new("/sys/fs/cgroup/pids/a/b")
         );
+    }
+
+    #[test]
+    fn a_mount_of_a_part_hides_what_is_above() {
+        for (cgroup, root, expected) in [
+            ("/a/b", "/", "/a/b"),
+            ("/docker/x/y", "/docker/x", "/y"),
+            ("/docker/x", "/docker/x", "/"),
+            ("/", "/", "/"),
+            ("/elsewhere", "/docker", "/elsewhere"),
+        ] {
+            let hierarchy = Hierarchy {
+                root: root.into(),
+                ..hierarchy(Kind::Unified, "/x")
+            };
+            assert_eq!(hierarchy.below_root(Path::new(cgroup)), Path::new(expected));
+        }
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Unavailable {
 impl Made {
     /// Makes the cgroup `path` below `mount_point`, calling `prepare` for each directory on the way that is
     /// there now, from the mount point on, and telling it whether it is the container's own, the last. What
-    /// is there already is another's, and stays.
+    /// is there already is another's, and stays; `may_be_in_use` where systemd has just made it for us.
     ///
     /// # Errors
     /// Where it can't be made, or is there with processes in it. What was made is noted, not removed.
@@ -43,6 +43,7 @@ impl Made {
         &mut self,
         mount_point: &Path,
         path: &Path,
+        may_be_in_use: bool,
         mut prepare: impl FnMut(&Path, bool) -> io::Result<()>,
     ) -> Result<(), Unavailable> {
         let relative = path.strip_prefix("/").unwrap_or(path);
@@ -66,7 +67,7 @@ impl Made {
                     list.push(directory.clone());
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if is_own && tree::is_populated(&directory) {
+                    if is_own && !may_be_in_use && tree::is_populated(&directory) {
                         return Err(Unavailable::InUse(directory));
                     }
                 }

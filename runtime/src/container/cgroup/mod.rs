@@ -16,9 +16,10 @@ mod path;
 mod placement;
 mod prepare;
 mod rootless;
+mod systemd;
 mod tree;
 
 pub(super) use join::join;
-pub(super) use path::CgroupPath;
 pub use placement::Placement;
 pub(super) use placement::{Wanted, remove_at};
+pub(super) use systemd::Start;

@@ -17,7 +17,7 @@ pub(super) fn cgroup_of(pid: &str, hierarchy: &Hierarchy) -> Result<PathBuf> {
     let cgroup = find(&text, &hierarchy.kind.name())
         .ok_or_else(absent)
         .map_err(Error::io("read", &path))?;
-    Ok(below(cgroup, &hierarchy.root))
+    Ok(hierarchy.below_root(cgroup))
 }
 
 /// A line is `ID:CONTROLLERS:PATH` (cgroups(7)); the order of the controllers may differ from mountinfo's.
@@ -31,12 +31,6 @@ fn find<'a>(text: &'a str, name: &str) -> Option<&'a Path> {
         let (names, path) = line.split_once(':')?.1.split_once(':')?;
         (sorted(names) == sorted(name)).then_some(Path::new(path))
     })
-}
-
-/// What of `cgroup` is below `root`, the cgroup at the mount point.
-fn below(cgroup: &Path, root: &Path) -> PathBuf {
-    let below = cgroup.strip_prefix(root).unwrap_or(cgroup);
-    Path::new("/").join(below)
 }
 
 #[cfg(test)]
@@ -53,22 +47,6 @@ mod tests {
             ("cpu", None),
         ] {
             assert_eq!(find(text, name), path.map(Path::new), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_mount_of_a_part_hides_what_is_above() {
-        for (cgroup, root, expected) in [
-            ("/a/b", "/", "/a/b"),
-            ("/docker/x/y", "/docker/x", "/y"),
-            ("/docker/x", "/docker/x", "/"),
-            ("/", "/", "/"),
-            ("/elsewhere", "/docker", "/elsewhere"),
-        ] {
-            assert_eq!(
-                below(Path::new(cgroup), Path::new(root)),
-                Path::new(expected)
-            );
         }
     }
 }

@@ -8,7 +8,7 @@ use super::own::cgroup_of;
 
 /// A cgroup's path as the bundle or we name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::container) enum CgroupPath {
+pub(super) enum CgroupPath {
     /// From the root of each hierarchy.
     Absolute(PathBuf),
     /// From a place that depends on the caller.
@@ -20,7 +20,7 @@ impl CgroupPath {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for the root, or a path with `..`: it could lead anywhere.
-    pub(in crate::container) fn parse(path: &Path) -> Result<Self> {
+    pub(super) fn parse(path: &Path) -> Result<Self> {
         let mut plain = PathBuf::new();
         for component in path.components() {
             match component {

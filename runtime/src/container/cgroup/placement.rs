@@ -12,6 +12,7 @@ use super::layout::{Kind, Layout};
 use super::made::{self, Made, Unavailable};
 use super::path::CgroupPath;
 use super::prepare::prepare;
+use super::systemd::{self, Unit};
 use super::tree;
 
 /// The cgroup of one container.
@@ -25,6 +26,10 @@ pub struct Placement {
     missing: Vec<Missing>,
     /// Whether the caller wants none.
     is_disabled: bool,
+    /// The unit that it is, where systemd makes it.
+    unit: Option<Unit>,
+    /// Whether systemd has made it.
+    is_started: bool,
     /// Whether it is named after the container, and so is its own by its name.
     has_own_name: bool,
     /// What was made for it.
@@ -55,7 +60,7 @@ pub(super) struct Missing {
 #[derive(Debug, Clone)]
 pub(in crate::container) struct Wanted {
     /// What the bundle names.
-    pub path: Option<CgroupPath>,
+    pub path: Option<PathBuf>,
     /// What it is called where the bundle names none.
     pub default: PathBuf,
     /// What the caller says.
@@ -66,7 +71,7 @@ impl Placement {
     /// Decides where the cgroup is to be. Nothing is made.
     ///
     /// # Errors
-    /// Where the host's layout can't be read.
+    /// Where the host's layout can't be read, or the bundle's name for it is none.
     pub(in crate::container) fn plan(wanted: &Wanted) -> Result<Self> {
         if wanted.host.cgroup_manager == CgroupManager::Disabled {
             return Ok(Self {
@@ -75,16 +80,22 @@ impl Placement {
             });
         }
         let layout = Layout::read()?;
-        let is_rootless = wanted.host.is_rootless();
-        let own_name = || match is_rootless {
-            true => CgroupPath::Relative(wanted.default.iter().skip(1).collect()),
-            false => CgroupPath::Absolute(wanted.default.clone()),
-        };
-        let path = wanted.path.clone().unwrap_or_else(own_name);
         let mut planned = Self {
             is_unified: layout.is_unified(),
             has_own_name: wanted.path.is_none(),
             ..Self::default()
+        };
+        if wanted.host.cgroup_manager == CgroupManager::Systemd {
+            let (unit, places) = systemd::plan(wanted, &layout)?;
+            planned.unit = Some(unit);
+            planned.places = places;
+            return Ok(planned);
+        }
+        let is_rootless = wanted.host.is_rootless();
+        let path = match &wanted.path {
+            Some(path) => CgroupPath::parse(path)?,
+            None if is_rootless => CgroupPath::Relative(wanted.default.iter().skip(1).collect()),
+            None => CgroupPath::Absolute(wanted.default.clone()),
         };
         for hierarchy in layout.joined() {
             let path = path.below(hierarchy, is_rootless)?;
@@ -105,12 +116,13 @@ impl Placement {
     /// container would change; what was made is removed again.
     pub(in crate::container) fn claim(&mut self, is_rootless: bool) -> Result<()> {
         let is_tolerant = is_rootless && self.has_own_name;
-        let is_unified = self.is_unified;
+        let (is_unified, is_made) = (self.is_unified, self.unit.is_some());
         for place in std::mem::take(&mut self.places) {
             let path = place.directory.strip_prefix(&place.mount_point);
             let outcome = self.made.make(
                 &place.mount_point,
                 path.unwrap_or(&place.directory),
+                is_made,
                 |directory, is_own| prepare(&place.kind, directory, is_unified && !is_own),
             );
             match outcome {
@@ -137,6 +149,9 @@ impl Placement {
     /// # Errors
     /// Where killed processes don't go or a directory stays.
     pub(in crate::container) fn remove(&self, with_processes: bool) -> Result<()> {
+        if self.is_started {
+            self.stop_unit()?;
+        }
         self.made.remove(with_processes)
     }
 
@@ -146,7 +161,8 @@ impl Placement {
     /// # Errors
     /// As [`Self::remove`].
     pub(in crate::container) fn remove_by_name(&self) -> Result<()> {
-        if !self.has_own_name {
+        // systemd removes a unit's cgroup when the last process is gone.
+        if !self.has_own_name || self.unit.is_some() {
             return Ok(());
         }
         let mut all = self.places.iter();
@@ -155,7 +171,7 @@ impl Placement {
 
     /// Whether nothing was made for the container: every hierarchy had its cgroup already, or there is none.
     pub(in crate::container) fn is_anothers(&self) -> bool {
-        self.made.is_empty()
+        self.made.is_empty() && !self.is_started
     }
 
     /// Sends `signal` to every process in what was made for the container, while none of them runs: those
@@ -183,9 +199,7 @@ impl Placement {
 
     /// Has the kernel kill every process, those that are being made included; since Linux 5.14.
     fn kill_at_once(&self) -> bool {
-        let unified = self
-            .unified()
-            .filter(|place| self.made.has(&place.directory));
+        let unified = self.unified().filter(|place| self.owns(place));
         unified
             .is_some_and(|place| std::fs::write(place.directory.join("cgroup.kill"), "1").is_ok())
     }
@@ -197,7 +211,7 @@ impl Placement {
     pub(in crate::container) fn processes(&self) -> Result<Vec<i32>> {
         let mut all = vec![];
         for place in &self.places {
-            if self.made.has(&place.directory) {
+            if self.owns(place) {
                 all.extend(tree::processes(&place.directory)?);
             }
         }
@@ -219,6 +233,20 @@ impl Placement {
         places
             .flat_map(|place| names.iter().map(|name| place.directory.join(name)))
             .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+    }
+
+    /// Whether the cgroup at `place` was made for the container.
+    fn owns(&self, place: &Place) -> bool {
+        self.is_started || self.made.has(&place.directory)
+    }
+
+    /// The unit that it is, where systemd makes it: then it is made around its first process.
+    pub(in crate::container) fn unit(&self) -> Option<&Unit> {
+        self.unit.as_ref()
+    }
+
+    pub(super) fn note_started(&mut self) {
+        self.is_started = true;
     }
 
     /// Whether the host has version 2 only.

@@ -15,6 +15,7 @@ use super::placement::Placement;
 use crate::sys::attach_device_filter;
 use program::program;
 use rule::rules;
+pub(super) use rule::{Devices, Rule, letters};
 
 impl Placement {
     /// Allows the devices that `resources` allows and those that every container has, and no others.
@@ -30,8 +31,7 @@ impl Placement {
         if self.is_disabled() {
             return refuse_rules(resources);
         }
-        let listed = resources.and_then(|resources| resources.devices().as_deref());
-        let rules = rules(listed.unwrap_or_default())?;
+        let rules = of(resources)?;
         let restricted = match (self.holder("devices"), self.unified()) {
             (Some(place), _) => v1::write(&place.directory, &rules),
             (None, Some(place)) if self.is_unified() => File::open(&place.directory)
@@ -44,6 +44,15 @@ impl Placement {
         };
         if is_rootless { Ok(()) } else { restricted }
     }
+}
+
+/// The rules for a container with these resources.
+///
+/// # Errors
+/// A rule that says nothing.
+pub(super) fn of(resources: Option<&LinuxResources>) -> Result<Vec<Rule>> {
+    let listed = resources.and_then(|resources| resources.devices().as_deref());
+    rules(listed.unwrap_or_default())
 }
 
 /// Without a cgroup no rule holds. The one that callers give every container, "no device", is let pass, as

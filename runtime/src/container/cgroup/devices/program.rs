@@ -41,6 +41,10 @@ pub(super) fn program(rules: &[Rule]) -> Vec<BpfInstruction> {
     ];
     for rule in rules.iter().rev() {
         program.extend(block(rule));
+        if rule.devices == Devices::All && rule.access == ALL {
+            // It decides on every access, and the kernel refuses a program with a part that is never reached.
+            return program;
+        }
     }
     program.extend(answer(false));
     program
@@ -182,6 +186,14 @@ mod tests {
             let got = run(&program, kind, major, minor, access);
             assert_eq!(got, expected, "{kind} {major}:{minor} {access}");
         }
+    }
+
+    #[test]
+    fn nothing_stands_behind_a_rule_on_everything() {
+        let everything = rule(true, Devices::All, ALL);
+        let program = program(&[rule(false, Devices::Block(None, None), ALL), everything]);
+        assert_eq!(program.len(), 6 + block(&everything).len());
+        assert!(run(&program, BLOCK, 8, 0, READ));
     }
 
     #[test]

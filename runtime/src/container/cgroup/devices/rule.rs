@@ -13,7 +13,7 @@ pub(super) const ALL: u32 = MAKE | READ | WRITE;
 
 /// Which devices a rule means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Devices {
+pub(in crate::container::cgroup) enum Devices {
     /// Every one.
     All,
     /// Character devices with these numbers; `None` is any.
@@ -24,7 +24,7 @@ pub(super) enum Devices {
 
 /// One rule; a later one overrides those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(in crate::container::cgroup) struct Rule {
     pub is_allowed: bool,
     pub devices: Devices,
     pub access: u32,
@@ -116,6 +116,13 @@ fn access(text: &str) -> Result<u32> {
                 _ => return Err(wrong(format!("\"{text}\" is no access: r, w and m are"))),
             })
     })
+}
+
+/// An access as the kernel and systemd write it.
+pub(in crate::container::cgroup) fn letters(access: u32) -> String {
+    let all = [('r', READ), ('w', WRITE), ('m', MAKE)].into_iter();
+    let given = all.filter(|(_, bit)| access & bit != 0);
+    given.map(|(letter, _)| letter).collect()
 }
 
 fn wrong(reason: String) -> Error {

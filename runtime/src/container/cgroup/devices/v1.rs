@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::super::super::{Error, Result};
-use super::rule::{ALL, Devices, MAKE, READ, Rule, WRITE};
+use super::rule::{Devices, Rule, letters};
 
 /// Writes the rules in order, so that `devices.list` shows them in order.
 ///
@@ -38,17 +38,13 @@ fn line(rule: &Rule) -> String {
         Devices::Block(major, minor) => ('b', major, minor),
     };
     let number = |number: Option<u32>| number.map_or("*".to_owned(), |number| number.to_string());
-    let access: String = [('r', READ), ('w', WRITE), ('m', MAKE)]
-        .into_iter()
-        .filter(|(_, bit)| rule.access & bit != 0)
-        .map(|(letter, _)| letter)
-        .collect();
-    debug_assert!(rule.access & !ALL == 0);
+    let access = letters(rule.access);
     format!("{letter} {}:{} {access}", number(major), number(minor))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rule::{ALL, MAKE, READ};
     use super::*;
 
     #[test]

@@ -10,7 +10,21 @@ use oci_spec::runtime::LinuxResources;
 use super::super::{Error, Result};
 use super::placement::{Place, Placement};
 use super::prepare::enable;
-use setting::{Setting, write_all};
+use setting::write_all;
+
+pub(super) use setting::{IfAbsent, Setting};
+
+/// What to write for `resources`, but for devices.
+///
+/// # Errors
+/// What the layout has no file for.
+pub(super) fn settings(resources: &LinuxResources, is_unified: bool) -> Result<Vec<Setting>> {
+    if is_unified {
+        v2::settings(resources)
+    } else {
+        v1::settings(resources)
+    }
+}
 
 impl Placement {
     /// Sets all limits of `resources` but those on devices.
@@ -19,11 +33,7 @@ impl Placement {
     /// The key for which this host has no file, or whose value the kernel refuses: a limit is never
     /// ignored. Where an ordinary user has no cgroup, why.
     pub(in crate::container) fn limit(&self, resources: &LinuxResources) -> Result<()> {
-        let settings = if self.is_unified() {
-            v2::settings(resources)
-        } else {
-            v1::settings(resources)
-        }?;
+        let settings = settings(resources, self.is_unified())?;
         for its in settings.chunk_by(|one, next| one.controller == next.controller) {
             let controller = its[0].controller;
             match self.place_of(controller) {

@@ -8,7 +8,7 @@ use super::super::super::{Error, Result};
 
 /// One value for one file. A list of them is written in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(in crate::container::cgroup) struct Setting {
     /// The key below `linux.resources` that asks for it.
     pub key: &'static str,
     /// The controller that has the file.
@@ -27,7 +27,7 @@ pub(super) struct Setting {
 
 /// What to do where a setting's file isn't there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum IfAbsent {
+pub(in crate::container::cgroup) enum IfAbsent {
     /// It can't be set.
     Refuse,
     /// It needn't be set; why stands where the setting is made.

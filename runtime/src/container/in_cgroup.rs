@@ -1,0 +1,81 @@
+//! The first process's way into its cgroup, which is made and limited before anything of the container runs
+//! in it.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use oci_spec::runtime::{LinuxResources, Spec};
+
+use super::Result;
+use super::cgroup::Start;
+use super::first_process::Place;
+use super::store::Container;
+
+/// The container's cgroup, for its first process.
+pub(super) struct InCgroup<'a> {
+    container: &'a mut Container,
+    resources: Option<&'a LinuxResources>,
+    is_rootless: bool,
+    birthplace: Option<File>,
+}
+
+impl<'a> InCgroup<'a> {
+    /// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process.
+    ///
+    /// # Errors
+    /// Where it can't be made, or a limit can't be set.
+    pub(super) fn make(
+        container: &'a mut Container,
+        spec: &'a Spec,
+        is_rootless: bool,
+    ) -> Result<Self> {
+        let linux = spec.linux().as_ref();
+        let mut made = Self {
+            container,
+            resources: linux.and_then(|linux| linux.resources().as_ref()),
+            is_rootless,
+            birthplace: None,
+        };
+        if made.container.snapshot.cgroup.unit().is_none() {
+            made.claim()?;
+            made.birthplace = made.container.snapshot.cgroup.birthplace()?;
+        }
+        Ok(made)
+    }
+
+    fn claim(&mut self) -> Result<()> {
+        self.container.snapshot.cgroup.claim(self.is_rootless)?;
+        self.container.save()?;
+        let cgroup = &self.container.snapshot.cgroup;
+        if let Some(resources) = self.resources {
+            cgroup.limit(resources)?;
+        }
+        cgroup.restrict_devices(self.resources, self.is_rootless)
+    }
+
+    fn start_unit(&mut self, pid: i32) -> Result<()> {
+        let snapshot = &mut self.container.snapshot;
+        snapshot.cgroup.start_unit(&Start {
+            id: &snapshot.id,
+            pid,
+            resources: self.resources,
+            annotations: &snapshot.annotations,
+        })?;
+        self.container.save()?;
+        self.claim()
+    }
+}
+
+impl Place for InCgroup<'_> {
+    fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.birthplace.as_ref().map(AsFd::as_fd)
+    }
+
+    fn enter(&mut self, pid: i32) -> Result<()> {
+        if self.container.snapshot.cgroup.unit().is_some() {
+            self.start_unit(pid)?;
+        }
+        let cgroup = &self.container.snapshot.cgroup;
+        cgroup.enter(pid, self.birthplace.is_some())
+    }
+}
