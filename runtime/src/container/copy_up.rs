@@ -100,7 +100,7 @@ fn own(at: BorrowedFd<'_>, name: &CStr, status: &Stat, flags: AtFlags) -> io::Re
     let mode = Mode::from_raw_mode(status.st_mode);
     match chownat(at, name, Some(owner), Some(group), flags) {
         Ok(()) => Ok(mode),
-        Err(Errno::INVAL) => Ok(mode - (Mode::SUID | Mode::SGID)),
+        Err(Errno::INVAL | Errno::OVERFLOW) => Ok(mode - (Mode::SUID | Mode::SGID)),
         Err(errno) => Err(errno.into()),
     }
 }

@@ -15,18 +15,18 @@ use tracing::debug;
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
 use super::failure::{Failure, failure_pipe};
-use super::first_process;
+use super::first_process::{self, Joined, Ours};
 use super::id_maps::IdMaps;
 use super::in_cgroup::InCgroup;
 use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
+use super::prepare::Tree;
 use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    prepare,
 };
 use crate::preflight;
 
@@ -119,17 +119,10 @@ fn create_claimed(
         Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
     debug!(pid, "made the first process");
-    container.snapshot.process =
-        Some(ProcessId::of(pid).map_err(Error::step("look at the created process"))?);
     container.snapshot.failures = Some(writer);
     container.save()?;
     if !is_fault("no-finish") {
-        finish::finish(
-            pid,
-            &normalised.mounts,
-            &bundle.rootfs,
-            bundle.kind.is_some(),
-        )?;
+        finish::finish(pid, normalised, &bundle.rootfs, sealed)?;
     }
     debug!("finished its mounts");
     if let Some(kind) = bundle.kind {
@@ -182,9 +175,12 @@ fn mounts_before(bundle: &Bundle) -> Result<Option<Vec<u64>>> {
     callers_mounts::at(&bundle.rootfs).map(Some)
 }
 
-/// libcontainer leaves the caller's supplementary groups where the spec lists none (T2).
+/// libcontainer leaves the caller's supplementary groups where the spec lists none (T2). In a user namespace
+/// with a single mapping nobody may (CVE-2014-8989).
 fn drop_groups() -> Result<()> {
-    if geteuid().is_root() {
+    let path = "/proc/self/setgroups";
+    let may = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    if geteuid().is_root() && may.trim() == "allow" {
         setgroups(&[]).map_err(Error::step("drop supplementary groups"))?;
     }
     Ok(())
@@ -202,50 +198,47 @@ fn make(
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
     let view = hooks::libcontainer_view(container);
     set_oom_score(normalised)?;
-    let prepared = prepare::is_needed(&normalised.spec)
-        .then(|| prepare::prepare(&normalised.spec, &container.snapshot.rootfs, sealed))
-        .transpose()?;
-    let (spec, rootfs) = match &prepared {
-        Some(prepared) => (&prepared.spec, prepared.rootfs.clone()),
-        None => (&normalised.spec, container.snapshot.rootfs.clone()),
+    let mut spec = normalised.spec.clone();
+    let joined = Joined::take(&mut spec)?;
+    let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
+    let id_maps = IdMaps::of(&spec)?;
+    let (spec, rootfs) = match &tree {
+        Some(tree) => (tree.rest(), tree.root().to_path_buf()),
+        None => (spec, container.snapshot.rootfs.clone()),
     };
-    let made = IdMaps::of(spec).and_then(|id_maps| {
-        let arguments = ContainerArgs {
-            container_type: ContainerType::InitContainer,
-            syscall: SyscallType::default(),
-            spec: Rc::new(spec.clone()),
-            rootfs,
-            console_socket: None,
-            notify_listener: listener,
-            preserve_fds: options.preserve_fds.into(),
-            container: Some(view),
-            // The mappings are written by us; this would only forbid groups where they may be set.
-            user_ns_config: None,
-            cgroup_config: CgroupConfig {
-                // For libcontainer's own way into the cgroup, which isn't gone.
-                cgroup_path: PathBuf::new(),
-                systemd_cgroup: false,
-                container_name: container.id().to_owned(),
-            },
-            detached: true,
-            executor: Box::new(payload),
-            no_pivot: false,
-            stdin: None,
-            stdout: None,
-            stderr: None,
-            as_sibling: false,
-            pid_file: None,
-        };
-        first_process::make(
-            &arguments,
-            id_maps.as_ref(),
-            &mut InCgroup::make(container, &normalised.spec, options.host.is_rootless())?,
-        )
-    });
-    if let Some(prepared) = prepared {
-        prepared.leave()?;
-    }
-    made
+    let arguments = ContainerArgs {
+        container_type: ContainerType::InitContainer,
+        syscall: SyscallType::default(),
+        spec: Rc::new(spec),
+        rootfs,
+        console_socket: None,
+        notify_listener: listener,
+        preserve_fds: options.preserve_fds.into(),
+        container: Some(view),
+        // The mappings are written by us; this would only forbid groups where they may be set.
+        user_ns_config: None,
+        cgroup_config: CgroupConfig {
+            // For libcontainer's own way into the cgroup, which isn't gone.
+            cgroup_path: PathBuf::new(),
+            systemd_cgroup: false,
+            container_name: container.id().to_owned(),
+        },
+        detached: true,
+        executor: Box::new(payload),
+        no_pivot: false,
+        stdin: None,
+        stdout: None,
+        stderr: None,
+        as_sibling: false,
+        pid_file: None,
+    };
+    let ours = Ours {
+        id_maps,
+        tree,
+        joined,
+    };
+    let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
+    first_process::make(&arguments, &ours, &mut place)
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -3,15 +3,16 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use libcontainer::oci_spec::runtime::Mount;
+use libcontainer::oci_spec::runtime::{Linux, Mount, Spec};
 use nix::mount::{MntFlags, umount2};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::copy_up::copy_up;
-use super::mount_namespace::inside;
+use super::mount_namespace::{as_its_root, inside};
 use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
+use super::normalise::Normalised;
 use super::{Error, Result};
 use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr};
@@ -19,6 +20,7 @@ use crate::sys::{MountAttr, mount_setattr};
 /// What is to be done to a mount that libcontainer made.
 struct Unfinished<'a> {
     planned: &'a PlannedMount,
+    attributes: MountAttr,
     /// What a tmpfs covers and is to be filled with.
     covered: Option<OwnedFd>,
 }
@@ -29,28 +31,55 @@ struct Unfinished<'a> {
 ///
 /// # Errors
 /// Where the namespace can't be entered or changed.
-pub(super) fn finish(pid: i32, mounts: &[PlannedMount], rootfs: &Path, sealed: bool) -> Result<()> {
-    let unfinished = mounts
-        .iter()
-        .filter(|planned| is_lacking(planned))
-        .map(|planned| Unfinished::new(planned, rootfs))
-        .collect::<Result<Vec<_>>>()?;
+pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: bool) -> Result<()> {
+    let mut unfinished = vec![];
+    for (index, planned) in normalised.mounts.iter().enumerate() {
+        let mut attributes = late_attributes(planned);
+        if is_covered(&normalised.mounts[index + 1..], &normalised.spec, planned) {
+            attributes.clear = 0;
+        }
+        if is_lacking(planned, attributes) {
+            unfinished.push(Unfinished::new(planned, attributes, rootfs)?);
+        }
+    }
     if unfinished.is_empty() && !sealed {
         return Ok(());
     }
+    let (filled, others): (Vec<_>, Vec<_>) = unfinished
+        .iter()
+        .partition(|unfinished| unfinished.covered.is_some());
+    if !filled.is_empty() {
+        // The files of a tmpfs are the container's root's, who need not be root here.
+        as_its_root(pid, || filled.iter().try_for_each(|one| one.finish()))?;
+    }
     inside(pid, || {
-        unfinished.iter().try_for_each(Unfinished::finish)?;
+        others.iter().try_for_each(|one| one.finish())?;
         if sealed { shut() } else { Ok(()) }
     })
+}
+
+/// Whether at the mount's place something else is on top: a later mount, or what libcontainer put there to
+/// mask a path or make it read-only. Nothing may be taken back from those.
+fn is_covered(later: &[PlannedMount], spec: &Spec, planned: &PlannedMount) -> bool {
+    let place = planned.mount.destination();
+    let linux = spec.linux().as_ref();
+    let protected = |of: fn(&Linux) -> &Option<Vec<String>>| {
+        linux
+            .and_then(|linux| of(linux).as_ref())
+            .is_some_and(|paths| paths.iter().any(|path| place.starts_with(path)))
+    };
+    later.iter().any(|other| other.mount.destination() == place)
+        || protected(|linux| linux.masked_paths())
+        || protected(|linux| linux.readonly_paths())
 }
 
 /// Whether libcontainer leaves something of the mount undone: it ignores all options of a cgroup mount on
 /// cgroup v1 (T12, S3), propagation (C2) and nosymfollow (C4) of any, and that
 /// `/dev` is to be read-only; `tmpcopyup` (C3) it can't do.
-fn is_lacking(planned: &PlannedMount) -> bool {
+fn is_lacking(planned: &PlannedMount, attributes: MountAttr) -> bool {
     let options = &planned.options;
     is_cgroup(&planned.mount)
-        || late_attributes(planned) != MountAttr::default()
+        || attributes != MountAttr::default()
         || !options.propagation.is_empty()
         || options.copy_up
 }
@@ -85,14 +114,18 @@ fn late_attributes(planned: &PlannedMount) -> MountAttr {
 }
 
 impl<'a> Unfinished<'a> {
-    fn new(planned: &'a PlannedMount, rootfs: &Path) -> Result<Self> {
+    fn new(planned: &'a PlannedMount, attributes: MountAttr, rootfs: &Path) -> Result<Self> {
         let covered = planned
             .options
             .copy_up
             .then(|| covered_directory(rootfs, planned.mount.destination()))
             .transpose()?
             .flatten();
-        Ok(Self { planned, covered })
+        Ok(Self {
+            planned,
+            attributes,
+            covered,
+        })
     }
 
     fn finish(&self) -> Result<()> {
@@ -106,10 +139,7 @@ impl<'a> Unfinished<'a> {
             copy_up(covered.as_fd(), target.as_fd())
                 .map_err(Error::io("copy what is covered by", destination))?;
         }
-        let late = late_attributes(self.planned);
-        if late != MountAttr::default() {
-            mount_setattr(&target, late, is_cgroup(&self.planned.mount)).map_err(failed)?;
-        }
+        self.set_attributes(&target).map_err(failed)?;
         for (flag, depth) in &self.planned.options.propagation {
             let attr = MountAttr {
                 propagation: flag.bits(),
@@ -118,6 +148,30 @@ impl<'a> Unfinished<'a> {
             mount_setattr(&target, attr, *depth == Depth::Recursive).map_err(failed)?;
         }
         Ok(())
+    }
+}
+
+impl Unfinished<'_> {
+    fn set_attributes(&self, target: &OwnedFd) -> std::io::Result<()> {
+        let added = MountAttr {
+            clear: self.attributes.clear & libc::MOUNT_ATTR__ATIME,
+            ..self.attributes
+        };
+        if added != MountAttr::default() {
+            mount_setattr(target, added, is_cgroup(&self.planned.mount))?;
+        }
+        let taken_back = MountAttr {
+            clear: self.attributes.clear & !libc::MOUNT_ATTR__ATIME,
+            ..MountAttr::default()
+        };
+        if taken_back == MountAttr::default() {
+            return Ok(());
+        }
+        match mount_setattr(target, taken_back, false) {
+            // What protects the source is locked in a user namespace (mount_namespaces(7)), and stays.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
+            other => other,
+        }
     }
 }
 

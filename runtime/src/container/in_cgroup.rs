@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use oci_spec::runtime::{LinuxResources, Spec};
 
-use super::Result;
 use super::cgroup::Start;
 use super::first_process::Place;
+use super::process::ProcessId;
 use super::store::Container;
+use super::{Error, Result};
 
 /// The container's cgroup, for its first process.
 pub(super) struct InCgroup<'a> {
@@ -77,5 +78,11 @@ impl Place for InCgroup<'_> {
         }
         let cgroup = &self.container.snapshot.cgroup;
         cgroup.enter(pid, self.birthplace.is_some())
+    }
+
+    fn born(&mut self, pid: i32) -> Result<()> {
+        let process = ProcessId::of(pid).map_err(Error::step("look at the first process"))?;
+        self.container.snapshot.process = Some(process);
+        self.container.save()
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::wait::waitpid;
-use nix::unistd::geteuid;
+use nix::unistd::{Gid, Uid, geteuid, setresgid, setresuid};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, chroot, pidfd_open};
@@ -34,6 +34,29 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
     let outcome = body();
     way_back.go()?;
     outcome
+}
+
+/// Does `body` as [`inside`] does, and as the root of the container's user namespace, if it has one of its own
+/// and a root in it.
+///
+/// # Errors
+/// As those.
+pub(super) fn as_its_root(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let namespace = |process: &str| {
+        let path = format!("/proc/{process}/ns/user");
+        std::fs::read_link(&path).map_err(Error::io("read", path))
+    };
+    if namespace("self")? == namespace(&pid.to_string())? {
+        return inside(pid, body);
+    }
+    in_child(pid, || {
+        // Where it has none, the privileges over its namespace must do.
+        let root = Gid::from_raw(0);
+        let _ = setresgid(root, root, root);
+        let root = Uid::from_raw(0);
+        let _ = setresuid(root, root, root);
+        body()
+    })
 }
 
 fn in_child(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -21,15 +21,14 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
-use super::mount_namespace::WayBack;
 use super::mount_options::{self, Depth, MountOptions};
 use super::{Error, Result, namespaces};
 use crate::below::{make_directories, open_below};
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
 
-/// Where the tree is attached in the private mount namespace. It hides the host's directory there, which
-/// nobody needs; it exists everywhere and everybody may pass it.
-const ATTACHED_AT: &str = "/tmp";
+/// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides
+/// the host's directory, which a hook in the container's namespaces could miss; everybody may pass them.
+const ATTACH_POINTS: [&str; 4] = ["/mnt", "/srv", "/media", "/tmp"];
 
 const NO_SUID_NO_DEV: MountAttr = MountAttr {
     set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
@@ -38,25 +37,20 @@ const NO_SUID_NO_DEV: MountAttr = MountAttr {
     user_namespace: 0,
 };
 
-/// The calling process is in a private mount namespace until this is dropped.
+/// The part of a container's mounts that root makes beforehand.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    way_back: WayBack,
-    /// The root file system, mounts included.
-    pub rootfs: PathBuf,
-    /// The spec without the mounts that are made.
-    pub spec: Spec,
-}
-
-impl Prepared {
-    /// Goes back to the host's mount namespace.
-    pub(super) fn leave(self) -> Result<()> {
-        self.way_back.go()
-    }
+pub(super) struct Tree {
+    /// The whole spec.
+    spec: Spec,
+    /// The places in its list of mounts of those that are ours.
+    taken: Vec<usize>,
+    rootfs: PathBuf,
+    attached_at: &'static Path,
+    sealed: bool,
 }
 
 /// Whether `spec` needs this: a new user namespace asked for by root, or an idmapped mount.
-pub(super) fn is_needed(spec: &Spec) -> bool {
+fn is_needed(spec: &Spec) -> bool {
     namespaces::is_new(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
         || spec.mounts().iter().flatten().any(is_id_mapped)
 }
@@ -67,61 +61,84 @@ fn is_id_mapped(mount: &Mount) -> bool {
         || mount_options::parse(mount).id_mapped.is_some()
 }
 
-/// Enters a private mount namespace and mounts there what libcontainer can't.
-///
-/// # Errors
-/// The step, the path and the cause. The caller is in the host's mount namespace again then.
-pub(super) fn prepare(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Prepared> {
-    let way_back = WayBack::here()?;
-    unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
-    match build(spec, rootfs, sealed) {
-        Ok(rest) => Ok(Prepared {
-            way_back,
-            rootfs: ATTACHED_AT.into(),
-            spec: rest,
-        }),
-        Err(error) => {
-            way_back.go()?;
-            Err(error)
+impl Tree {
+    /// Plans it for `spec`; `None` where nothing has to be made beforehand.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a mount that should be made beforehand and can't.
+    pub(super) fn plan(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Option<Self>> {
+        if !is_needed(spec) {
+            return Ok(None);
         }
+        let all = spec.mounts().clone().unwrap_or_default();
+        let (taken, left): (Vec<usize>, Vec<usize>) = (0..all.len())
+            .partition(|index| is_taken(&all[*index], &all[*index..]) && !is_covered(&all, *index));
+        refuse_left_behind(left.iter().map(|index| &all[*index]), sealed)?;
+        let attach_point = ATTACH_POINTS
+            .into_iter()
+            .map(Path::new)
+            .find(|path| path.is_dir());
+        let attached_at = attach_point
+            .ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOENT))
+            .map_err(Error::io(
+                "attach the root file system at",
+                ATTACH_POINTS[0],
+            ))?;
+        Ok(Some(Self {
+            spec: spec.clone(),
+            taken,
+            rootfs: rootfs.to_path_buf(),
+            attached_at,
+            sealed,
+        }))
     }
-}
 
-/// Builds the tree and returns the spec without the mounts that are made.
-fn build(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Spec> {
-    let none: Option<&str> = None;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)
-        .map_err(Error::step("make the mount namespace private"))?;
-    let root = open_tree(
-        CWD,
-        rootfs,
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
-    )
-    .map_err(|errno| Error::io("clone the root file system", rootfs)(errno.into()))?;
-    if sealed {
-        set_attributes(&root, NO_SUID_NO_DEV, false).map_err(Error::io("set nosuid on", rootfs))?;
+    /// Where the root file system is once it is built.
+    pub(super) fn root(&self) -> &Path {
+        self.attached_at
     }
-    let all = spec.mounts().clone().unwrap_or_default();
-    let (taken, left): (Vec<_>, Vec<_>) = all
-        .iter()
-        .enumerate()
-        .partition(|(index, mount)| is_taken(mount, &all[*index..]) && !is_covered(&all, *index));
-    refuse_left_behind(&left, sealed)?;
-    // Every source is opened before anything is attached: the tree may hide where it lies.
-    let opened = taken
-        .iter()
-        .map(|(_, mount)| open_source(mount, spec, sealed))
-        .collect::<Result<Vec<_>>>()?;
-    attach(&root, CWD.as_fd(), Path::new(ATTACHED_AT))?;
-    for ((_, mount), source) in std::iter::zip(&taken, &opened) {
-        let target = open_target(root.as_fd(), mount.destination(), source)?;
-        attach(source, target.as_fd(), Path::new(""))?;
+
+    /// The spec without the mounts that are made.
+    pub(super) fn rest(&self) -> Spec {
+        let mut rest = self.spec.clone();
+        let all = rest.mounts().clone().unwrap_or_default();
+        let left = all
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !self.taken.contains(index));
+        rest.set_mounts(Some(left.map(|(_, mount)| mount).collect()));
+        rest
     }
-    let mut rest = spec.clone();
-    rest.set_mounts(Some(
-        left.into_iter().map(|(_, mount)| mount.clone()).collect(),
-    ));
-    Ok(rest)
+
+    /// Puts this process into a mount namespace of its own and builds the tree there.
+    ///
+    /// # Errors
+    /// The step, the path and the cause.
+    pub(super) fn build(&self) -> Result<()> {
+        let none: Option<&str> = None;
+        unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)
+            .map_err(Error::step("make the mount namespace private"))?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let root = open_tree(CWD, &self.rootfs, flags)
+            .map_err(|errno| Error::io("clone the root file system", &self.rootfs)(errno.into()))?;
+        if self.sealed {
+            set_attributes(&root, NO_SUID_NO_DEV, false)
+                .map_err(Error::io("set nosuid on", &self.rootfs))?;
+        }
+        let all = self.spec.mounts().as_deref().unwrap_or_default();
+        let taken = || self.taken.iter().map(|index| &all[*index]);
+        // Every source is opened before anything is attached: the tree may hide where it lies.
+        let opened = taken()
+            .map(|mount| open_source(mount, &self.spec, self.sealed))
+            .collect::<Result<Vec<_>>>()?;
+        attach(&root, CWD.as_fd(), self.attached_at)?;
+        for (mount, source) in std::iter::zip(taken(), &opened) {
+            let target = open_target(root.as_fd(), mount.destination(), source)?;
+            attach(source, target.as_fd(), Path::new(""))?;
+        }
+        Ok(())
+    }
 }
 
 /// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
@@ -136,11 +153,9 @@ fn is_covered(all: &[Mount], index: usize) -> bool {
 
 /// libcontainer opens what it mounts inside the user namespace, by path, and maps no ids. That won't do for
 /// a sealed bundle, nor for a mount with mappings.
-fn refuse_left_behind(left: &[(usize, &Mount)], sealed: bool) -> Result<()> {
-    let refused = left
-        .iter()
-        .find(|(_, mount)| is_bind(mount) && sealed || is_id_mapped(mount));
-    let Some((_, mount)) = refused else {
+fn refuse_left_behind<'a>(mut left: impl Iterator<Item = &'a Mount>, sealed: bool) -> Result<()> {
+    let refused = left.find(|mount| is_bind(mount) && sealed || is_id_mapped(mount));
+    let Some(mount) = refused else {
         return Ok(());
     };
     Err(Error::unsupported(

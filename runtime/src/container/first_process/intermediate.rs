@@ -12,7 +12,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::{Error, Result, broken, time_offsets};
+use super::{Error, Ours, Result, broken, time_offsets};
 use crate::sys::clone_child;
 use crate::telling;
 
@@ -35,8 +35,13 @@ impl Ends {
 }
 
 /// The process's life; its value is its exit code. `placed` becomes readable when it is in its cgroup.
-pub(super) fn run(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends) -> i32 {
-    match make_first(arguments, placed, ends) {
+pub(super) fn run(
+    arguments: &ContainerArgs,
+    ours: &Ours,
+    placed: BorrowedFd<'_>,
+    ends: &mut Ends,
+) -> i32 {
+    match make_first(arguments, ours, placed, ends) {
         Ok(()) => 0,
         Err(error) => {
             // Where this fails, the runtime finds the channel broken.
@@ -48,18 +53,30 @@ pub(super) fn run(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut 
 
 type Step = std::result::Result<(), Box<dyn StdError>>;
 
-fn make_first(arguments: &ContainerArgs, placed: BorrowedFd<'_>, ends: &mut Ends) -> Step {
+fn make_first(
+    arguments: &ContainerArgs,
+    ours: &Ours,
+    placed: BorrowedFd<'_>,
+    ends: &mut Ends,
+) -> Step {
     let spec = &*arguments.spec;
     let linux = spec.linux().as_ref().ok_or("linux is absent")?;
     let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
     let system = arguments.syscall.create_syscall();
+    // Before it is where a container's processes could see it: what it holds is the runtime's (CVE-2016-9962).
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     wait_for_cgroup(placed)?;
     // Before the user namespace, in which nobody may raise one.
     set_resource_limits(spec, system.as_ref())?;
+    if let Some(tree) = &ours.tree {
+        tree.build()?;
+    }
+    let later = ours.joined.enter()?;
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;
         become_root_if_mapped(system.as_ref())?;
     }
+    later.enter()?;
     if let Some(time) = namespaces.get(LinuxNamespaceType::Time)? {
         namespaces.unshare_or_setns(time)?;
         if time_offsets::text(spec).is_some() {

@@ -6,6 +6,7 @@
 //! controller, a dozen reads of mountinfo for each, and limits only afterwards.
 
 mod intermediate;
+mod joined;
 mod network_devices;
 mod time_offsets;
 
@@ -21,7 +22,10 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
 
+pub(super) use joined::Joined;
+
 use super::id_maps::IdMaps;
+use super::prepare::Tree;
 use super::{Error, Result, hooks};
 use crate::sys::clone_child;
 use crate::telling;
@@ -33,17 +37,27 @@ pub(super) trait Place {
 
     /// Puts the process into its cgroup, as far as it isn't there by birth.
     fn enter(&mut self, pid: i32) -> Result<()>;
+
+    /// Notes the first process as the container's, as soon as it is there.
+    fn born(&mut self, pid: i32) -> Result<()>;
+}
+
+/// What libcontainer isn't told.
+#[derive(Debug)]
+pub(super) struct Ours {
+    /// The mappings of a new user namespace.
+    pub id_maps: Option<IdMaps>,
+    /// What is mounted before libcontainer mounts anything.
+    pub tree: Option<Tree>,
+    /// The namespaces that the process is put into.
+    pub joined: Joined,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.
 ///
 /// # Errors
 /// The step that failed. No process of the container's is left then.
-pub(super) fn make(
-    arguments: &ContainerArgs,
-    id_maps: Option<&IdMaps>,
-    place: &mut dyn Place,
-) -> Result<i32> {
+pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<i32> {
     let mut unfinished = Unfinished::default();
     let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
     let (init_to_main, mut from_init) = channel::main_channel().map_err(broken)?;
@@ -62,7 +76,7 @@ pub(super) fn make(
     let go = Cell::new(Some(File::from(go)));
     let intermediate = clone_child(false, place.birthplace(), || {
         drop(go.take());
-        intermediate::run(arguments, placed.as_fd(), &mut ends)
+        intermediate::run(arguments, ours, placed.as_fd(), &mut ends)
     })
     .map_err(Error::step("make the intermediate process"))?;
     unfinished.add(intermediate);
@@ -74,7 +88,7 @@ pub(super) fn make(
             .map_err(Error::step("let the intermediate process go on"))?;
     }
 
-    if let Some(maps) = id_maps {
+    if let Some(maps) = &ours.id_maps {
         map_ids(
             maps,
             intermediate,
@@ -93,6 +107,8 @@ pub(super) fn make(
         .wait_for_intermediate_ready()
         .map_err(told)?;
     unfinished.add(first);
+    // Noted at once: if this process is killed while hooks run, whoever deletes the container finds it.
+    place.born(first.as_raw())?;
     run_create_hooks(arguments, first, &mut from_init, &mut to_init)?;
     network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
     to_init.close().map_err(broken)?;
