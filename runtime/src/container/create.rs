@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
-use super::failure::{Failure, failure_pipe};
+use super::failure::{Failure, named_failure_pipe};
 use super::first_process::{self, Joined, Ours};
 use super::id_maps::IdMaps;
 use super::in_cgroup::InCgroup;
@@ -102,7 +102,7 @@ fn create_claimed(
 ) -> Result<Created> {
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
     drop_groups()?;
-    let (mut failures, writer) = failure_pipe()?;
+    let (mut failures, writer) = named_failure_pipe(&container.failures())?;
     let has_init = bundle.kind == Some(Kind::OptServer);
     let payload = Payload {
         filters: normalised.filters.clone(),
@@ -119,7 +119,6 @@ fn create_claimed(
         Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
     debug!(pid, "made the first process");
-    container.snapshot.failures = Some(writer);
     container.save()?;
     if !is_fault("no-finish") {
         finish::finish(pid, normalised, &bundle.rootfs, sealed)?;
@@ -160,7 +159,6 @@ fn first_snapshot(
         has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
         cgroup,
         mounts_before: mounts_before(bundle)?,
-        failures: None,
         started: None,
         hooks: bundle.spec.hooks().clone(),
         created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),

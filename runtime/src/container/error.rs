@@ -156,6 +156,12 @@ pub enum Error {
         /// Why: `permission denied`, `exec format error`, …
         reason: String,
     },
+    /// libcontainer runs startContainer hooks where it can't tell any more how they ended.
+    #[error(
+        "the container's first process ended before it executed the command: it was killed, or a \
+         startContainer hook failed"
+    )]
+    NotExecuted,
     /// A hook on which the container depends.
     #[error("hooks.{name}[{index}] {}: {reason}", path.display())]
     Hook {

@@ -62,6 +62,7 @@ impl Payload {
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
+        self.failures.announce_execution();
         let Some(process) = with_command(spec) else {
             // A bundle without a process: the container has served.
             exit_at_once(0);

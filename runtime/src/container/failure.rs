@@ -4,15 +4,16 @@
 //! carries ours whole: end of file without a word means that the command is running.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::io::retry_on_intr;
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
-use super::process::{ProcessId, is_alive, is_foreign};
 use super::{Error, Result};
 use crate::sys::write_to;
 
@@ -32,6 +33,9 @@ const MAX_TEXT: usize = 4096;
 
 /// What a pipe holds: pipe(7).
 const PIPE_SIZE: usize = 64 << 10;
+
+/// What a first process says before it executes the command.
+const EXECUTING: &[u8] = b"executing\n";
 
 const PATIENCE: Timespec = Timespec {
     tv_sec: 2,
@@ -85,9 +89,9 @@ pub(super) struct FailureReader {
     writer: Option<OwnedFd>,
 }
 
-/// The container's end: a number, since it crosses a fork inside libcontainer, and is kept for `start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureWriter(RawFd);
+/// The container's end: a number, since it crosses a fork inside libcontainer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FailureWriter(RawFd);
 
 /// Makes the pipe.
 pub(super) fn failure_pipe() -> Result<(FailureReader, FailureWriter)> {
@@ -101,31 +105,59 @@ pub(super) fn failure_pipe() -> Result<(FailureReader, FailureWriter)> {
     Ok((reader, number))
 }
 
+/// Makes the pipe with a name, at `path`: `start` reads it when the process that made it is gone.
+pub(super) fn named_failure_pipe(path: &Path) -> Result<(FailureReader, FailureWriter)> {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .map_err(|errno| Error::io("make", path)(errno.into()))?;
+    let mut reader = FailureReader::at(path)?;
+    let writer = open_end(path, OFlags::WRONLY)?;
+    let number = FailureWriter(writer.as_raw_fd());
+    reader.writer = Some(writer);
+    Ok((reader, number))
+}
+
+fn open_end(path: &Path, flags: OFlags) -> Result<OwnedFd> {
+    open(
+        path,
+        flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|errno| Error::io("open", path)(errno.into()))
+}
+
 impl FailureReader {
-    /// The other end of what `process` holds as `writer`: `create` and its reader may be gone by now.
-    pub(super) fn of(process: ProcessId, writer: FailureWriter) -> Result<Self> {
-        let path = format!("/proc/{}/fd/{}", process.pid, writer.0);
-        let reader = File::open(&path).map_err(Error::io("open", &path))?;
-        // Looked at with the file open, so that the pid was not another process's when it was opened.
-        if is_foreign(process) || !is_alive(process) {
-            let gone = std::io::Error::from_raw_os_error(libc::ESRCH);
-            return Err(Error::io("open", &path)(gone));
-        }
-        let kind = fstat(&reader).map_err(|errno| Error::io("look at", &path)(errno.into()))?;
-        if FileType::from_raw_mode(kind.st_mode) != FileType::Fifo {
-            let other = std::io::ErrorKind::InvalidData.into();
-            return Err(Error::io("open", &path)(other));
-        }
+    /// The reading end of the pipe that [`named_failure_pipe`] made at `path`.
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        // Not blocking: where no process has the other end open any more, this must not wait for one.
+        let reader = open_end(path, OFlags::RDONLY | OFlags::NONBLOCK)?.into();
         Ok(Self {
             reader,
             writer: None,
         })
     }
 
-    /// Waits until the container's first process has executed the command, or is gone: what it said, if
-    /// it said something.
-    pub(super) fn wait(mut self) -> Option<Failure> {
-        self.read()
+    /// Waits until the container's first process has executed the command, or is gone.
+    ///
+    /// # Errors
+    /// Why the command wasn't executed.
+    pub(super) fn wait_for_execution(mut self) -> Result<()> {
+        let mut said = vec![];
+        loop {
+            match self.reader.read_to_end(&mut said) {
+                Ok(_) => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut waiting = [PollFd::new(&self.reader, PollFlags::IN)];
+                    retry_on_intr(|| poll(&mut waiting, None))
+                        .map_err(Error::step("wait for the command's execution"))?;
+                }
+                Err(error) => return Err(Error::step("read why the command failed")(error)),
+            }
+        }
+        match said.strip_prefix(EXECUTING) {
+            Some(failure) => serde_json::from_slice::<Failure>(failure)
+                .map_or(Ok(()), |failure| Err(failure.into())),
+            None => Err(Error::NotExecuted),
+        }
     }
 
     /// Closes our copy of the container's end, so that end of file can come.
@@ -141,10 +173,6 @@ impl FailureReader {
         poll(&mut waiting, Some(&PATIENCE))
             .ok()
             .filter(|ready| *ready > 0)?;
-        self.read()
-    }
-
-    fn read(&mut self) -> Option<Failure> {
         // A failure is written at once and fits into the pipe, so one read has it whole.
         let mut text = vec![0; PIPE_SIZE];
         let length = self.reader.read(&mut text).ok()?;
@@ -156,6 +184,12 @@ impl FailureWriter {
     /// The descriptor, for who closes all others.
     pub(super) fn number(self) -> RawFd {
         self.0
+    }
+
+    /// Says that the command is about to be executed: from here on silence means that it was.
+    pub(super) fn announce_execution(self) {
+        // Nobody to tell if it fails; `start` then says that the command wasn't executed.
+        let _ = write_to(self.0, EXECUTING);
     }
 
     /// Sends `failure`; there is nobody to tell if that fails as well.

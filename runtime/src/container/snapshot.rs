@@ -8,7 +8,6 @@ use oci_spec::runtime::Hooks;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::Placement;
-use super::failure::FailureWriter;
 use super::ownership::StateDirectory;
 use super::process::{ProcessId, is_alive, is_unreaped};
 use super::whole_file::{PRIVATE, write_whole};
@@ -72,9 +71,6 @@ pub struct Snapshot {
     /// Without a mount namespace of its own: the mounts that were there at its root before its own.
     #[serde(default)]
     pub mounts_before: Option<Vec<u64>>,
-    /// Where the first process says why it could not execute the command.
-    #[serde(default)]
-    pub failures: Option<FailureWriter>,
     /// When it was started, milliseconds since boot.
     #[serde(default)]
     pub started: Option<u64>,

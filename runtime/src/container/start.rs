@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 
 use super::failure::FailureReader;
-use super::snapshot::{Snapshot, Status, milliseconds_since_boot};
+use super::snapshot::{Status, milliseconds_since_boot};
 use super::store::Container;
 use super::{Error, Result, hooks};
 
@@ -14,29 +14,22 @@ use super::{Error, Result, hooks};
 /// [`Error::WrongStatus`] for any other status; why the command could not be executed.
 pub fn start(mut container: Container) -> Result<()> {
     container.must_be(Status::Created, "created")?;
-    let failures = failures(&container.snapshot)?;
+    let failures = container.failures();
+    let reader = FailureReader::at(&failures)?;
     notify(&container)?;
+    // It has served; the directory of a running container holds its state and nothing else.
+    std::fs::remove_file(&failures).map_err(Error::io("remove", &failures))?;
     container.snapshot.status = Status::Running;
     container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;
-    // Unlocked: hooks may take their time, and other commands may look at the container, signal or delete it.
+    // Unlocked: hooks may take their time, and others may look at the container, signal or delete it.
     let snapshot = container.unlock();
-    if let Some(failure) = failures.and_then(FailureReader::wait) {
-        return Err(failure.into());
-    }
+    reader.wait_for_execution()?;
     tracing::debug!(id = snapshot.id, "started");
     let hooks = snapshot.hooks.as_ref();
     let poststart = hooks.and_then(|hooks| hooks.poststart().as_ref());
     hooks::run_late(&snapshot, "poststart", poststart);
     Ok(())
-}
-
-/// What the first process will say; none where there is no process to execute.
-fn failures(snapshot: &Snapshot) -> Result<Option<FailureReader>> {
-    let process = snapshot.process.zip(snapshot.failures);
-    process
-        .map(|(process, writer)| FailureReader::of(process, writer))
-        .transpose()
 }
 
 /// The process waits for a connection and for its end; what is written doesn't matter.
@@ -56,6 +49,5 @@ fn notify(container: &Container) -> Result<()> {
     .map_err(|errno| Error::io("open", &container.directory)(errno.into()))?;
     let short = format!("/proc/self/fd/{}/notify.sock", directory.as_raw_fd());
     UnixStream::connect(short).map_err(Error::io("connect to", &path))?;
-    // It has served; the directory of a running container holds its state and nothing else.
     std::fs::remove_file(&path).map_err(Error::io("remove", &path))
 }

@@ -351,6 +351,11 @@ impl Container {
     pub(crate) fn notify_socket(&self) -> PathBuf {
         self.directory.join("notify.sock")
     }
+
+    /// The pipe through which it says why it could not execute the command.
+    pub(super) fn failures(&self) -> PathBuf {
+        self.directory.join("failures")
+    }
 }
 
 fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
