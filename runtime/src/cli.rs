@@ -67,6 +67,8 @@ pub enum Command {
     Bundle(commands::bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken
     Check(commands::check::Arguments),
+    /// Seal someone else's bundle into a new one, and print what changed
+    Seal(commands::seal::Arguments),
     /// Show what a bundle exposes, and why
     Explain(commands::explain::Arguments),
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use runtime::container::{CgroupManager, HostOptions, Rootless, Store};
+use runtime::container::{self, Bundle, CgroupManager, HostOptions, Rootless, Store};
+use runtime::policy::Policy;
 use runtime::telling::{self, Log, LogFormat, LogLevel};
 
 /// Options of every command.
@@ -42,6 +43,9 @@ pub struct Global {
     // Not for after the command: `spec` has a flag of this name.
     #[arg(long, value_enum, value_name = "auto|true|false", default_value_t)]
     pub rootless: Rootless,
+    /// For bundles that come from elsewhere [default: what /etc/opt-runtime/config.toml says, or off]
+    #[arg(long, global = true, value_name = "FILE|off|check|seal")]
+    pub policy: Option<String>,
     /// The criu program, for checkpoint and restore
     #[arg(long, global = true, value_name = "PROGRAM", default_value = "criu")]
     pub criu: PathBuf,
@@ -66,6 +70,31 @@ impl Global {
     /// The store that `--root` names, or the default one.
     pub fn store(&self) -> Store {
         Store::at(self.root.clone())
+    }
+
+    /// The bundle in `directory` under the site's policy, and what that changed, one sentence each.
+    ///
+    /// # Errors
+    /// Where either can't be read, or the policy doesn't let the bundle run.
+    pub fn bundle(&self, directory: &Path) -> container::Result<(Bundle, Vec<String>)> {
+        let policy = Policy::load(self.policy.as_deref())?;
+        let mut bundle = Bundle::load(directory)?;
+        let changes = policy.apply(&mut bundle)?;
+        Ok((bundle, changes))
+    }
+
+    /// Logs what the site's policy changed, once the container is there: a failed command logs its error alone.
+    pub fn note_changes(&self, changes: &[String]) {
+        if changes.is_empty() {
+            return;
+        }
+        let text = format!("bundle sealed by policy: {}", changes.join("; "));
+        let written = open_log(self.log.as_deref(), self.log_format)
+            .and_then(|log| log.write(LogLevel::Info, &text).context("write log"));
+        // The container is there all the same.
+        if let Err(error) = written {
+            telling::say(&format!("opt-runtime: warning: {error:#}\n"));
+        }
     }
 
     /// What was said of the host.

@@ -7,6 +7,7 @@ mod below;
 pub mod container;
 pub mod features;
 pub mod own_executable;
+pub mod policy;
 pub mod preflight;
 pub mod starter;
 mod sys;

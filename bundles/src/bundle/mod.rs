@@ -6,4 +6,4 @@ mod write;
 
 pub use host_path::{HostPath, HostPathError};
 pub use skeleton::Skeleton;
-pub use write::{BundleError, links_of, write};
+pub use write::{BundleError, links_of, write, write_without_root};

@@ -37,6 +37,24 @@ pub enum BundleError {
 /// # Errors
 /// [`BundleError`], naming the path.
 pub fn write(directory: &Path, spec: &Spec, skeleton: &Skeleton) -> Result<(), BundleError> {
+    make(directory, || {
+        fill(directory, skeleton)?;
+        write_config(directory, spec)
+    })
+}
+
+/// Writes a bundle whose root file system is elsewhere; as [`write`].
+///
+/// # Errors
+/// [`BundleError`], naming the path.
+pub fn write_without_root(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
+    make(directory, || write_config(directory, spec))
+}
+
+fn make(
+    directory: &Path,
+    content: impl FnOnce() -> Result<(), BundleError>,
+) -> Result<(), BundleError> {
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source: io::Error| match source.kind() {
@@ -48,13 +66,13 @@ pub fn write(directory: &Path, spec: &Spec, skeleton: &Skeleton) -> Result<(), B
         .mode(0o700)
         .create(directory)
         .map_err(failed(directory))?;
-    fill(directory, spec, skeleton).inspect_err(|_| {
+    content().inspect_err(|_| {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(directory);
     })
 }
 
-fn fill(directory: &Path, spec: &Spec, skeleton: &Skeleton) -> Result<(), BundleError> {
+fn fill(directory: &Path, skeleton: &Skeleton) -> Result<(), BundleError> {
     let failed = |path: PathBuf| move |source| BundleError::Io { path, source };
     let rootfs = directory.join(ROOTFS);
     fs::create_dir(&rootfs)
@@ -62,8 +80,12 @@ fn fill(directory: &Path, spec: &Spec, skeleton: &Skeleton) -> Result<(), Bundle
         .map_err(failed(rootfs.clone()))?;
     skeleton
         .make(&rootfs)
-        .map_err(|(path, source)| BundleError::Io { path, source })?;
-    // config.json comes last: a bundle without one is no bundle.
+        .map_err(|(path, source)| BundleError::Io { path, source })
+}
+
+/// It comes last: a bundle without one is no bundle.
+fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
+    let failed = |path: PathBuf| move |source| BundleError::Io { path, source };
     let path = directory.join("config.json");
     let text = to_json(spec).map_err(|error| failed(path.clone())(error.into()))?;
     fs::OpenOptions::new()

@@ -3,7 +3,7 @@
 use oci_spec::runtime::Spec;
 use serde::Serialize;
 
-use super::{Kind, Observed, PROTECTIONS};
+use super::{Kind, Observed, PROTECTIONS, exceptions};
 
 /// The outcome for one protection.
 #[derive(Debug, Clone, Serialize)]
@@ -14,6 +14,8 @@ pub struct Row {
     pub reason: &'static str,
     /// What is broken, one sentence each; empty where the protection is kept.
     pub broken: Vec<String>,
+    /// The exceptions to it that the bundle asks for.
+    pub exceptions: Vec<String>,
 }
 
 /// The outcome for every protection, in the table's order.
@@ -26,13 +28,21 @@ pub struct Report {
 }
 
 impl Report {
-    fn new(kind: Kind, broken: impl Fn(&super::Protection) -> Vec<String>) -> Self {
+    fn new(spec: &Spec, kind: Kind, broken: impl Fn(&super::Protection) -> Vec<String>) -> Self {
+        let asked = exceptions::known(spec);
+        let exceptions_to = |name| {
+            let to_it = asked
+                .iter()
+                .filter(|exception| exception.protection() == name);
+            to_it.map(ToString::to_string).collect()
+        };
         let rows = PROTECTIONS
             .iter()
             .map(|protection| Row {
                 protection: protection.name,
                 reason: protection.reason,
                 broken: broken(protection),
+                exceptions: exceptions_to(protection.name),
             })
             .collect();
         Self {
@@ -63,12 +73,12 @@ impl Report {
 
 /// Checks `spec` alone, before anything runs.
 pub fn check(spec: &Spec, kind: Kind) -> Report {
-    Report::new(kind, |protection| (protection.in_config)(spec, kind))
+    Report::new(spec, kind, |protection| (protection.in_config)(spec, kind))
 }
 
 /// Compares a created process with what `spec` promises.
 pub fn compare(observed: &Observed, spec: &Spec, kind: Kind) -> Report {
-    Report::new(kind, |protection| {
+    Report::new(spec, kind, |protection| {
         (protection.on_process)(observed, spec, kind)
     })
 }

@@ -5,7 +5,9 @@
 //! generator's output is checked against it, `check` and `explain` print it, the start gate compares the
 //! process with it, and the tests walk it.
 
+mod capabilities;
 mod check;
+mod exceptions;
 mod explain;
 mod kind;
 mod observed;
@@ -16,14 +18,16 @@ mod spec_view;
 #[cfg(test)]
 mod tests;
 
+pub use capabilities::CAPABILITIES;
 pub use check::{Report, Row, check, compare};
+pub use exceptions::{EXCEPTION_ANNOTATION, Exception, UnknownException, exceptions};
 pub use explain::{Explanation, explain};
 pub use kind::{KIND_ANNOTATION, Kind, UnknownKind, WHY_ANNOTATION, why_key};
 pub use observed::{
     CgroupLimits, Descriptor, MountPoint, NamespaceIds, Observed, ObservedError, Status,
     parse_mountinfo, parse_status,
 };
-pub use seal::{MASKED_PATHS, READONLY_PATHS, seal};
+pub use seal::{MASKED_PATHS, READONLY_PATHS, RunAs, seal, seal_as};
 pub use spec_view::is_bind;
 
 use oci_spec::runtime::Spec;

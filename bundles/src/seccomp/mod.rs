@@ -9,6 +9,7 @@ mod banned;
 mod compile;
 mod condition;
 mod error;
+mod networked;
 mod oci;
 mod policy;
 mod profile;
@@ -21,6 +22,7 @@ mod tests;
 pub use banned::{banned_calls, is_banned_name};
 pub use compile::{CompileOptions, Filters, compile, compile_with};
 pub use error::SeccompError;
+pub use networked::networked;
 pub use profile::{
     ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Profile, Rule, RuleAction, group_of, opt_server,
 };

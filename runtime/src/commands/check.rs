@@ -45,7 +45,11 @@ fn table(report: &Report, promised: bool) -> Result<String> {
         } else {
             "BROKEN"
         };
-        writeln!(text, "  {:<18} {verdict}", row.protection)?;
+        write!(text, "  {:<18} {verdict}", row.protection)?;
+        match row.exceptions.join(", ") {
+            none if none.is_empty() => writeln!(text)?,
+            exceptions => writeln!(text, ", with exceptions: {exceptions}")?,
+        }
         for finding in &row.broken {
             writeln!(text, "      {finding}")?;
         }

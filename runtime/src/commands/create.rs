@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, Bundle, CreateOptions};
+use runtime::container::{self, CreateOptions};
 use runtime::own_executable;
 
 use crate::global::Global;
@@ -28,7 +28,7 @@ pub struct Arguments {
 /// Creates a container and leaves it waiting for `start`.
 pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect the runtime's own executable")?;
-    let bundle = Bundle::load(&arguments.bundle)?;
+    let (bundle, changes) = global.bundle(&arguments.bundle)?;
     let options = CreateOptions {
         pid_file: arguments.pid_file,
         preserve_fds: arguments.preserve_fds,
@@ -36,5 +36,6 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         host: global.host(),
     };
     container::create(&global.store(), &arguments.id, &bundle, &options)?;
+    global.note_changes(&changes);
     Ok(ExitCode::SUCCESS)
 }

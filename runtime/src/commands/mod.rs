@@ -13,6 +13,7 @@ pub mod pause;
 pub mod ps;
 pub mod resume;
 pub mod run;
+pub mod seal;
 pub mod spec;
 pub mod start;
 pub mod state;
@@ -71,6 +72,7 @@ impl Command {
             Self::Features => features::execute(),
             Self::Spec(arguments) => spec::execute(&arguments),
             Self::Bundle(arguments) => bundle::execute(&arguments),
+            Self::Seal(arguments) => seal::execute(&arguments),
             Self::Check(arguments) => check::execute(&arguments),
             Self::Explain(arguments) => explain::execute(&arguments),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, Bundle, CreateOptions, RunOptions};
+use runtime::container::{self, CreateOptions, RunOptions};
 use runtime::own_executable;
 
 use crate::global::Global;
@@ -39,7 +39,13 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
             host: global.host(),
         },
     };
-    let outcome = container::run(&global.store(), &options, |_| Bundle::load(&directory))?;
+    let mut changed = vec![];
+    let outcome = container::run(&global.store(), &options, |_| {
+        let (bundle, changes) = global.bundle(&directory)?;
+        changed = changes;
+        Ok(bundle)
+    })?;
+    global.note_changes(&changed);
     Ok(ExitCode::from(outcome.code))
 }
 

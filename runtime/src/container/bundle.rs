@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use bundles::promise::{Kind, is_bind};
+use bundles::promise::{Exception, Kind, is_bind};
 use oci_spec::runtime::{Capability, Process, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use serde::de::DeserializeOwned;
@@ -30,6 +30,8 @@ pub struct Bundle {
     pub kind: Option<Kind>,
     /// The canonical path of its root file system.
     pub rootfs: PathBuf,
+    /// The exceptions to the promise that the site allows it; it may ask for others.
+    pub granted: Vec<Exception>,
 }
 
 impl Bundle {
@@ -76,6 +78,7 @@ impl Bundle {
             spec,
             kind,
             rootfs,
+            granted: vec![],
         })
     }
 }

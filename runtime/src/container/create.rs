@@ -63,6 +63,7 @@ pub fn create(
     options: &CreateOptions,
 ) -> Result<Created> {
     if let Some(kind) = bundle.kind {
+        gate::only_granted_exceptions(bundle)?;
         gate::check(&bundle.spec, kind)?;
     }
     let links = match bundle.kind {

@@ -174,6 +174,12 @@ pub enum Error {
         /// How it ended, and what it said.
         reason: String,
     },
+    /// The site's policy doesn't let the bundle run.
+    #[error(transparent)]
+    Policy(#[from] crate::policy::Error),
+    /// The bundle asks for exceptions to its promise, and nobody granted them.
+    #[error("the bundle asks for exceptions that were not granted: {0}")]
+    NotGranted(String),
     /// libcontainer failed; its message is its own.
     #[error("create container: {0}")]
     Libcontainer(String),

@@ -5,7 +5,22 @@ use bundles::promise::{self, Kind};
 use oci_spec::runtime::Spec;
 
 use super::cgroup::Placement;
-use super::{Error, Result, observe};
+use super::{Bundle, Error, Result, observe};
+use crate::policy;
+
+/// An exception holds by being in the spec; that the site allows it, whoever applied the policy has seen.
+///
+/// # Errors
+/// [`Error::NotGranted`], with those that nobody granted.
+pub(super) fn only_granted_exceptions(bundle: &Bundle) -> Result<()> {
+    let asked = promise::exceptions(&bundle.spec).map_err(policy::Error::from)?;
+    let ungranted = asked.iter().filter(|one| !bundle.granted.contains(one));
+    let names: Vec<String> = ungranted.map(ToString::to_string).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NotGranted(names.join(", ")))
+}
 
 /// Compares what `spec` says with the promise.
 ///

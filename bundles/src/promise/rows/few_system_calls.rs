@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, Spec};
 
+use crate::promise::exceptions;
 use crate::promise::spec_view::linux;
 use crate::promise::{Kind, Observed, Protection};
 use crate::seccomp;
@@ -26,12 +27,20 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
         Ok(filters) => filters,
         Err(error) => return vec![format!("linux.seccomp does not compile: {error}")],
     };
+    let excepted = exceptions::system_calls(spec);
+    let is_excepted = |call: &seccomp::Call| {
+        seccomp::native_audit_arch() == Some(call.arch)
+            && excepted
+                .iter()
+                .any(|name| seccomp::syscall_number(name) == Some(i64::from(call.nr)))
+    };
     let mut broken: Vec<String> = seccomp::banned_calls()
         .into_iter()
+        .filter(|(call, _)| !is_excepted(call))
         .filter(|(call, _)| !filters.decide(call).refuses())
         .map(|(_, name)| format!("linux.seccomp lets {name} pass"))
         .collect();
-    broken.extend(named(profile));
+    broken.extend(named(profile, &excepted));
     if profile.default_errno_ret() != Some(seccomp::ENOSYS) {
         broken.push("linux.seccomp.defaultErrnoRet must be 38 (ENOSYS)".to_owned());
     }
@@ -40,7 +49,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
 
 /// What is never to be called, and yet is named by an entry that lets some of its calls pass: which ones,
 /// only the arguments say, and trying a few of them proves nothing.
-fn named(profile: &LinuxSeccomp) -> impl Iterator<Item = String> {
+fn named(profile: &LinuxSeccomp, excepted: &[String]) -> impl Iterator<Item = String> {
     profile
         .syscalls()
         .iter()
@@ -48,7 +57,7 @@ fn named(profile: &LinuxSeccomp) -> impl Iterator<Item = String> {
         .enumerate()
         .filter(|(_, entry)| !refuses(entry.action()))
         .flat_map(|(index, entry)| entry.names().iter().map(move |name| (index, name)))
-        .filter(|(_, name)| seccomp::is_banned_name(name))
+        .filter(|(_, name)| seccomp::is_banned_name(name) && !excepted.contains(name))
         .map(|(index, name)| {
             format!("linux.seccomp.syscalls[{index}] names {name}, which must never pass")
         })

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Mount, Spec};
 
+use crate::promise::exceptions;
 use crate::promise::spec_view::{enforces, is_own_dev, linux, mounts};
-use crate::promise::{Kind, Observed, Protection};
+use crate::promise::{Kind, MountPoint, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
     name: "no devices",
@@ -39,10 +40,12 @@ fn is_harmless(device: &LinuxDevice) -> bool {
 }
 
 fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+    let excepted = exceptions::devices(spec);
+    let is_device = |mount: &Mount| excepted.iter().any(|path| path == mount.destination());
     let mounts = mounts(spec)
         .iter()
         .enumerate()
-        .filter(|(_, mount)| !is_own_dev(mount) && !enforces(mount, "nodev"))
+        .filter(|(_, mount)| !is_own_dev(mount) && !is_device(mount) && !enforces(mount, "nodev"))
         .map(|(index, mount)| {
             let destination = mount.destination().display();
             format!("mounts[{index}] {destination} is not nodev with all that is below it")
@@ -51,22 +54,30 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
         .and_then(|linux| linux.devices().as_ref())
         .into_iter()
         .flatten()
-        .filter(|device| !is_harmless(device))
+        .filter(|device| !is_harmless(device) && !excepted.contains(device.path()))
         .map(|device| format!("linux.devices adds {}", device.path().display()));
     mounts.chain(devices).collect()
 }
 
-fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+/// Whether `mount` hides a path: a file under a bind mount of /dev/null, a directory under an empty tmpfs.
+fn is_mask(mount: &MountPoint, spec: &Spec) -> bool {
+    let masked = linux(spec).and_then(|linux| linux.masked_paths().as_ref());
+    let listed = masked.into_iter().flatten();
+    let is_kernels = ["proc", "sysfs"].contains(&mount.file_system.as_str());
+    !is_kernels && listed.into_iter().any(|path| mount.path == Path::new(path))
+}
+
+fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
+    let excepted = exceptions::devices(spec);
     observed
         .mounts
         .iter()
         .filter(|mount| {
             let own_dev = mount.path == Path::new("/dev") && mount.file_system == "tmpfs"
                 || is_harmless_path(&mount.path)
+                || excepted.contains(&mount.path)
                 || mount.path.starts_with("/dev") && mount.file_system == "devpts";
-            // A masked file is a bind mount of /dev/null.
-            let mask = mount.path.starts_with("/proc") && mount.file_system != "proc";
-            !own_dev && !mask && !mount.has("nodev")
+            !own_dev && !is_mask(mount, spec) && !mount.has("nodev")
         })
         .map(|mount| format!("{} is mounted without nodev", mount.path.display()))
         .collect()

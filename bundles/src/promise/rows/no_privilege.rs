@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use oci_spec::runtime::{Capability, Spec};
 
+use crate::promise::capabilities::bit;
+use crate::promise::exceptions;
 use crate::promise::spec_view::process;
 use crate::promise::{Kind, Observed, Protection};
 
@@ -23,12 +25,13 @@ const SETS: [&str; 5] = [
     "ambient",
 ];
 
-/// All five sets must be there and empty: an absent one means "keep everything" to libcontainer.
+/// All five sets must be there and empty but for exceptions: an absent one means "keep everything" to libcontainer.
 fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     let Some(capabilities) = process(spec).and_then(|process| process.capabilities().as_ref())
     else {
         return vec!["process.capabilities is absent; it must hold five empty sets".to_owned()];
     };
+    let excepted = exceptions::capabilities(spec);
     let sets: [&Option<HashSet<Capability>>; 5] = [
         capabilities.inheritable(),
         capabilities.permitted(),
@@ -39,22 +42,24 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     std::iter::zip(SETS, sets)
         .filter_map(|(name, set)| match set {
             None => Some(format!("process.capabilities.{name} is absent")),
-            Some(set) if set.is_empty() => None,
             Some(set) => {
-                let mut names: Vec<String> = set.iter().map(ToString::to_string).collect();
+                let held = set
+                    .iter()
+                    .filter(|capability| !excepted.contains(capability));
+                let mut names: Vec<String> = held.map(ToString::to_string).collect();
                 names.sort();
-                Some(format!(
-                    "process.capabilities.{name} holds {}",
-                    names.join(", ")
-                ))
+                let shown = names.join(", ");
+                (!names.is_empty()).then(|| format!("process.capabilities.{name} holds {shown}"))
             }
         })
         .collect()
 }
 
-fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
+    let excepted = exceptions::capabilities(spec).into_iter().map(bit);
+    let excepted = excepted.fold(0, |mask, bit| mask | bit);
     std::iter::zip(SETS, observed.status.capabilities)
-        .filter(|(_, mask)| *mask != 0)
+        .filter(|(_, mask)| *mask & !excepted != 0)
         .map(|(name, mask)| format!("the {name} set is {mask:016x}"))
         .collect()
 }

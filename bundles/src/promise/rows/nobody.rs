@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::Spec;
 
+use crate::promise::exceptions::{self, Exception};
 use crate::promise::observed_mount::each_mount;
 use crate::promise::spec_view::{host_id, linux, process};
 use crate::promise::{Kind, Observed, Protection};
@@ -38,6 +39,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     let Some(identity) = identity(spec) else {
         return vec!["process.user or linux is absent".to_owned()];
     };
+    let may_be_root = exceptions::known(spec).contains(&Exception::Root);
     let mut broken = vec![];
     let named = [
         ("process.user.uid", identity.uid),
@@ -49,6 +51,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
         .map(|gid| ("process.user.additionalGids", *gid));
     for (name, id) in named.into_iter().chain(groups) {
         match id {
+            Some(0) if may_be_root => {}
             Some(0) => broken.push(format!("{name} is 0 on the host")),
             None => broken.push(format!("{name} is not mapped by the user namespace")),
             Some(_) => {}
@@ -61,12 +64,14 @@ fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
     let Some(identity) = identity(spec) else {
         return vec!["the spec names no identity to compare with".to_owned()];
     };
+    let may_be_root = exceptions::known(spec).contains(&Exception::Root);
+    let is_wrong = |id: u32, wanted| id == 0 && !may_be_root || Some(id) != wanted;
     let mut broken = vec![];
     for (name, seen, wanted) in [
         ("uid", observed.status.uid, identity.uid),
         ("gid", observed.status.gid, identity.gid),
     ] {
-        if seen.iter().any(|id| *id == 0 || Some(*id) != wanted) {
+        if seen.iter().any(|id| is_wrong(*id, wanted)) {
             broken.push(format!("{name} is {seen:?}, not {wanted:?}"));
         }
     }

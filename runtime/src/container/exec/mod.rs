@@ -30,6 +30,7 @@ use super::store::Store;
 use super::supervise::{Hold, Signals, Supervised};
 use super::whole_file::write_pid_file;
 use super::{Error, Result, gate};
+use crate::policy;
 use birth::Born;
 pub use request::{Changes, ExecRequest};
 pub use sub_cgroup::{SubCgroup, SubCgroupError};
@@ -82,7 +83,9 @@ pub fn exec(
 ) -> Result<Outcome> {
     let container = store.look(id)?;
     can_have_a_process(&container, options)?;
-    let promised = request.apply(store.spec(id)?)?;
+    let own = store.spec(id)?;
+    let mut promised = request.apply(own.clone())?;
+    policy::seal_exec(&own, &mut promised);
     let kind = Kind::of(&promised).map_err(|error| Error::Argument(error.to_string()))?;
     if let Some(kind) = kind {
         gate::check(&promised, kind)?;

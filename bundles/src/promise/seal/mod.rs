@@ -1,16 +1,24 @@
 //! Rewriting any spec so that it keeps the promise.
 
-use std::collections::HashSet;
+mod privilege;
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use oci_spec::runtime::{
-    LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec,
+    LinuxNamespace, LinuxNamespaceType, LinuxPids, LinuxSeccomp, LinuxSeccompAction, LinuxSyscall,
+    Mount, Spec,
 };
 
+use super::exceptions;
 use super::rows::{few_system_calls, nothing_inherited::HANDED_DOWN};
 use super::spec_view::{enforces, is_own_dev, is_plain_path, is_recursive};
 use super::{KIND_ANNOTATION, Kind};
 use crate::seccomp;
+
+pub use privilege::RunAs;
+use privilege::{change_identity, drop_groups, drop_privilege};
 
 /// Kernel interfaces that tell about the host or reach its hardware: hidden in every sealed bundle.
 pub const MASKED_PATHS: [&str; 27] = [
@@ -57,11 +65,24 @@ const DEFAULT_PIDS_LIMIT: i64 = 512;
 
 /// Rewrites `spec` so that it keeps the promise of `kind`, and says what changed, one sentence each.
 ///
-/// Sealing a sealed spec changes nothing. What it can't decide for the caller, it leaves for
-/// [`check`](super::check) to name: an identity that is root on the host, a mount over `/proc`, an added device.
+/// Sealing a sealed spec changes nothing, and the exceptions that the spec asks for stay. What can't be decided
+/// for the caller is left for [`check`](super::check) to name: an identity that is root on the host, a mount
+/// over `/proc`, an added device.
 pub fn seal(spec: &mut Spec, kind: Kind) -> Vec<String> {
-    let steps: [fn(&mut Spec, Kind) -> Vec<String>; 8] = [
+    seal_as(spec, kind, None)
+}
+
+/// [`seal`], with somebody else for an identity that is root on the host.
+pub fn seal_as(spec: &mut Spec, kind: Kind, run_as: Option<RunAs>) -> Vec<String> {
+    let mut changes = run_as.map_or_else(Vec::new, |other| change_identity(spec, other));
+    changes.extend(keep_promise(spec, kind));
+    changes
+}
+
+fn keep_promise(spec: &mut Spec, kind: Kind) -> Vec<String> {
+    let steps: [fn(&mut Spec, Kind) -> Vec<String>; 9] = [
         annotate,
+        drop_groups,
         drop_privilege,
         shut_mounts,
         filter_system_calls,
@@ -86,35 +107,6 @@ fn annotate(spec: &mut Spec, kind: Kind) -> Vec<String> {
         "annotation {KIND_ANNOTATION} set to {}",
         kind.as_str()
     )]
-}
-
-fn drop_privilege(spec: &mut Spec, _: Kind) -> Vec<String> {
-    let mut changes = vec![];
-    let Some(process) = spec.process_mut() else {
-        return changes;
-    };
-    let empty = no_capabilities();
-    if process.capabilities().as_ref() != Some(&empty) {
-        process.set_capabilities(Some(empty));
-        changes.push("process.capabilities emptied".to_owned());
-    }
-    if process.no_new_privileges() != Some(true) {
-        process.set_no_new_privileges(Some(true));
-        changes.push("process.noNewPrivileges set".to_owned());
-    }
-    changes
-}
-
-/// The five sets, present and empty.
-pub(crate) fn no_capabilities() -> LinuxCapabilities {
-    let mut capabilities = LinuxCapabilities::default();
-    capabilities
-        .set_bounding(Some(HashSet::new()))
-        .set_effective(Some(HashSet::new()))
-        .set_inheritable(Some(HashSet::new()))
-        .set_permitted(Some(HashSet::new()))
-        .set_ambient(Some(HashSet::new()));
-    capabilities
 }
 
 fn shut_mounts(spec: &mut Spec, _: Kind) -> Vec<String> {
@@ -161,10 +153,36 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
     if kept {
         return vec![];
     }
-    let profile = seccomp::opt_server().to_oci();
+    let profile = match kind {
+        // Another engine's container has the network that the engine gave it.
+        Kind::Sealed => seccomp::networked(),
+        Kind::OptServer => seccomp::opt_server(),
+    };
+    let profile = with_calls(profile.to_oci(), &exceptions::system_calls(spec));
     let linux = spec.linux_mut().get_or_insert_default();
     linux.set_seccomp(Some(profile));
     vec!["linux.seccomp replaced by the sealed profile".to_owned()]
+}
+
+/// `profile` with these calls allowed, whatever their arguments.
+fn with_calls(mut profile: LinuxSeccomp, calls: &[String]) -> LinuxSeccomp {
+    if calls.is_empty() {
+        return profile;
+    }
+    let mut entries = profile.syscalls().clone().unwrap_or_default();
+    for entry in &mut entries {
+        let others = entry.names().iter().filter(|name| !calls.contains(name));
+        let others = others.cloned().collect();
+        entry.set_names(others);
+    }
+    entries.retain(|entry| !entry.names().is_empty());
+    let mut allowed = LinuxSyscall::default();
+    allowed
+        .set_names(calls.to_vec())
+        .set_action(LinuxSeccompAction::ScmpActAllow);
+    entries.push(allowed);
+    profile.set_syscalls(Some(entries));
+    profile
 }
 
 fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
