@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Bundle, Outcome, Tool, binaries, host};
+use crate::{Bundle, Outcome, Tool, binaries, host, is_by_systemd};
 
 /// The beginning of the names of all our directories, by which leftovers are found.
 pub(crate) const PREFIX: &str = "opt-integration-";
@@ -80,10 +80,14 @@ impl Bench {
 
     /// `opt-runtime` on this bench's state directory.
     pub fn runtime(&self) -> Tool {
-        Tool::new(binaries::opt_runtime())
+        let tool = Tool::new(binaries::opt_runtime())
             .arg("--root")
             .arg(self.root())
-            .current_dir(self.directory.path())
+            .current_dir(self.directory.path());
+        if is_by_systemd() {
+            return tool.arg("--systemd-cgroup");
+        }
+        tool
     }
 
     /// `opt-server run` with a configuration of these commands, in `project`.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use crate::{Bench, Bundle, Outcome, Tool, require_program};
+use crate::{Bench, Bundle, Outcome, Tool, cgroup, require_program};
 
 /// A runtime under test or to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,21 +16,51 @@ pub enum Runtime {
     Ours,
     /// Debian's runc.
     Runc,
+    /// Debian's crun. It refuses a hybrid layout of cgroups, so there it doesn't see version 2.
+    Crun,
+}
+
+/// Set to `systemd` where it is to make the cgroups: for all runtimes alike.
+const CGROUP_MANAGER: &str = "OPT_CGROUP_MANAGER";
+
+/// Whether systemd is to make the cgroups.
+pub fn is_by_systemd() -> bool {
+    std::env::var_os(CGROUP_MANAGER).is_some_and(|manager| manager == "systemd")
 }
 
 impl Runtime {
     /// The program, on a state directory of the bench's.
     pub fn tool(self, bench: &Bench) -> Tool {
-        match self {
-            Self::Ours => bench.runtime(),
+        let tool = match self {
+            // It has the flag already.
+            Self::Ours => return bench.runtime(),
             Self::Runc => {
                 require_program("/usr/sbin/runc", "runc");
                 Tool::new("/usr/sbin/runc")
-                    .arg("--root")
-                    .arg(bench.path("state-of-runc"))
             }
+            Self::Crun => {
+                require_program("/usr/bin/crun", "crun");
+                crun()
+            }
+        };
+        let tool = tool
+            .arg("--root")
+            .arg(bench.path(&format!("state-of-{self:?}")));
+        if is_by_systemd() {
+            tool.arg("--systemd-cgroup")
+        } else {
+            tool
         }
     }
+}
+
+fn crun() -> Tool {
+    if cgroup::layout() != cgroup::Layout::Hybrid {
+        return Tool::new("/usr/bin/crun");
+    }
+    let unified = cgroup::mount_point("").expect("version 2");
+    let script = format!("umount -l {} && exec crun \"$@\"", unified.display());
+    Tool::new("unshare").args(["--mount", "sh", "-c", &script, "crun"])
 }
 
 /// A container; deleted when dropped.
@@ -38,6 +68,7 @@ impl Runtime {
 pub struct Container<'a> {
     bench: &'a Bench,
     runtime: Runtime,
+    globals: Vec<String>,
     /// Its id, which no other test has: cgroups are named by it alone.
     pub id: String,
 }
@@ -46,16 +77,28 @@ impl<'a> Container<'a> {
     /// Creates one from `bundle`. Its own output goes to a file (see [`Self::output`]).
     #[track_caller]
     pub fn created(bench: &'a Bench, runtime: Runtime, bundle: &Bundle) -> Self {
+        Self::created_with(bench, runtime, bundle, &[])
+    }
+
+    /// Likewise with `globals` before every command.
+    #[track_caller]
+    pub fn created_with(
+        bench: &'a Bench,
+        runtime: Runtime,
+        bundle: &Bundle,
+        globals: &[&str],
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let container = Self {
             bench,
             runtime,
+            globals: globals.iter().map(|global| (*global).to_owned()).collect(),
             id: format!("test-{}-{number}", std::process::id()),
         };
         let errors = bench.path(&format!("{}.errors", container.id));
         let file = |path: &PathBuf| File::create(path).expect("make a file");
-        let mut tool = runtime.tool(bench).args(["create", "--bundle"]);
+        let mut tool = container.tool().args(["create", "--bundle"]);
         tool = tool.arg(&bundle.directory).arg(&container.id);
         let status = tool
             .command()
@@ -83,15 +126,24 @@ impl<'a> Container<'a> {
         self.command("start", &[]).expect(0);
     }
 
+    fn tool(&self) -> Tool {
+        self.runtime.tool(self.bench).args(&self.globals)
+    }
+
     /// `RUNTIME NAME ID ARGUMENTS…`.
     pub fn command(&self, name: &str, arguments: &[&str]) -> Tool {
-        let tool = self.runtime.tool(self.bench);
-        tool.args([name, &self.id]).args(arguments)
+        self.tool().args([name, &self.id]).args(arguments)
+    }
+
+    /// `RUNTIME NAME OPTIONS… ID ARGUMENTS…`, the only order that crun takes.
+    pub fn command_with(&self, name: &str, options: &[&str], arguments: &[&str]) -> Tool {
+        let tool = self.tool().arg(name).args(options);
+        tool.arg(&self.id).args(arguments)
     }
 
     /// `RUNTIME exec OPTIONS… ID WORDS…`.
     pub fn exec_with(&self, options: &[&str], words: &[&str]) -> Tool {
-        let tool = self.runtime.tool(self.bench).arg("exec");
+        let tool = self.tool().arg("exec");
         tool.args(options).arg(&self.id).args(words)
     }
 
@@ -131,8 +183,7 @@ impl<'a> Container<'a> {
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
-        let mut delete = self.runtime.tool(self.bench);
-        delete = delete.args(["delete", "--force", &self.id]);
+        let mut delete = self.tool().args(["delete", "--force", &self.id]);
         let _ = delete.command().output();
     }
 }

@@ -46,6 +46,7 @@ pub fn cgroups_of(id: &str) -> Vec<PathBuf> {
     let mut found = cgroups("opt-runtime-");
     found.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.trim_end_matches(".scope");
         name.ends_with(&format!("-{id}"))
     });
     found

@@ -10,6 +10,7 @@
 mod bench;
 mod binaries;
 mod bundle;
+pub mod cgroup;
 mod container;
 pub mod forged;
 pub mod golden;
@@ -23,6 +24,6 @@ pub mod weaken;
 pub use bench::Bench;
 pub use binaries::{model, opt_runtime, opt_server, probe_path, require_program};
 pub use bundle::Bundle;
-pub use container::{Container, Runtime};
+pub use container::{Container, Runtime, is_by_systemd};
 pub use probe::Probe;
 pub use tool::{Outcome, Running, Tool, wait_until};

@@ -15,15 +15,16 @@ pub struct Arguments {
     /// A table of the host's ps, or the pids as JSON
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// The container's id
-    pub id: String,
-    /// Options of the host's ps [default: -ef]
+    /// The container's id, and options of the host's ps [default: -ef]
+    // One list: what follows the id is ps's, even where we have an option of that name.
     #[arg(
-        value_name = "PS OPTIONS",
+        value_names = ["ID", "PS OPTIONS"],
+        required = true,
+        num_args = 1..,
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
-    pub options: Vec<String>,
+    pub words: Vec<String>,
 }
 
 /// How to print.
@@ -37,10 +38,11 @@ pub enum Format {
 
 /// Prints the container's processes, with the pids that they have for us.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
-    let pids = members(&global.store().look(&arguments.id)?)?;
+    let (id, options) = arguments.words.split_first().context("ps: no id")?;
+    let pids = members(&global.store().look(id)?)?;
     let text = match arguments.format {
         Format::Json => serde_json::to_string(&pids)? + "\n",
-        Format::Table => table(&pids, &arguments.options)?,
+        Format::Table => table(&pids, options)?,
     };
     telling::print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,102 @@
+//! A process's cgroups on this host, whatever its layout: v1, hybrid or v2.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How the host's cgroups are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Version 1 only.
+    V1,
+    /// Version 1, and version 2 beside it.
+    Hybrid,
+    /// Version 2 only.
+    V2,
+}
+
+/// This host's.
+pub fn layout() -> Layout {
+    let has_version_1 = hierarchies().iter().any(|(_, names)| !names.is_empty());
+    match (has_version_1, mount_point("").is_some()) {
+        (true, false) => Layout::V1,
+        (true, true) => Layout::Hybrid,
+        (false, _) => Layout::V2,
+    }
+}
+
+/// Whether this host's limits are version 2's.
+pub fn is_v2() -> bool {
+    layout() == Layout::V2
+}
+
+/// Tells why a test doesn't apply on this host.
+pub fn skip(why: &str) {
+    println!("skipped: {why} (this host: {:?})", layout());
+}
+
+/// The mounted hierarchies, each with the names of its controllers, or `name=NAME`; none for version 2.
+fn hierarchies() -> Vec<(PathBuf, Vec<String>)> {
+    let text = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+    let lines = text.lines().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let mut after = after.split(' ');
+        let names = match after.next()? {
+            "cgroup" => after.nth(1)?.split(',').map(str::to_owned).collect(),
+            "cgroup2" => vec![],
+            _ => return None,
+        };
+        Some((before.split(' ').nth(4)?.into(), names))
+    });
+    lines.collect()
+}
+
+/// Where the hierarchy with `controller` is mounted; with an empty name, that of version 2.
+pub fn mount_point(controller: &str) -> Option<PathBuf> {
+    let found = hierarchies()
+        .into_iter()
+        .find(|(_, names)| match controller {
+            "" => names.is_empty(),
+            _ => names.iter().any(|name| name == controller),
+        });
+    found.map(|(mount_point, _)| mount_point)
+}
+
+/// The lines of `/proc/PID/cgroup` as controllers and path.
+pub fn paths(pid: i32) -> Vec<(String, String)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("the process's cgroups");
+    let lines = text.lines().map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let mut field = || fields.next().expect("a field").to_owned();
+        (field(), field())
+    });
+    lines.collect()
+}
+
+/// The directory of the cgroup of `pid` that has the files of `controller`.
+///
+/// # Panics
+/// Where no hierarchy has it.
+pub fn directory(pid: i32, controller: &str) -> PathBuf {
+    let name = match mount_point(controller) {
+        Some(_) => controller,
+        None => "",
+    };
+    let mount_point = mount_point(name).expect("a hierarchy");
+    let path = paths(pid).into_iter().find(|(names, _)| match name {
+        "" => names.is_empty(),
+        _ => names.split(',').any(|one| one == name),
+    });
+    let (_, path) = path.expect("the process's cgroup there");
+    mount_point.join(path.trim_start_matches('/'))
+}
+
+/// What a file of the cgroup of `pid` says; nothing where it isn't there.
+pub fn read(pid: i32, controller: &str, file: &str) -> Option<String> {
+    read_in(&directory(pid, controller), file)
+}
+
+/// What a file in a cgroup's directory says.
+pub fn read_in(directory: &Path, file: &str) -> Option<String> {
+    let text = fs::read_to_string(directory.join(file)).ok()?;
+    Some(text.trim_end().to_owned())
+}
