@@ -17,6 +17,7 @@ pub mod seal;
 pub mod spec;
 pub mod start;
 pub mod state;
+pub mod update;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,7 @@ impl Command {
                 | Self::Pause(_)
                 | Self::Resume(_)
                 | Self::Ps(_)
+                | Self::Update(_)
                 | Self::Delete(_)
                 | Self::List(_)
                 | Self::Spec(_)
@@ -64,6 +66,7 @@ impl Command {
             Self::Kill(arguments) => kill::execute(global, &arguments),
             Self::Pause(arguments) => pause::execute(global, &arguments),
             Self::Resume(arguments) => resume::execute(global, &arguments),
+            Self::Update(arguments) => update::execute(global, &arguments),
             Self::Ps(arguments) => ps::execute(global, &arguments),
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),

@@ -44,6 +44,7 @@ mod snapshot;
 mod start;
 mod store;
 mod supervise;
+mod update;
 mod validate;
 mod whole_file;
 
@@ -65,3 +66,4 @@ pub use run::{Outcome, RunOptions, run};
 pub use snapshot::{Snapshot, Status};
 pub use start::start;
 pub use store::{Container, Store};
+pub use update::update;

@@ -18,6 +18,7 @@ mod prepare;
 mod rootless;
 mod systemd;
 mod tree;
+mod update;
 
 pub(super) use join::join;
 pub use placement::Placement;

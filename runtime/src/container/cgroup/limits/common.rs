@@ -10,7 +10,7 @@ pub(super) const CONTROLLERS: [&str; 8] = [
 ];
 
 /// A value, unless it is the zero by which runc, crun and their callers mean "not set".
-pub(super) fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
+pub(in crate::container::cgroup) fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
     value.filter(|value| *value != T::default())
 }
 

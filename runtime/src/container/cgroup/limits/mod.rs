@@ -12,6 +12,7 @@ use super::placement::{Place, Placement};
 use super::prepare::enable;
 use setting::write_all;
 
+pub(super) use common::set;
 pub(super) use setting::{IfAbsent, Setting};
 
 /// What to write for `resources`, but for devices.
@@ -59,7 +60,7 @@ impl Placement {
     }
 
     /// Where the files of `controller` are.
-    fn place_of(&self, controller: &str) -> Option<&Place> {
+    pub(super) fn place_of(&self, controller: &str) -> Option<&Place> {
         match self.is_unified() {
             true => self.unified(),
             false => self.holder(controller),

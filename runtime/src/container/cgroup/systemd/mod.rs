@@ -98,7 +98,6 @@ impl Placement {
     ///
     /// # Errors
     /// systemd's.
-    #[allow(dead_code, reason = "for update, which comes next")]
     pub(in crate::container) fn update_unit(&self, resources: &LinuxResources) -> Result<()> {
         let Some(unit) = self.unit() else {
             return Ok(());
