@@ -32,7 +32,6 @@ struct Case {
 
 const BOTH: &[Runtime] = &[Runtime::Runc, Runtime::Crun];
 const RUNC: &[Runtime] = &[Runtime::Runc];
-const CRUN: &[Runtime] = &[Runtime::Crun];
 
 fn cases() -> Vec<Case> {
     type Told<'a> = Option<(&'a str, &'a str)>;
@@ -82,7 +81,7 @@ fn cases() -> Vec<Case> {
             &["--cpu-share", "2048"],
             "cpu",
             Some(("cpu.shares", "2048")),
-            Some(("cpu.weight", "170")),
+            Some(("cpu.weight", "174")),
             &[],
         ),
         case(
@@ -162,7 +161,7 @@ fn cases() -> Vec<Case> {
             "blkio",
             Some(("blkio.bfq.weight", "300")),
             None,
-            CRUN,
+            RUNC,
         ),
     ]
 }
