@@ -69,6 +69,8 @@ pub enum Command {
     Bundle(commands::bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken
     Check(commands::check::Arguments),
+    /// Tell what this host can and can't do, each with the remedy
+    Doctor(commands::doctor::Arguments),
     /// Seal someone else's bundle into a new one, and print what changed
     Seal(commands::seal::Arguments),
     /// Show what a bundle exposes, and why

@@ -5,6 +5,7 @@
 
 mod below;
 pub mod container;
+pub mod doctor;
 pub mod features;
 pub mod own_executable;
 pub mod policy;

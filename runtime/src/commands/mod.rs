@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod check;
 pub mod create;
 pub mod delete;
+pub mod doctor;
 pub mod exec;
 pub mod explain;
 pub mod features;
@@ -75,6 +76,7 @@ impl Command {
             Self::Features => features::execute(),
             Self::Spec(arguments) => spec::execute(&arguments),
             Self::Bundle(arguments) => bundle::execute(&arguments),
+            Self::Doctor(arguments) => doctor::execute(global, &arguments),
             Self::Seal(arguments) => seal::execute(&arguments),
             Self::Check(arguments) => check::execute(&arguments),
             Self::Explain(arguments) => explain::execute(&arguments),

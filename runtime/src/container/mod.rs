@@ -50,6 +50,7 @@ mod whole_file;
 
 pub use bundle::{Bundle, read_process};
 pub use cgroup::Placement;
+pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups};
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;
 pub use descriptors::make_descriptors_sane;
@@ -63,6 +64,7 @@ pub use members::members;
 pub(crate) use mount_options::known as known_mount_options;
 pub use pause::{pause, resume};
 pub use run::{Outcome, RunOptions, run};
+pub(crate) use security_modules::{has_apparmor, has_selinux};
 pub use snapshot::{Snapshot, Status};
 pub use start::start;
 pub use store::{Container, Store};

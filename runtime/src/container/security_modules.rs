@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 /// Whether AppArmor is enabled, told as libapparmor does.
-pub(super) fn has_apparmor() -> bool {
+pub(crate) fn has_apparmor() -> bool {
     fs::read_to_string("/sys/module/apparmor/parameters/enabled")
         .is_ok_and(|text| text.starts_with('Y'))
 }
 
 /// Whether SELinux is enabled: its file system is mounted (selinux(8)).
-pub(super) fn has_selinux() -> bool {
+pub(crate) fn has_selinux() -> bool {
     Path::new("/sys/fs/selinux/enforce").exists()
 }

@@ -45,6 +45,11 @@ impl Store {
         Self { root }
     }
 
+    /// Its directory, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// `/run/opt-runtime` for root; for others a directory of their own.
     pub fn default_root() -> PathBuf {
         if nix::unistd::geteuid().is_root() {

@@ -65,12 +65,10 @@ pub enum Error {
         reason: String,
     },
     /// The bundle breaks the promise, and mayn't.
-    #[error("policy {policy} ({origin}): the bundle is not sealed: {summary}{}", hint_for(summary, *can_change_identity))]
+    #[error("policy {policy}: the bundle is not sealed: {summary}{}", hint_for(summary, *can_change_identity))]
     NotSealed {
-        /// `check` or `seal`.
-        policy: Mode,
-        /// Where the policy comes from.
-        origin: String,
+        /// Its mode, and where it comes from.
+        policy: String,
         /// Every broken row.
         summary: String,
         /// Whether the site says who runs what would be root.
@@ -134,7 +132,19 @@ pub struct Policy {
     mode: Mode,
     run_as: Option<RunAs>,
     exceptions: Vec<AllowedException>,
+    /// The file that it comes from, or would.
     origin: String,
+    is_there: bool,
+}
+
+impl std::fmt::Display for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { mode, origin, .. } = self;
+        match self.is_there {
+            true => write!(f, "{mode} ({origin})"),
+            false => write!(f, "{mode} (there is no {origin})"),
+        }
+    }
 }
 
 impl Policy {
@@ -160,15 +170,12 @@ impl Policy {
             None if named.is_some() => return Err(Error::Missing(path)),
             None => (Config::default(), false),
         };
-        let origin = match word {
-            Some(_) if !is_there => "--policy".to_owned(),
-            _ => path.display().to_string(),
-        };
         Ok(Self {
             mode: word.unwrap_or(config.policy),
             run_as: config.seal.run_as,
             exceptions: config.exception,
-            origin,
+            origin: path.display().to_string(),
+            is_there,
         })
     }
 
@@ -192,8 +199,7 @@ impl Policy {
         let report = promise::check(&bundle.spec, Kind::Sealed);
         if !report.is_kept() {
             return Err(Error::NotSealed {
-                policy: self.mode,
-                origin: self.origin.clone(),
+                policy: self.to_string(),
                 summary: report.summary(),
                 can_change_identity: self.mode == Mode::Seal && self.run_as.is_some(),
             });
@@ -208,10 +214,7 @@ impl Policy {
         let annotations = bundle.spec.annotations_mut().get_or_insert_default();
         let mut set = |key: &str, value: String| annotations.insert(key.to_owned(), value);
         set(KIND_ANNOTATION, Kind::Sealed.as_str().to_owned());
-        set(
-            POLICY_ANNOTATION,
-            format!("{} ({})", self.mode, self.origin),
-        );
+        set(POLICY_ANNOTATION, self.to_string());
         if !changes.is_empty() {
             set(CHANGES_ANNOTATION, changes.join("; "));
         }

@@ -1,0 +1,106 @@
+//! `doctor`: what this host has is told, and what is missing fails only where nothing runs without it.
+
+use integration::{Bench, Outcome, Tool, opt_runtime};
+use serde_json::Value;
+
+fn findings(outcome: &Outcome) -> Vec<Value> {
+    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!(told["fit"], outcome.code == Some(0), "{outcome}");
+    told["findings"].as_array().expect("findings").clone()
+}
+
+#[track_caller]
+fn verdict(findings: &[Value], name: &str) -> String {
+    let found = findings.iter().find(|finding| finding["name"] == name);
+    let verdict = &found.unwrap_or_else(|| panic!("no {name}"))["verdict"];
+    verdict.as_str().expect("a verdict").to_owned()
+}
+
+#[test]
+fn a_host_that_runs_these_tests_is_fit() {
+    let bench = Bench::new();
+    let findings = findings(&bench.runtime().args(["doctor", "--json"]).expect(0));
+    for name in [
+        "kernel",
+        "namespaces",
+        "system call filters",
+        "cgroups",
+        "state directory",
+    ] {
+        assert_eq!(verdict(&findings, name), "ok", "{name}");
+    }
+    let table = bench.runtime().arg("doctor").expect(0).stdout;
+    for finding in &findings {
+        let name = finding["name"].as_str().expect("a name");
+        let line = table.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("no {name}: {table}"));
+        assert!(
+            line.contains(finding["found"].as_str().expect("a text")),
+            "{line}"
+        );
+        let is_ok = finding["verdict"] == "ok";
+        assert_eq!(finding["remedy"].is_null(), is_ok, "{finding}");
+    }
+    assert_eq!(bench.state_names(), [""; 0], "looking changes nothing");
+}
+
+/// `doctor` where `script` has taken something away, in a mount namespace of the test's own.
+fn without(bench: &Bench, script: &str, more: &[&str]) -> Outcome {
+    let script = format!("set -e; {script}\nexec \"$@\"");
+    Tool::new("unshare")
+        .args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ])
+        .arg(opt_runtime())
+        .arg("--root")
+        .arg(bench.root())
+        .args(["doctor", "--json"])
+        .args(more)
+        .run()
+}
+
+#[test]
+fn what_is_missing_is_found() {
+    let bench = Bench::new();
+    let place = bench.path("");
+    let place = place.display();
+    let read_only = format!("mount -t tmpfs -o ro none {place}; cd /");
+    let no_cgroups = "umount -R /sys/fs/cgroup || umount -l /sys/fs/cgroup";
+    let no_fuse = "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3";
+    for (script, name, wanted, code) in [
+        (no_cgroups, "cgroups", "missing", 1),
+        (&read_only, "state directory", "missing", 1),
+        (no_fuse, "FUSE", "missing", 0),
+    ] {
+        let outcome = without(&bench, script, &["--directory", "/"]);
+        assert_eq!(outcome.code, Some(code), "{outcome}");
+        assert_eq!(verdict(&findings(&outcome), name), wanted, "{outcome}");
+    }
+    let outcome = without(&bench, "true", &["--policy", "/no/such/policy.toml"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(verdict(&findings(&outcome), "site policy"), "missing");
+    let outcome = without(&bench, "true", &["--directory", "/proc"]);
+    assert_eq!(verdict(&findings(&outcome), "mapped mounts"), "limited");
+}
+
+#[test]
+fn who_is_not_root_is_told_what_he_can_do() {
+    let bench = Bench::new();
+    let program = bench.path("opt-runtime");
+    std::fs::copy(opt_runtime(), &program).expect("copy the runtime");
+    let outcome = Tool::new("setpriv")
+        .args(["--reuid", "54321", "--regid", "54321", "--clear-groups"])
+        .arg(&program)
+        .args(["doctor", "--json", "--directory", "/"])
+        .current_dir(std::path::Path::new("/"))
+        .run();
+    let findings = findings(&outcome);
+    assert_eq!(verdict(&findings, "privilege"), "limited");
+    assert_eq!(verdict(&findings, "ranges of ids"), "limited");
+}

@@ -1,0 +1,51 @@
+//! The host's hierarchies as one who asks about the host wants them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::unistd::geteuid;
+
+use super::super::Result;
+use super::layout::{Kind, Layout};
+use super::own::cgroup_of;
+
+/// One hierarchy of the host's.
+#[derive(Debug, Clone)]
+pub(crate) struct SurveyedHierarchy {
+    /// Whether it is version 2.
+    pub is_unified: bool,
+    /// Its controllers; of a named one none.
+    pub controllers: Vec<String>,
+    /// Where this caller's containers get their cgroups: below the mount point, or an ordinary user's own.
+    pub directory: PathBuf,
+}
+
+/// The hierarchies in which a container gets a cgroup.
+///
+/// # Errors
+/// Where mountinfo can't be read.
+pub(crate) fn survey_cgroups() -> Result<Vec<SurveyedHierarchy>> {
+    let layout = Layout::read()?;
+    let surveyed = layout.joined().map(|hierarchy| {
+        let own = match geteuid().is_root() {
+            true => PathBuf::from("/"),
+            false => cgroup_of("self", hierarchy).unwrap_or_default(),
+        };
+        let directory = hierarchy.directory(&own);
+        let controllers = match &hierarchy.kind {
+            Kind::Controllers(names) => names.clone(),
+            Kind::Named(_) => vec![],
+            Kind::Unified => {
+                let text = fs::read_to_string(directory.join("cgroup.controllers"));
+                let text = text.unwrap_or_default();
+                text.split_whitespace().map(str::to_owned).collect()
+            }
+        };
+        SurveyedHierarchy {
+            is_unified: hierarchy.kind == Kind::Unified,
+            controllers,
+            directory,
+        }
+    });
+    Ok(surveyed.collect())
+}
