@@ -253,3 +253,116 @@ fn what_protects_the_source_of_a_users_mount_stays() {
         "{outcome}"
     );
 }
+
+#[test]
+fn a_recursive_option_holds_for_the_mount_whatever_comes_before() {
+    let bench = Bench::new();
+    let data = bench.directory("data");
+    let bundle = plain::bundle(&bench, "plain", &["cat", "/proc/self/mountinfo"]);
+    let whole = bundle.spec();
+    for (options, kept) in [
+        (["rw", "rro"], "ro,"),
+        (["suid", "rnosuid"], "nosuid,"),
+        (["exec", "rnoexec"], "noexec,"),
+    ] {
+        bundle.set_spec(&whole);
+        let options = [&["rbind"], &options[..]].concat();
+        add_mount(
+            &bundle,
+            json!({ "destination": "/data", "type": "bind", "source": data, "options": options }),
+        );
+        let outcome = bundle.run(&bench).expect(0);
+        let line = outcome.stdout.lines().find(|line| line.contains(" /data "));
+        assert!(
+            line.expect("the mount").contains(kept),
+            "{options:?}: {outcome}"
+        );
+    }
+}
+
+#[test]
+fn a_link_in_a_volume_leads_a_mount_inside_the_container() {
+    let bench = Bench::new();
+    let (volume, data) = (bench.directory("volume"), bench.directory("data"));
+    fs::write(data.join("file"), "content\n").expect("a file");
+    symlink("../../../../../etc", volume.join("link")).expect("a link");
+    let bundle = plain::bundle(&bench, "plain", &["cat", "/etc/sub/file"]);
+    for (source, destination) in [(volume, "/data"), (data, "/data/link/sub")] {
+        let options = ["rbind", "rprivate", "nosymfollow"];
+        add_mount(
+            &bundle,
+            json!({ "destination": destination, "type": "bind", "source": source, "options": options }),
+        );
+    }
+    bundle.edit(|spec| spec["mounts"][2]["options"] = json!(["rbind", "rprivate"]));
+    bundle.run(&bench).expect(0).says("content\n");
+    assert!(!Path::new("/etc/sub").exists());
+}
+
+#[test]
+fn hooks_start_with_no_signal_blocked_in_the_bundles_directory() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    let seen = bench.path("seen");
+    let text = format!("(grep SigBlk /proc/self/status; pwd) >> {}", seen.display());
+    let hook = script(&bench, "hook", &text);
+    let hook = json!([{ "path": hook, "args": ["hook"], "env": ["PATH=/usr/bin:/bin"] }]);
+    bundle.edit(|spec| {
+        spec["hooks"] = json!({ "prestart": hook, "createRuntime": hook, "poststart": hook, "poststop": hook });
+    });
+    bundle.run(&bench).expect(0);
+    let once = format!(
+        "SigBlk:\t0000000000000000\n{}\n",
+        bundle.directory.display()
+    );
+    assert_eq!(
+        fs::read_to_string(&seen).expect("the hooks ran"),
+        once.repeat(4)
+    );
+}
+
+#[test]
+fn a_failing_start_container_hook_is_told() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["echo", "ran"]);
+    let hook = json!([{ "path": "/bin/sh", "args": ["sh", "-c", "exit 3"] }]);
+    bundle.edit(|spec| spec["hooks"] = json!({ "startContainer": hook }));
+    let outcome = bundle.run(&bench).expect(125);
+    assert!(outcome.one_line().contains("hook"), "{outcome}");
+    assert_eq!(outcome.stdout, "");
+}
+
+#[test]
+fn a_root_file_system_with_its_own_dev_serves_more_than_once() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["ls", "-l", "/dev/null", "/dev/made"]);
+    bundle.edit(|spec| {
+        let mounts = spec["mounts"].as_array_mut().expect("mounts");
+        mounts.retain(|mount| mount["destination"] != "/dev");
+        spec["linux"]["devices"] =
+            json!([{ "path": "/dev/made", "type": "c", "major": 1, "minor": 3 }]);
+    });
+    for _ in 0..2 {
+        bundle.run(&bench).expect(0).says("/dev/null");
+    }
+    // What is not what would be made is the image's, and not taken away.
+    let zero = bundle.rootfs().join("dev/zero");
+    fs::remove_file(&zero).expect("remove");
+    fs::write(&zero, "an image's").expect("a file");
+    bench.assert_refused(&bundle.run(&bench).run(), "");
+    assert_eq!(fs::read_to_string(&zero).expect("the file"), "an image's");
+}
+
+#[test]
+fn limits_do_not_act_on_the_runtimes_own_work() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["sh", "-c", "ulimit -n; ulimit -t"]);
+    bundle.edit(|spec| {
+        spec["process"]["rlimits"] = json!([
+            { "type": "RLIMIT_NOFILE", "soft": 5, "hard": 6 },
+            { "type": "RLIMIT_CPU", "soft": 7, "hard": 7 },
+            { "type": "RLIMIT_AS", "soft": 30_000_000, "hard": 30_000_000 },
+        ]);
+    });
+    bundle.run(&bench).expect(0).says("5\n7\n");
+}

@@ -73,6 +73,7 @@ pub fn create(
     let mount_targets = preflight::mount_targets(&bundle.rootfs, &bundle.spec, links)?;
     preflight::must_be_there(&bundle.spec)?;
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
+    preflight::make_room(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
     let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
@@ -197,6 +198,7 @@ fn make(
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
     let view = hooks::libcontainer_view(container);
     set_oom_score(normalised)?;
+    let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     let joined = Joined::take(&mut spec)?;
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
@@ -235,6 +237,7 @@ fn make(
         id_maps,
         tree,
         joined,
+        failures,
     };
     let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
     first_process::make(&arguments, &ours, &mut place)

@@ -18,6 +18,7 @@ use super::command::{self, Command, reset_signals};
 use super::failure::{Failure, FailureWriter, step};
 use super::init;
 use super::normalise::SeccompFilters;
+use super::resource_limits;
 use crate::sys::{exit_at_once, join_new_session_keyring, load_filter};
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
@@ -58,7 +59,11 @@ impl Payload {
                 .map_err(std::io::Error::from)
             })?;
         }
-        Ok(())
+        // A filter needn't let it pass. Without one there is time until nothing else has to be done.
+        if self.filters.early.is_empty() {
+            return Ok(());
+        }
+        set_limits(spec)
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
@@ -71,6 +76,9 @@ impl Payload {
         step("reset the signals", reset_signals)?;
         if self.has_init {
             step("split off the first process", init::split)?;
+        }
+        if self.filters.early.is_empty() {
+            set_limits(spec)?;
         }
         load(&self.filters.late)?;
         Err(command.execute())
@@ -116,6 +124,10 @@ fn with_command(spec: &Spec) -> Option<&Process> {
 }
 
 /// Loads `filters` for this process.
+pub(super) fn set_limits(spec: &Spec) -> Result<(), Failure> {
+    step("set the resource limits", || resource_limits::set_all(spec))
+}
+
 pub(super) fn load(filters: &[Vec<sock_filter>]) -> Result<(), Failure> {
     for filter in filters {
         step("load the seccomp filter", || load_filter(filter))?;

@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use libcontainer::oci_spec::runtime::{Linux, Mount, Spec};
+use libcontainer::oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MntFlags, umount2};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
 use super::copy_up::copy_up;
@@ -13,7 +13,7 @@ use super::mount_namespace::{as_its_root, inside};
 use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
 use super::normalise::Normalised;
-use super::{Error, Result};
+use super::{Error, Result, namespaces};
 use crate::below::open_below;
 use crate::sys::{MountAttr, mount_setattr};
 
@@ -45,15 +45,22 @@ pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: b
     if unfinished.is_empty() && !sealed {
         return Ok(());
     }
+    let own_cgroups = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
     let (filled, others): (Vec<_>, Vec<_>) = unfinished
         .iter()
         .partition(|unfinished| unfinished.covered.is_some());
     if !filled.is_empty() {
         // The files of a tmpfs are the container's root's, who need not be root here.
-        as_its_root(pid, || filled.iter().try_for_each(|one| one.finish()))?;
+        as_its_root(pid, || {
+            filled
+                .iter()
+                .try_for_each(|one| one.finish(sealed, own_cgroups))
+        })?;
     }
     inside(pid, || {
-        others.iter().try_for_each(|one| one.finish())?;
+        others
+            .iter()
+            .try_for_each(|one| one.finish(sealed, own_cgroups))?;
         if sealed { shut() } else { Ok(()) }
     })
 }
@@ -107,7 +114,8 @@ fn late_attributes(planned: &PlannedMount) -> MountAttr {
         ..MountAttr::default()
     };
     if bundles::promise::is_bind(&planned.mount) {
-        attr.clear = own.clear;
+        // What holds for all below holds for the mount as well, whichever option comes last.
+        attr.clear = own.clear & !planned.options.recursive_own.set;
         attr.set |= own.set & own.clear & libc::MOUNT_ATTR__ATIME;
     }
     attr
@@ -128,11 +136,11 @@ impl<'a> Unfinished<'a> {
         })
     }
 
-    fn finish(&self) -> Result<()> {
+    fn finish(&self, sealed: bool, has_cgroup_namespace: bool) -> Result<()> {
         let destination = self.planned.mount.destination();
-        let target = open_inside(destination)?;
+        let target = open_inside(destination, sealed)?;
         let failed = |error| Error::io("finish the mount", destination)(error);
-        if is_cgroup(&self.planned.mount) {
+        if is_cgroup(&self.planned.mount) && !has_cgroup_namespace {
             hide_named_hierarchy(destination)?;
         }
         if let Some(covered) = &self.covered {
@@ -187,21 +195,34 @@ fn covered_directory(rootfs: &Path, destination: &Path) -> Result<Option<OwnedFd
     }
 }
 
-/// libcontainer mounts the host's own root of the `name=systemd` hierarchy, writable (S4). The container is
-/// in no cgroup there, so there is nothing of its own to see.
+/// Without a cgroup namespace libcontainer mounts the host's own root of the `name=systemd` hierarchy,
+/// writable (S4).
 fn hide_named_hierarchy(cgroup_mount: &Path) -> Result<()> {
     let path = cgroup_mount.join("systemd");
-    match umount2(&path, MntFlags::MNT_DETACH) {
+    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
         Ok(()) | Err(nix::errno::Errno::EINVAL | nix::errno::Errno::ENOENT) => Ok(()),
         Err(errno) => Err(Error::io("unmount", path)(errno.into())),
     }
 }
 
-fn open_inside(path: &Path) -> Result<OwnedFd> {
+/// Opens a mount of the container's. In a bundle that isn't sealed a link on the way is followed inside, as
+/// libcontainer followed it: it may lie in a volume, where nobody has looked before.
+fn open_inside(path: &Path, sealed: bool) -> Result<OwnedFd> {
     let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(Error::step("open the container's root"))?;
-    open_below(root, path, OFlags::empty())
-        .map_err(|errno| Error::io("open the mount", path)(errno.into()))
+    let opened = if sealed {
+        open_below(root, path, OFlags::empty())
+    } else {
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        openat2(
+            root,
+            path,
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            inside,
+        )
+    };
+    opened.map_err(|errno| Error::io("open the mount", path)(errno.into()))
 }
 
 /// nosuid everywhere, and nodev on the root itself: a sealed bundle's devices are in a /dev of its own.

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::snapshot::Snapshot;
 use super::store::Container;
 use super::{Error, Result};
+use crate::sys::unblock_signals_in;
 use crate::telling;
 
 /// How much of what a failing hook says is told.
@@ -57,9 +59,14 @@ pub(super) fn state_in_create(view: &LibcontainerContainer, pid: i32) -> String 
 ///
 /// # Errors
 /// [`Error::Hook`], naming the first that fails; those after it aren't run.
-pub(super) fn run_early(state: &str, name: &'static str, hooks: Option<&Vec<Hook>>) -> Result<()> {
+pub(super) fn run_early(
+    state: &str,
+    bundle: &Path,
+    name: &'static str,
+    hooks: Option<&Vec<Hook>>,
+) -> Result<()> {
     for (index, hook) in hooks.into_iter().flatten().enumerate() {
-        run(hook, state).map_err(|reason| Error::Hook {
+        run(hook, state, bundle).map_err(|reason| Error::Hook {
             name,
             index,
             path: hook.path().clone(),
@@ -77,7 +84,7 @@ pub(super) fn run_late(snapshot: &Snapshot, name: &str, hooks: Option<&Vec<Hook>
     };
     let state = snapshot.oci_state().to_string();
     for (index, hook) in hooks.iter().enumerate() {
-        if let Err(reason) = run(hook, &state) {
+        if let Err(reason) = run(hook, &state, &snapshot.bundle) {
             let path = hook.path().display();
             telling::say(&format!(
                 "opt-runtime: warning: hooks.{name}[{index}] {path}: {reason}\n"
@@ -88,7 +95,7 @@ pub(super) fn run_late(snapshot: &Snapshot, name: &str, hooks: Option<&Vec<Hook>
 
 /// Runs one hook to its end, with the state on its standard input. Both its input and what it says go
 /// through memory files: a hook that doesn't read, or says much, can't block this process as pipes would.
-fn run(hook: &Hook, state: &str) -> std::result::Result<(), String> {
+fn run(hook: &Hook, state: &str, bundle: &Path) -> std::result::Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut said = memory_file(c"said").map_err(told)?;
     let mut input = memory_file(c"state").map_err(told)?;
@@ -96,7 +103,7 @@ fn run(hook: &Hook, state: &str) -> std::result::Result<(), String> {
         .write_all(state.as_bytes())
         .and_then(|()| input.rewind())
         .map_err(told)?;
-    let mut child = command(hook)
+    let mut child = command(hook, bundle)
         .stdin(input)
         .stdout(Stdio::null())
         .stderr(said.try_clone().map_err(told)?)
@@ -118,8 +125,13 @@ fn memory_file(name: &CStr) -> std::io::Result<File> {
     Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 
-fn command(hook: &Hook) -> Command {
+/// In the bundle's directory, as with runc, while that is there: `delete` may come after its end.
+fn command(hook: &Hook, bundle: &Path) -> Command {
     let mut command = Command::new(hook.path());
+    if bundle.is_dir() {
+        command.current_dir(bundle);
+    }
+    unblock_signals_in(&mut command);
     let arguments = hook.args().as_deref().unwrap_or_default();
     if let Some((name, rest)) = arguments.split_first() {
         command.arg0(name).args(rest);
@@ -171,6 +183,10 @@ fn end(child: &mut Child) {
 mod tests {
     use super::*;
 
+    fn run_here(hook: &Hook, state: &str) -> std::result::Result<(), String> {
+        run(hook, state, Path::new("/"))
+    }
+
     fn shell(script: &str, timeout: Option<i64>) -> Hook {
         let mut hook = Hook::default();
         hook.set_path("/bin/sh".into())
@@ -183,23 +199,23 @@ mod tests {
     #[test]
     fn a_hook_gets_the_state_and_its_own_environment_only() {
         let seen = r#"[ "$(cat)" = state ] && [ "$GIVEN" = yes ] && [ -z "$HOME" ]"#;
-        assert_eq!(run(&shell(seen, Some(5)), "state"), Ok(()));
+        assert_eq!(run_here(&shell(seen, Some(5)), "state"), Ok(()));
     }
 
     #[test]
     fn a_hook_that_does_not_read_is_fine() {
         let state = "x".repeat(1 << 20);
-        assert_eq!(run(&shell("exec 0<&-; true", Some(5)), &state), Ok(()));
+        assert_eq!(run_here(&shell("exec 0<&-; true", Some(5)), &state), Ok(()));
     }
 
     #[test]
     fn a_failing_hook_says_why() {
-        let failed = run(&shell("echo no such thing >&2; exit 3", None), "");
+        let failed = run_here(&shell("echo no such thing >&2; exit 3", None), "");
         assert_eq!(failed, Err("exit status: 3 no such thing".to_owned()));
-        let slow = run(&shell("exec sleep 20", Some(1)), "");
+        let slow = run_here(&shell("exec sleep 20", Some(1)), "");
         assert_eq!(slow, Err("did not end within 1 s".to_owned()));
         let mut absent = shell("", None);
         absent.set_path("/no/such/hook".into());
-        assert!(run(&absent, "").is_err());
+        assert!(run_here(&absent, "").is_err());
     }
 }

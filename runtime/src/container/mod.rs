@@ -38,6 +38,7 @@ mod ownership;
 mod pause;
 mod prepare;
 mod process;
+mod resource_limits;
 mod run;
 mod security_modules;
 mod snapshot;

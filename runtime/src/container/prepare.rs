@@ -49,9 +49,9 @@ pub(super) struct Tree {
     sealed: bool,
 }
 
-/// Whether `spec` needs this: a new user namespace asked for by root, or an idmapped mount.
+/// Whether `spec` needs this: a user namespace asked for by root, or an idmapped mount.
 fn is_needed(spec: &Spec) -> bool {
-    namespaces::is_new(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
+    namespaces::is_listed(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
         || spec.mounts().iter().flatten().any(is_id_mapped)
 }
 

@@ -14,7 +14,7 @@ use super::ownership::{self, StateDirectory};
 use super::process::kill_if_alive;
 use super::snapshot::{Snapshot, Status};
 use super::whole_file::{PRIVATE, write_whole};
-use super::{Error, Result};
+use super::{Error, HostOptions, Result};
 
 const LOCK_FILE: &str = "lock";
 
@@ -50,9 +50,9 @@ impl Store {
         &self.root
     }
 
-    /// `/run/opt-runtime` for root; for others a directory of their own.
+    /// `/run/opt-runtime` for root; for others, and for the root of a user namespace, a directory of their own.
     pub fn default_root() -> PathBuf {
-        if nix::unistd::geteuid().is_root() {
+        if !HostOptions::default().is_rootless() {
             return "/run/opt-runtime".into();
         }
         match std::env::var_os("XDG_RUNTIME_DIR") {

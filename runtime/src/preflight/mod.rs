@@ -4,6 +4,7 @@
 //! is a symbolic link would have them made on the host (CVE-2026-41579, CVE-2026-47766), so such an image
 //! is refused here. So is a spec that names what isn't there, which libcontainer tells without its name.
 
+mod devices;
 mod named;
 mod resolve;
 
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 use crate::below::open_below;
 use crate::container::Error;
 
+pub use devices::make_room;
 pub use named::{must_be_there, working_directory};
 use resolve::resolve;
 

@@ -10,6 +10,7 @@ mod mount_attr;
 mod scheduler;
 mod seccomp;
 mod signal;
+mod signal_mask;
 mod user_namespace;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
@@ -24,4 +25,5 @@ pub(crate) use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use signal::reset_signal_dispositions;
+pub(crate) use signal_mask::unblock_signals_in;
 pub(crate) use user_namespace::user_namespace;

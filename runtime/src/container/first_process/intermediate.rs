@@ -7,14 +7,18 @@ use libcontainer::namespaces::Namespaces;
 use libcontainer::process::args::ContainerArgs;
 use libcontainer::process::channel::{InitReceiver, IntermediateReceiver, MainSender};
 use libcontainer::process::init::container_init_process;
+use libcontainer::process::init::error::InitProcessError;
 use libcontainer::syscall::Syscall;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Gid, Pid, Uid};
-use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
+use super::super::failure::Failure;
+use super::super::resource_limits;
 use super::{Error, Ours, Result, broken, time_offsets};
 use crate::sys::clone_child;
-use crate::telling;
+use crate::telling::{self, OURS};
 
 /// Its ends of the channels, and those that it hands on to the first process.
 pub(super) struct Ends {
@@ -63,11 +67,13 @@ fn make_first(
     let linux = spec.linux().as_ref().ok_or("linux is absent")?;
     let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
     let system = arguments.syscall.create_syscall();
+    // What the runtime forwards is blocked there, and hooks in the container inherit from here.
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     // Before it is where a container's processes could see it: what it holds is the runtime's (CVE-2016-9962).
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     wait_for_cgroup(placed)?;
     // Before the user namespace, in which nobody may raise one.
-    set_resource_limits(spec, system.as_ref())?;
+    resource_limits::raise(spec)?;
     if let Some(tree) = &ours.tree {
         tree.build()?;
     }
@@ -89,7 +95,7 @@ fn make_first(
     if let Some(pid) = namespaces.get(LinuxNamespaceType::Pid)? {
         namespaces.unshare_or_setns(pid)?;
     }
-    let first = make_sibling(arguments, ends)?;
+    let first = make_sibling(arguments, ours, ends)?;
     ends.to_main.intermediate_ready(first)?;
     Ok(())
 }
@@ -149,20 +155,10 @@ fn ask_dumpable<E: StdError + 'static>(
     Ok(())
 }
 
-fn set_resource_limits(spec: &Spec, system: &dyn Syscall) -> Step {
-    let process = spec.process().as_ref();
-    let limits = process.and_then(|process| process.rlimits().as_ref());
-    for limit in limits.into_iter().flatten() {
-        system
-            .set_rlimit(limit)
-            .map_err(|error| format!("set {}: {error}", limit.typ()))?;
-    }
-    Ok(())
-}
-
 /// The first process, as the runtime's child: this one ends before it does.
 fn make_sibling(
     arguments: &ContainerArgs,
+    ours: &Ours,
     ends: &mut Ends,
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
     let first = clone_child(true, None, || {
@@ -171,7 +167,14 @@ fn make_sibling(
             Ok(()) => 0,
             Err(error) => {
                 let _ = ends.init_to_main.exec_failed(telling::line(&error));
-                1
+                // After `start` nobody listens there any more.
+                if let InitProcessError::Hooks(error) = &error {
+                    ours.failures.send(&Failure::Step {
+                        step: "hook in the container".to_owned(),
+                        reason: telling::line(error),
+                    });
+                }
+                OURS.into()
             }
         }
     })

@@ -24,6 +24,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 pub(super) use joined::Joined;
 
+use super::failure::FailureWriter;
 use super::id_maps::IdMaps;
 use super::prepare::Tree;
 use super::{Error, Result, hooks};
@@ -51,6 +52,8 @@ pub(super) struct Ours {
     pub tree: Option<Tree>,
     /// The namespaces that the process is put into.
     pub joined: Joined,
+    /// Where the process tells what fails after `start`.
+    pub failures: FailureWriter,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.
@@ -182,12 +185,16 @@ fn run_create_hooks(
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
-    let state = arguments
-        .container
-        .as_ref()
-        .map(|container| hooks::state_in_create(container, pid.as_raw()))
-        .unwrap_or_default();
-    hooks::run_early(&state, "prestart", listed.prestart().as_ref())?;
-    hooks::run_early(&state, "createRuntime", listed.create_runtime().as_ref())?;
+    if let Some(container) = &arguments.container {
+        let state = hooks::state_in_create(container, pid.as_raw());
+        let bundle = &container.state.bundle;
+        hooks::run_early(&state, bundle, "prestart", listed.prestart().as_ref())?;
+        hooks::run_early(
+            &state,
+            bundle,
+            "createRuntime",
+            listed.create_runtime().as_ref(),
+        )?;
+    }
     to.hook_done().map_err(broken)
 }
