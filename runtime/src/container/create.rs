@@ -110,6 +110,7 @@ fn create_claimed(
         filters: normalised.filters.clone(),
         failures: writer,
         has_init,
+        exact_environment: bundle.kind.is_some(),
         dies_with_parent: options.supervised,
         can_be_looked_at: !geteuid().is_root(),
     };

@@ -16,6 +16,7 @@ use seccompiler::sock_filter;
 
 use super::command::{self, Command, reset_signals};
 use super::failure::{Failure, FailureWriter, step};
+use super::home;
 use super::init;
 use super::normalise::SeccompFilters;
 use super::resource_limits;
@@ -30,6 +31,9 @@ pub(super) struct Payload {
     pub failures: FailureWriter,
     /// Whether the command gets a process of ours as the first of its pid namespace.
     pub has_init: bool,
+    /// Whether the environment is as it is listed; otherwise HOME is added where it is missing, as with
+    /// runc.
+    pub exact_environment: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
     /// Whether the runtime, without root's privileges, may look at the process before it is started only
@@ -72,7 +76,7 @@ impl Payload {
             // A bundle without a process: the container has served.
             exit_at_once(0);
         };
-        let command = Command::of(process)?;
+        let command = Command::of(&self.with_home(process))?;
         step("reset the signals", reset_signals)?;
         if self.has_init {
             step("split off the first process", init::split)?;
@@ -82,6 +86,17 @@ impl Payload {
         }
         load(&self.filters.late)?;
         Err(command.execute())
+    }
+
+    fn with_home(&self, process: &Process) -> Process {
+        let mut process = process.clone();
+        let mut environment = process.env().clone().unwrap_or_default();
+        let has_home = environment.iter().any(|entry| entry.starts_with("HOME="));
+        if !has_home && !self.exact_environment {
+            environment.push(format!("HOME={}", home::of(process.user().uid())));
+            process.set_env(Some(environment));
+        }
+        process
     }
 
     fn report<E>(

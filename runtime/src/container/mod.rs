@@ -21,6 +21,7 @@ mod finish;
 mod first_process;
 mod gate;
 mod guardian;
+mod home;
 mod hooks;
 mod host_options;
 mod id_maps;

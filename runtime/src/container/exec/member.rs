@@ -21,9 +21,10 @@ use rustix::thread::set_no_new_privs;
 use super::super::command::{Command, reset_signals};
 use super::super::executor::load;
 use super::super::failure::{Failure, step};
+use super::super::home;
+use super::Task;
 use super::channel::{Channel, Message};
 use super::intermediate::forbid_looking;
-use super::{Task, home};
 use crate::sys::{join_new_session_keyring, set_scheduler};
 use crate::telling;
 

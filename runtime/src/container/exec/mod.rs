@@ -7,7 +7,6 @@
 
 mod birth;
 mod channel;
-mod home;
 mod intermediate;
 mod member;
 mod request;
