@@ -237,6 +237,14 @@ fn without_a_proc_there_is_nothing_to_mask() {
 }
 
 #[test]
+fn the_own_group_may_be_listed_once_more() {
+    let mut seen = kept();
+    seen.status.groups = vec![seen.status.gid[0]];
+    let report = compare(&seen, &read(&sealed()), Kind::OptServer);
+    assert!(report.is_kept(), "{}", report.summary());
+}
+
+#[test]
 fn each_difference_of_the_process_is_found_by_its_row() {
     type Breakage = fn(&mut Observed);
     let cases: [(&str, Breakage); 40] = [

@@ -77,6 +77,9 @@ fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
     }
     let mut seen: Vec<Option<u32>> = observed.status.groups.iter().copied().map(Some).collect();
     let mut wanted = identity.groups;
+    // Login and Slurm list a user's own group once more, and without root that can't be undone. It gives
+    // the process nothing that its gid doesn't.
+    seen.retain(|group| *group != identity.gid || wanted.contains(group));
     seen.sort_unstable();
     wanted.sort_unstable();
     if seen != wanted {
