@@ -26,6 +26,8 @@ pub(super) enum Failure {
     NotExecutable { command: String, reason: String },
     /// A step of ours failed.
     Step { step: String, reason: String },
+    /// The way to the first process failed, and the reason says it all.
+    Making { reason: String },
 }
 
 /// Nobody reads the pipe before libcontainer gives up, so a failure must fit into it.
@@ -57,6 +59,9 @@ impl Failure {
                 step: short(step),
                 reason: short(reason),
             },
+            Self::Making { reason } => Self::Making {
+                reason: short(reason),
+            },
         }
     }
 }
@@ -67,6 +72,7 @@ impl From<Failure> for Error {
             Failure::NotFound { command } => Self::NotFound(command),
             Failure::NotExecutable { command, reason } => Self::NotExecutable { command, reason },
             Failure::Step { step, reason } => Self::Libcontainer(format!("{step}: {reason}")),
+            Failure::Making { reason } => Self::Libcontainer(reason),
         }
     }
 }

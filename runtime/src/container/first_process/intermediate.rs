@@ -48,8 +48,12 @@ pub(super) fn run(
     match make_first(arguments, ours, placed, ends) {
         Ok(()) => 0,
         Err(error) => {
+            let reason = telling::line(error.as_ref());
+            ours.failures.send(&Failure::Making {
+                reason: reason.clone(),
+            });
             // Where this fails, the runtime finds the channel broken.
-            let _ = ends.to_main.send_error(telling::line(error.as_ref()));
+            let _ = ends.to_main.send_error(reason);
             1
         }
     }
