@@ -1,0 +1,22 @@
+//! opt-runtime under a real Slurm: what it does for `srun --container` and `sbatch --container`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use integration::{Tool, opt_runtime, require_program};
+
+/// A cluster is brought up, some forty jobs are run on it, and several wait for Slurm's own delays.
+const LIMIT: Duration = Duration::from_secs(600);
+
+#[test]
+fn slurm_runs_containers() {
+    require_program("/usr/sbin/slurmd", "slurm-wlm munge");
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/run");
+    let checks = Tool::new(run)
+        .args(["slurm", "--runtime"])
+        .arg(opt_runtime())
+        .limit(LIMIT);
+    let outcome = checks.expect(0);
+    outcome.says("0 failed");
+    println!("{}", outcome.stdout);
+}
