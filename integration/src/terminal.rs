@@ -39,6 +39,11 @@ impl Terminal {
         }
     }
 
+    /// Another descriptor of the end of whoever runs in it.
+    pub fn slave(&self) -> OwnedFd {
+        self.slave.try_clone().expect("a copy")
+    }
+
     /// The terminal's descriptor.
     pub fn number(&self) -> i32 {
         self.slave.as_raw_fd()

@@ -21,6 +21,26 @@ pub(crate) fn open_below(root: impl AsFd, path: &Path, kind: OFlags) -> Result<O
     )
 }
 
+/// How often a path is looked up again: openat2(2) gives up on a `..` while anybody renames or mounts anything.
+const TRIES: usize = 100;
+
+/// Opens `path` as a process whose root is `root` would find it: links are followed, and stay below `root`.
+/// `kind` adds to `O_PATH`.
+///
+/// # Errors
+/// Those of openat2(2).
+pub(crate) fn open_in_root(root: impl AsFd, path: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | kind;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = TRIES;
+    loop {
+        match openat2(&root, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) if tries > 0 => tries -= 1,
+            other => return other,
+        }
+    }
+}
+
 /// Makes the directory `path`, taken from `root` down, with those above it that are missing, and opens it.
 ///
 /// # Errors

@@ -18,6 +18,15 @@ pub struct Arguments {
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
+    /// Socket over which the command's terminal is sent
+    #[arg(long, value_name = "SOCKET")]
+    pub console_socket: Option<PathBuf>,
+    /// Move to the new root without pivot_root, for a root file system in memory
+    #[arg(long)]
+    pub no_pivot: bool,
+    /// Leave the command the caller's session keyring
+    #[arg(long)]
+    pub no_new_keyring: bool,
     /// Descriptors from 3 on that the command keeps
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub preserve_fds: u16,
@@ -31,7 +40,10 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let (bundle, changes) = global.bundle(&arguments.bundle)?;
     let options = CreateOptions {
         pid_file: arguments.pid_file,
+        console_socket: arguments.console_socket,
         preserve_fds: arguments.preserve_fds,
+        no_pivot: arguments.no_pivot,
+        no_new_keyring: arguments.no_new_keyring,
         supervised: false,
         host: global.host(),
     };

@@ -18,6 +18,21 @@ pub struct Arguments {
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
+    /// Return as soon as the command executes
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Keep the container when its command has ended
+    #[arg(long)]
+    pub keep: bool,
+    /// Socket over which the terminal of a detached command is sent
+    #[arg(long, value_name = "SOCKET")]
+    pub console_socket: Option<PathBuf>,
+    /// Move to the new root without pivot_root, for a root file system in memory
+    #[arg(long)]
+    pub no_pivot: bool,
+    /// Leave the command the caller's session keyring
+    #[arg(long)]
+    pub no_new_keyring: bool,
     /// Descriptors from 3 on that the command keeps
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub preserve_fds: u16,
@@ -26,21 +41,34 @@ pub struct Arguments {
     pub target: String,
 }
 
-/// Runs a bundle in the foreground and exits with its command's code.
+/// Runs a bundle in the foreground and exits with its command's code, or leaves the command to itself.
 pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect the runtime's own executable")?;
     let (directory, id) = split(arguments.bundle, arguments.target);
+    let create = CreateOptions {
+        pid_file: arguments.pid_file,
+        console_socket: arguments.console_socket,
+        preserve_fds: arguments.preserve_fds,
+        no_pivot: arguments.no_pivot,
+        no_new_keyring: arguments.no_new_keyring,
+        supervised: !arguments.detach,
+        host: global.host(),
+    };
+    let store = global.store();
+    if arguments.detach {
+        let id = id.context("a detached container needs an id; hint: run --detach -b BUNDLE ID")?;
+        let (bundle, changes) = global.bundle(&directory)?;
+        container::run_detached(&store, &id, &bundle, &create)?;
+        global.note_changes(&changes);
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = RunOptions {
         id,
-        create: CreateOptions {
-            pid_file: arguments.pid_file,
-            preserve_fds: arguments.preserve_fds,
-            supervised: true,
-            host: global.host(),
-        },
+        keep: arguments.keep,
+        create,
     };
     let mut changed = vec![];
-    let outcome = container::run(&global.store(), &options, |_| {
+    let outcome = container::run(&store, &options, |_| {
         let (bundle, changes) = global.bundle(&directory)?;
         changed = changes;
         Ok(bundle)

@@ -1,12 +1,13 @@
 //! From a bundle to a created container: checked, made, finished and observed, or not there at all.
 
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use bundles::promise::Kind;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::LinuxNamespaceType;
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
@@ -24,6 +25,7 @@ use super::prepare::Tree;
 use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
+use super::terminal::{Console, OwnTerminal};
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
@@ -35,8 +37,14 @@ use crate::preflight;
 pub struct CreateOptions {
     /// Where to write the first process's pid.
     pub pid_file: Option<PathBuf>,
+    /// Where an engine waits for the command's terminal.
+    pub console_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
     pub preserve_fds: u16,
+    /// Whether to move to the new root without pivot_root(2), which a root file system in memory refuses.
+    pub no_pivot: bool,
+    /// Whether the command keeps the caller's session keyring.
+    pub no_new_keyring: bool,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
     /// What the caller says of the host.
@@ -50,6 +58,8 @@ pub struct Created {
     pub container: Container,
     /// Whether a process of ours is the first of its pid namespace.
     pub(super) has_init: bool,
+    /// The master end of the command's terminal, where no engine got it.
+    pub(super) terminal: Option<OwnedFd>,
 }
 
 /// Creates the container `id` from `bundle`.
@@ -66,6 +76,7 @@ pub fn create(
         gate::only_granted_exceptions(bundle)?;
         gate::check(&bundle.spec, kind)?;
     }
+    refuse_without_pivot(bundle, options)?;
     let links = match bundle.kind {
         Some(_) => preflight::Links::Refused,
         None => preflight::Links::Followed,
@@ -84,15 +95,32 @@ pub fn create(
         default: store.cgroup(id),
         host: options.host,
     })?;
+    let process = bundle.spec.process().as_ref();
+    let console = Console::plan(
+        process.and_then(Process::terminal) == Some(true),
+        !options.supervised,
+        options.console_socket.as_deref(),
+    )?;
     let snapshot = first_snapshot(id, bundle, cgroup, &options)?;
     let directory = store.claim(id)?;
     debug!(id, directory = %directory.path().display(), "claimed the id");
-    let outcome = create_claimed(directory, snapshot, bundle, &normalised, &options);
+    let outcome = create_claimed(directory, snapshot, bundle, &normalised, &options, &console);
     if outcome.is_err() {
         // The first error is the one to report; `delete --force` finishes what this can't.
         let _ = delete::remove_everything(store, id);
     }
     outcome
+}
+
+/// Without pivot_root(2) the old root stays, below the new one.
+fn refuse_without_pivot(bundle: &Bundle, options: &CreateOptions) -> Result<()> {
+    match (options.no_pivot, bundle.kind) {
+        (true, Some(_)) => Err(Error::unsupported(
+            "--no-pivot with a sealed bundle",
+            "its promise is that there is no way back to the host's root",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn create_claimed(
@@ -101,6 +129,7 @@ fn create_claimed(
     bundle: &Bundle,
     normalised: &Normalised,
     options: &CreateOptions,
+    console: &Console,
 ) -> Result<Created> {
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
     drop_groups()?;
@@ -112,10 +141,13 @@ fn create_claimed(
         has_init,
         exact_environment: bundle.kind.is_some(),
         dies_with_parent: options.supervised,
+        keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
     };
     let sealed = bundle.kind.is_some();
-    let made = make(&mut container, normalised, payload, options, sealed);
+    let terminal = console.is_wanted().then(OwnTerminal::expect).transpose()?;
+    let number = terminal.as_ref().map(OwnTerminal::number);
+    let made = make(&mut container, normalised, payload, options, sealed, number);
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
@@ -130,6 +162,12 @@ fn create_claimed(
     if let Some(kind) = bundle.kind {
         gate::observe(pid, &container.snapshot.cgroup, &bundle.spec, kind)?;
     }
+    let terminal = match (terminal, normalised.spec.process()) {
+        (Some(terminal), Some(process)) => {
+            console.hand_over(terminal.take(pid, process, console)?)?
+        }
+        _ => None,
+    };
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
     }
@@ -139,6 +177,7 @@ fn create_claimed(
     Ok(Created {
         container,
         has_init,
+        terminal,
     })
 }
 
@@ -194,6 +233,7 @@ fn make(
     payload: Payload,
     options: &CreateOptions,
     sealed: bool,
+    terminal: Option<RawFd>,
 ) -> Result<i32> {
     let listener = NotifyListener::new(&container.notify_socket())
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
@@ -213,7 +253,7 @@ fn make(
         syscall: SyscallType::default(),
         spec: Rc::new(spec),
         rootfs,
-        console_socket: None,
+        console_socket: terminal,
         notify_listener: listener,
         preserve_fds: options.preserve_fds.into(),
         container: Some(view),
@@ -227,7 +267,7 @@ fn make(
         },
         detached: true,
         executor: Box::new(payload),
-        no_pivot: false,
+        no_pivot: options.no_pivot,
         stdin: None,
         stdout: None,
         stderr: None,

@@ -131,6 +131,9 @@ pub enum Error {
     /// A step of `exec` that failed in one of its processes.
     #[error("exec in container: {0}")]
     Exec(String),
+    /// A terminal that is asked for and can't be had, or the other way round.
+    #[error("{0}")]
+    Terminal(&'static str),
     /// An argument that can't be taken as it is.
     #[error("{0}")]
     Argument(String),

@@ -36,6 +36,8 @@ pub(super) struct Payload {
     pub exact_environment: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
+    /// Whether the caller asked for its own session keyring.
+    pub keeps_keyring: bool,
     /// Whether the runtime, without root's privileges, may look at the process before it is started only
     /// if the process allows it.
     pub can_be_looked_at: bool,
@@ -48,7 +50,9 @@ impl Payload {
         }
         step("open /dev/null", reopen_null)?;
         // libcontainer leaves the caller's (S7): whoever possesses it could read the caller's keys.
-        step("make a session keyring", join_new_session_keyring)?;
+        if !self.keeps_keyring {
+            step("make a session keyring", join_new_session_keyring)?;
+        }
         if self.can_be_looked_at {
             // After the last change of ids, which takes it back; execve(2) decides anew.
             step("let the runtime look at the process", || {
@@ -79,7 +83,8 @@ impl Payload {
         let command = Command::of(&self.with_home(process))?;
         step("reset the signals", reset_signals)?;
         if self.has_init {
-            step("split off the first process", init::split)?;
+            let has_terminal = process.terminal() == Some(true);
+            step("split off the first process", || init::split(has_terminal))?;
         }
         if self.filters.early.is_empty() {
             set_limits(spec)?;

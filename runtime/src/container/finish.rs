@@ -5,7 +5,7 @@ use std::path::Path;
 
 use libcontainer::oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MntFlags, umount2};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::copy_up::copy_up;
@@ -14,7 +14,7 @@ use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
 use super::normalise::Normalised;
 use super::{Error, Result, namespaces};
-use crate::below::open_below;
+use crate::below::{open_below, open_in_root};
 use crate::sys::{MountAttr, mount_setattr};
 
 /// What is to be done to a mount that libcontainer made.
@@ -213,14 +213,7 @@ fn open_inside(path: &Path, sealed: bool) -> Result<OwnedFd> {
     let opened = if sealed {
         open_below(root, path, OFlags::empty())
     } else {
-        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(
-            root,
-            path,
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-            inside,
-        )
+        open_in_root(root, path, OFlags::empty())
     };
     opened.map_err(|errno| Error::io("open the mount", path)(errno.into()))
 }

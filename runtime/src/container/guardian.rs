@@ -12,12 +12,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setpgid};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::RecvFlags;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::delete::remove_everything;
 use super::process::{ProcessId, children, is_alive};
 use super::store::{SCRATCH_PREFIX, Store};
 use super::supervise::Signals;
+use super::terminal::{Attached, CallerTerminal, passing};
 use super::{Error, Result};
 use crate::sys::fork;
 use crate::telling;
@@ -26,12 +28,50 @@ use crate::telling;
 #[derive(Debug)]
 pub(super) struct Guardian {
     process: OwnedFd,
+    socket: OwnedFd,
 }
+
+/// What the worker asks of the guardian, which answers with nothing or with what went wrong.
+const ATTACH: &[u8] = b"attach";
+const DETACH: &[u8] = b"detach";
+const DONE: &[u8] = b"done";
 
 impl Guardian {
     /// Its end can be polled.
     pub(super) fn as_poll_fd(&self) -> PollFd<'_> {
         PollFd::new(&self.process, PollFlags::IN)
+    }
+
+    /// Has the guardian connect the caller's terminal with the one behind `master`. The guardian, for only
+    /// that one is in the terminal's reach.
+    ///
+    /// # Errors
+    /// What went wrong there.
+    pub(super) fn attach(&self, master: &OwnedFd) -> Result<()> {
+        self.ask(ATTACH, Some(master))
+    }
+
+    /// Has the guardian give the caller's terminal back, when all that the command printed is there.
+    ///
+    /// # Errors
+    /// Where the guardian is gone.
+    pub(super) fn detach(&self) -> Result<()> {
+        self.ask(DETACH, None)
+    }
+
+    fn ask(&self, what: &[u8], master: Option<&OwnedFd>) -> Result<()> {
+        let failed = "ask the first process of this run";
+        passing::send(&self.socket, what, master.map(AsFd::as_fd)).map_err(Error::step(failed))?;
+        let mut answer = [0; 1024];
+        let (length, _) = passing::receive(&self.socket, &mut answer, RecvFlags::empty())
+            .map_err(Error::step(failed))?;
+        match answer.get(..length) {
+            Some(DONE) => Ok(()),
+            Some([]) | None => Err(Error::step(failed)(std::io::Error::from_raw_os_error(
+                libc::ESRCH,
+            ))),
+            Some(reason) => Err(Error::Exec(String::from_utf8_lossy(reason).into_owned())),
+        }
     }
 }
 
@@ -41,20 +81,23 @@ impl Guardian {
 ///
 /// # Errors
 /// Where the split fails; there is one process then.
-pub(super) fn split(store: &Store, id: Option<&str>, signals: &Signals) -> Result<Guardian> {
+pub(super) fn split(store: &Store, id: Option<&str>, signals: &mut Signals) -> Result<Guardian> {
     let process = pidfd_open(getpid(), PidfdFlags::empty())
         .map_err(Error::step("open a descriptor for this process"))?;
     rustix::process::set_child_subreaper(Some(getpid()))
         .map_err(Error::step("adopt what a killed run leaves"))?;
+    let (own_socket, socket) =
+        passing::pair().map_err(Error::step("make a socket for the worker"))?;
     let Some(worker) = fork().map_err(Error::step("fork the worker"))? else {
         // Out of the terminal's reach: the guardian passes on what comes from there, once.
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(Error::step("leave the group"))?;
         telling::follow_this_process();
-        return Ok(Guardian { process });
+        return Ok(Guardian { process, socket });
     };
+    drop(socket);
     let made_up = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
     let id = id.map(str::to_owned).or(made_up);
-    let code = match guard(worker, signals) {
+    let code = match guard(worker, signals, &own_socket) {
         Some(code) => code,
         None => {
             end_children();
@@ -69,18 +112,25 @@ pub(super) fn split(store: &Store, id: Option<&str>, signals: &Signals) -> Resul
     exit(code)
 }
 
-/// Passes signals on until the worker ends: its exit code, or `None` where it was killed.
-fn guard(worker: Pid, signals: &Signals) -> Option<i32> {
+/// Passes signals on, and what goes between two terminals, until the worker ends: its exit code, or `None`
+/// where it was killed.
+fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
     let pid = rustix::process::Pid::from_raw(worker.as_raw())?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    let mut terminal: Option<Attached> = None;
     loop {
-        let mut waiting = [
-            PollFd::new(&process, PollFlags::IN),
-            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
-        ];
-        let _ = poll(&mut waiting, None);
+        let is_asked = wait_for_news(&process, signals, socket, terminal.as_ref());
         while let Ok(Some(signal)) = signals.next() {
-            let _ = kill(worker, signal);
+            let terminal = terminal.as_mut();
+            if !terminal.is_some_and(|terminal| terminal.handle(signal)) {
+                let _ = kill(worker, signal);
+            }
+        }
+        if let Some(terminal) = &mut terminal {
+            terminal.turn();
+        }
+        if is_asked {
+            answer(socket, signals, &mut terminal);
         }
         match waitpid(worker, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => {}
@@ -88,6 +138,51 @@ fn guard(worker: Pid, signals: &Signals) -> Option<i32> {
             _ => return None,
         }
     }
+}
+
+/// Waits until there is something to do; whether the worker asks something.
+fn wait_for_news(
+    worker: &OwnedFd,
+    signals: &Signals,
+    socket: &OwnedFd,
+    terminal: Option<&Attached>,
+) -> bool {
+    let mut waiting = vec![
+        PollFd::new(socket, PollFlags::IN),
+        PollFd::new(worker, PollFlags::IN),
+        PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+    ];
+    waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
+    let _ = poll(&mut waiting, None);
+    waiting
+        .first()
+        .is_some_and(|socket| socket.revents().contains(PollFlags::IN))
+}
+
+/// Does what the worker asks, and tells it so.
+fn answer(socket: &OwnedFd, signals: &mut Signals, terminal: &mut Option<Attached>) {
+    let mut what = [0; 16];
+    let received = passing::receive(socket, &mut what, RecvFlags::DONTWAIT);
+    let Ok((1.., master)) = received else {
+        return;
+    };
+    let attached = match (master, CallerTerminal::find()) {
+        (Some(master), Some(callers)) => signals
+            .add(&Attached::SIGNALS)
+            .and_then(|()| Attached::begin(callers, master))
+            .map(Some),
+        // To detach; where the caller's terminal is gone, there is nothing to attach to.
+        _ => Ok(None),
+    };
+    let text = match attached {
+        Ok(attached) => {
+            *terminal = attached;
+            DONE.to_vec()
+        }
+        Err(error) => telling::line(&error).into_bytes(),
+    };
+    // A worker that is gone shows elsewhere.
+    let _ = passing::send(socket, &text, None);
 }
 
 /// Kills and reaps everything that the worker's death left to this process.

@@ -11,16 +11,26 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, ioctl_tiocsctty, set_dumpable_behavior, setsid};
+use rustix::stdio::stdin;
 
-use crate::sys::{close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork};
+use crate::sys::{
+    close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork, leave_terminal,
+};
 
 /// Splits the process: returns in the child, which is to execute the command. The parent stays as the
 /// first process until the child ends, and ends with its code, or 128 plus the signal that ended it.
 ///
+/// With `has_terminal` the child gets the terminal at standard input, in a session of its own: keys must reach
+/// the command and what it starts, and not this process, which would pass a signal on once more.
+///
 /// # Errors
 /// Where the split fails; there is one process then.
-pub(super) fn split() -> io::Result<()> {
+pub(super) fn split(has_terminal: bool) -> io::Result<()> {
+    if has_terminal {
+        // While no signal is blocked: the hang-up that comes of it must go to nobody.
+        leave_terminal(stdin())?;
+    }
     let (hidden, hiding) = pipe_with(PipeFlags::CLOEXEC)?;
     // Blocked before there is a child, so that neither its end nor a signal for it is missed.
     let mut old = SigSet::empty();
@@ -34,6 +44,10 @@ pub(super) fn split() -> io::Result<()> {
         // The command must not run beside a process that it could look into. The end of file comes when
         // the other side has closed all that it had open, its last act of hiding.
         File::from(hidden).read_to_end(&mut vec![])?;
+        if has_terminal {
+            setsid()?;
+            ioctl_tiocsctty(stdin())?;
+        }
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&old), None)?;
         return Ok(());
     };

@@ -11,6 +11,8 @@ use super::{Bundle, CreateOptions, Created, Error, Result, create, delete, start
 pub struct RunOptions {
     /// The container's id; made up where absent.
     pub id: Option<String>,
+    /// Whether the container stays when its command has ended, until it is deleted.
+    pub keep: bool,
     /// How to create.
     pub create: CreateOptions,
 }
@@ -51,20 +53,40 @@ pub fn run(
     if let Some(id) = &options.id {
         store.check_free(id)?;
     }
-    let signals = Signals::block()?;
-    let guardian = guardian::split(store, options.id.as_deref(), &signals)?;
+    let mut signals = Signals::block()?;
+    let guardian = guardian::split(store, options.id.as_deref(), &mut signals)?;
     sweep(store);
     let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
     let id = options.id.clone().unwrap_or_else(|| made_up_id(worker));
-    let hold = Hold {
+    let mut hold = Hold {
         signals: &signals,
         guardian: Some(&guardian),
+        terminal: None,
     };
-    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &hold));
+    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &mut hold));
     let cleaned = store.remove_scratch(&id);
     let outcome = ended?;
     cleaned?;
     Ok(outcome)
+}
+
+/// Runs the bundle's command as the container `id` and leaves it to itself.
+///
+/// # Errors
+/// The step that failed, down to the command's execution; the container is gone then.
+pub fn run_detached(
+    store: &Store,
+    id: &str,
+    bundle: &Bundle,
+    options: &CreateOptions,
+) -> Result<()> {
+    let created = create(store, id, bundle, options)?;
+    let started = start(created.container);
+    if started.is_err() {
+        // The first error is the one to report.
+        let _ = delete(store, id, true);
+    }
+    started
 }
 
 fn run_bundle(
@@ -72,7 +94,7 @@ fn run_bundle(
     id: &str,
     bundle: &Bundle,
     options: &RunOptions,
-    foreground: &Hold<'_>,
+    foreground: &mut Hold<'_>,
 ) -> Result<Outcome> {
     let create_options = CreateOptions {
         supervised: true,
@@ -80,28 +102,44 @@ fn run_bundle(
     };
     let created = create(store, id, bundle, &create_options)?;
     let ended = hold(created, foreground);
+    if options.keep && ended.is_ok() {
+        // Nobody's litter any more.
+        let mut container = store.open(id)?;
+        container.snapshot.supervisor = None;
+        container.save()?;
+        return ended;
+    }
     let deleted = delete(store, id, true);
     let outcome = ended?;
     deleted?;
     Ok(outcome)
 }
 
-fn hold(created: Created, foreground: &Hold<'_>) -> Result<Outcome> {
+fn hold(created: Created, foreground: &mut Hold<'_>) -> Result<Outcome> {
     let Created {
         container,
         has_init,
+        terminal,
     } = created;
     let supervised = container
         .snapshot
         .process
         .map(|process| Supervised::new(process, !has_init))
         .transpose()?;
-    start(container)?;
-    let Some(supervised) = supervised else {
-        return Ok(Outcome {
+    let guardian = foreground.guardian.filter(|_| terminal.is_some());
+    if let (Some(guardian), Some(master)) = (guardian, terminal) {
+        guardian.attach(&master)?;
+    }
+    let ended = start(container).and_then(|()| match supervised {
+        Some(supervised) => supervised.wait(foreground).map(Outcome::from),
+        None => Ok(Outcome {
             code: 0,
             signal: None,
-        });
-    };
-    Ok(supervised.wait(foreground)?.into())
+        }),
+    });
+    if let Some(guardian) = guardian {
+        // The caller's own again, before anything is told. A guardian that is gone has none.
+        let _ = guardian.detach();
+    }
+    ended
 }

@@ -14,6 +14,7 @@ use rustix::process::{
 
 use super::guardian::Guardian;
 use super::process::ProcessId;
+use super::terminal::Attached;
 use super::{Error, Result};
 
 /// How a command ended.
@@ -38,6 +39,7 @@ const KEPT: [Signal; 7] = [
 #[derive(Debug)]
 pub(super) struct Signals {
     descriptor: SignalFd,
+    mask: SigSet,
     old: SigSet,
 }
 
@@ -64,7 +66,21 @@ impl Signals {
         let descriptor =
             SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
                 .map_err(Error::step("open a descriptor for signals"))?;
-        Ok(Self { descriptor, old })
+        Ok(Self {
+            descriptor,
+            mask,
+            old,
+        })
+    }
+
+    /// Takes more signals in.
+    pub(super) fn add(&mut self, more: &[Signal]) -> Result<()> {
+        self.mask.extend(more.iter().copied());
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&self.mask), None)
+            .map_err(Error::step("block signals"))?;
+        self.descriptor
+            .set_mask(&self.mask)
+            .map_err(Error::step("open a descriptor for signals"))
     }
 
     /// The next signal that has come, if any.
@@ -92,12 +108,14 @@ impl Drop for Signals {
 }
 
 /// What holds a command in the foreground besides its own process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Hold<'a> {
     pub signals: &'a Signals,
     /// The process whose end would leave the command without anybody to end it; absent where the kernel
     /// sees to that.
     pub guardian: Option<&'a Guardian>,
+    /// The caller's terminal, where this process is the one that connects it with the command's.
+    pub terminal: Option<&'a mut Attached>,
 }
 
 /// A running command.
@@ -129,30 +147,41 @@ impl Supervised {
     }
 
     /// Forwards signals until the command ends; ends it where the guardian was killed.
-    pub(super) fn wait(mut self, hold: &Hold<'_>) -> Result<End> {
+    pub(super) fn wait(mut self, hold: &mut Hold<'_>) -> Result<End> {
         loop {
-            let mut waiting = vec![
-                PollFd::new(&self.descriptor, PollFlags::IN),
-                PollFd::from_borrowed_fd(hold.signals.as_fd(), PollFlags::IN),
-            ];
-            waiting.extend(hold.guardian.map(Guardian::as_poll_fd));
-            match poll(&mut waiting, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(Error::step("wait for the command")(errno)),
-            }
-            if waiting
-                .get(2)
-                .is_some_and(|guardian| !guardian.revents().is_empty())
-            {
+            if self.wait_for_news(hold)? {
                 self.send(libc::SIGKILL);
             }
             while let Some(signal) = hold.signals.next()? {
-                self.forward(signal);
+                let terminal = hold.terminal.as_deref_mut();
+                if !terminal.is_some_and(|terminal| terminal.handle(signal)) {
+                    self.forward(signal);
+                }
+            }
+            if let Some(terminal) = hold.terminal.as_deref_mut() {
+                terminal.turn();
             }
             if let Some(end) = self.ended()? {
                 return Ok(end);
             }
         }
+    }
+
+    /// Waits until there is something to do; whether the guardian was killed.
+    fn wait_for_news(&self, hold: &Hold<'_>) -> Result<bool> {
+        let mut waiting = vec![
+            PollFd::new(&self.descriptor, PollFlags::IN),
+            PollFd::from_borrowed_fd(hold.signals.as_fd(), PollFlags::IN),
+        ];
+        waiting.extend(hold.guardian.map(Guardian::as_poll_fd));
+        let terminal = hold.terminal.as_deref();
+        waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
+        match poll(&mut waiting, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Error::step("wait for the command")(errno)),
+        }
+        let guardian = waiting.get(2).filter(|_| hold.guardian.is_some());
+        Ok(guardian.is_some_and(|guardian| !guardian.revents().is_empty()))
     }
 
     fn ended(&self) -> Result<Option<End>> {

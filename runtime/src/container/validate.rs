@@ -77,10 +77,12 @@ fn process_is_whole(process: &Process) -> Result<(), &'static str> {
 }
 
 fn process_is_possible(process: &Process) -> Result<()> {
-    if process.terminal() == Some(true) {
+    let size = process.console_size();
+    let is_too_large = |length: u64| length > u16::MAX.into();
+    if size.is_some_and(|size| is_too_large(size.height()) || is_too_large(size.width())) {
         return Err(Error::unsupported(
-            "process.terminal",
-            "this version runs commands on the caller's own input and output",
+            "process.consoleSize",
+            "a terminal has at most 65535 rows and columns",
         ));
     }
     if process.selinux_label().is_some() && has_selinux() {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use bundles::promise::is_bind;
 use oci_spec::runtime::{Root, Spec};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::resolve::resolve;
-use crate::below::make_directories;
+use crate::below::{make_directories, open_in_root};
 use crate::container::Error;
 
 /// Refuses a spec whose bind mount sources or namespaces don't exist.
@@ -76,8 +76,7 @@ const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CL
 
 fn enter(rootfs: &Path, cwd: &Path) -> Result<(), Errno> {
     let root = open(rootfs, DIRECTORY, Mode::empty())?;
-    let inside = ResolveFlags::IN_ROOT;
-    openat2(root.as_fd(), cwd, DIRECTORY, Mode::empty(), inside).map(drop)
+    open_in_root(root.as_fd(), cwd, OFlags::DIRECTORY).map(drop)
 }
 
 fn make(rootfs: &Path, cwd: &Path) -> Result<(), Errno> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
@@ -19,11 +19,20 @@ pub(crate) fn leave_controlling_terminal() -> io::Result<()> {
         Err(error) if is_none(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
+    leave_terminal(&terminal)
+}
+
+/// Leaves `terminal`, which is the controlling one. Other processes of its foreground group are told by a
+/// hang-up; this one isn't, unless it blocks that.
+///
+/// # Errors
+/// Those of ioctl(2), `ENOTTY` where it isn't the controlling one; those of sigaction(2).
+pub(crate) fn leave_terminal(terminal: impl AsFd) -> io::Result<()> {
     // The leader of a session is told by a hang-up that it has lost its terminal.
     // SAFETY: ignoring runs no code of ours.
     let before = unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }?;
     // SAFETY: TIOCNOTTY takes no argument.
-    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
+    let result = unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCNOTTY) };
     let left = if result == 0 {
         Ok(())
     } else {

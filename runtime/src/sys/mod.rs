@@ -14,7 +14,7 @@ mod signal_mask;
 mod user_namespace;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
-pub(crate) use controlling_terminal::leave_controlling_terminal;
+pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
 pub(crate) use descriptor::write_to;
 pub(crate) use fork::{clone_child, fork, fork_child};
 pub(crate) use init::{

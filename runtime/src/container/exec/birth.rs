@@ -1,6 +1,7 @@
 //! Making the process that is to execute, seen from the runtime.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -18,6 +19,8 @@ use crate::sys::clone_child;
 pub(super) struct Born {
     /// The process, a child of this one.
     pub process: ProcessId,
+    /// The master end of its terminal, if it has one.
+    pub terminal: Option<OwnedFd>,
     channel: Channel,
     failures: Option<FailureReader>,
     unfinished: Option<Unfinished>,
@@ -35,12 +38,12 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
     drop(theirs);
     failures.close_writer();
     // The member may be ready before the intermediate has told its pid.
-    let (mut member, mut is_ready) = (None, false);
+    let (mut member, mut is_ready, mut terminal) = (None, false, None);
     while member.is_none() || !is_ready {
         let failed = Error::step("hear from the process");
         match channel.receive().map_err(failed)? {
             Some(Message::Pid(pid)) => member = Some(Unfinished(Pid::from_raw(pid))),
-            Some(Message::Ready(_)) => is_ready = true,
+            Some(Message::Ready(master)) => (is_ready, terminal) = (true, master),
             _ => break,
         }
     }
@@ -55,6 +58,7 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
     let process = ProcessId::of(pid.as_raw()).map_err(Error::step("look at the process"))?;
     Ok(Born {
         process,
+        terminal,
         channel,
         failures: Some(failures),
         unfinished: Some(member),

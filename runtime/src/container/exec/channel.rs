@@ -1,15 +1,12 @@
 //! What the runtime and the process that it makes tell each other: its pid, that it is ready, its terminal,
 //! and that it may execute.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+use super::super::terminal::passing;
 
 /// A message; those below go from the process to the runtime, but for [`Message::Go`].
 #[derive(Debug)]
@@ -32,12 +29,7 @@ impl Channel {
     /// # Errors
     /// Those of socketpair(2).
     pub(super) fn pair() -> Result<(Self, Self), Errno> {
-        let (one, other) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (one, other) = passing::pair()?;
         Ok((Self(one), Self(other)))
     }
 
@@ -51,15 +43,7 @@ impl Channel {
             Message::Ready(terminal) => (b"r".to_vec(), terminal.as_ref()),
             Message::Go => (b"g".to_vec(), None),
         };
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = descriptor.map(AsFd::as_fd);
-        let descriptors = descriptors.as_slice();
-        if !descriptors.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
-        }
-        let flags = SendFlags::NOSIGNAL;
-        retry_on_intr(|| sendmsg(&self.0, &[IoSlice::new(&text)], &mut ancillary, flags)).map(drop)
+        passing::send(&self.0, &text, descriptor.map(AsFd::as_fd))
     }
 
     /// The next message; `None` where the other end is gone.
@@ -68,25 +52,14 @@ impl Channel {
     /// `EBADMSG` for what is no message.
     pub(super) fn receive(&self) -> Result<Option<Message>, Errno> {
         let mut text = [0; 8];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = retry_on_intr(|| {
-            let into = &mut [IoSliceMut::new(&mut text)];
-            recvmsg(&self.0, into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        })?;
-        let mut descriptors: Vec<OwnedFd> = vec![];
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(received) = message {
-                descriptors.extend(received);
-            }
-        }
-        match text.get(..received.bytes) {
+        let (length, descriptor) = passing::receive(&self.0, &mut text, RecvFlags::empty())?;
+        match text.get(..length) {
             Some([]) => Ok(None),
             Some([b'p', pid @ ..]) => {
                 let pid = pid.try_into().map_err(|_| Errno::BADMSG)?;
                 Ok(Some(Message::Pid(i32::from_ne_bytes(pid))))
             }
-            Some(b"r") => Ok(Some(Message::Ready(descriptors.pop()))),
+            Some(b"r") => Ok(Some(Message::Ready(descriptor))),
             Some(b"g") => Ok(Some(Message::Go)),
             _ => Err(Errno::BADMSG),
         }

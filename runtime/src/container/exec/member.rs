@@ -4,6 +4,7 @@
 //! own exec forgets the filter and the user namespace (S1, S2).
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use libcontainer::apparmor;
 use libcontainer::capabilities::{drop_privileges, reset_effective};
@@ -11,10 +12,11 @@ use libcontainer::oci_spec::runtime::Process;
 use libcontainer::syscall::Syscall;
 use libcontainer::syscall::syscall::create_syscall;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, chdir, setgroups};
+use nix::unistd::{Gid, Uid, chdir, dup2, setgroups};
+use rustix::fs::{fchown, fstat};
 use rustix::process::{
-    DumpableBehavior, Signal, getcwd, set_dumpable_behavior, set_parent_process_death_signal,
-    setsid,
+    DumpableBehavior, Signal, getcwd, ioctl_tiocsctty, set_dumpable_behavior,
+    set_parent_process_death_signal, setsid,
 };
 use rustix::thread::set_no_new_privs;
 
@@ -22,6 +24,7 @@ use super::super::command::{Command, reset_signals};
 use super::super::executor::load;
 use super::super::failure::{Failure, step};
 use super::super::home;
+use super::super::terminal::pty;
 use super::Task;
 use super::channel::{Channel, Message};
 use super::intermediate::forbid_looking;
@@ -45,6 +48,10 @@ fn become_member(task: &Task<'_>, channel: &Channel) -> Result<Command, Failure>
     step("begin a session", || {
         setsid().map(drop).map_err(io::Error::from)
     })?;
+    let terminal = match process.terminal() {
+        Some(true) => Some(open_terminal(process)?),
+        _ => None,
+    };
     take_on_inside(process)?;
     // As the root of the container first, as runc does: its user need not be able to reach the directory.
     let is_there = chdir(process.cwd()).is_ok();
@@ -62,8 +69,9 @@ fn become_member(task: &Task<'_>, channel: &Channel) -> Result<Command, Failure>
     }
     // A filter may refuse whatever comes after it, so nothing does that can come before; only a sealed
     // process has to show its filter before it is let go.
+    let mut ready = Some(Message::Ready(terminal));
     if !task.is_sealed {
-        wait(channel)?;
+        wait(channel, ready.take())?;
     }
     step("drop capabilities", || {
         drop_capabilities(process, system.as_ref())
@@ -73,10 +81,32 @@ fn become_member(task: &Task<'_>, channel: &Channel) -> Result<Command, Failure>
     }
     load(&task.filters.early)?;
     if task.is_sealed {
-        wait(channel)?;
+        wait(channel, ready.take())?;
     }
     load(&task.filters.late)?;
     Ok(command)
+}
+
+/// Makes a terminal of the container's own the controlling one of this session, and its standard input, output
+/// and error; gives the other end.
+fn open_terminal(process: &Process) -> Result<OwnedFd, Failure> {
+    let open = || -> io::Result<OwnedFd> {
+        let master = pty::open_inside()?;
+        let slave = pty::slave_of(&master)?;
+        let owner = rustix::process::Uid::from_raw(process.user().uid());
+        if fstat(&slave)?.st_uid != owner.as_raw() {
+            fchown(&slave, Some(owner), None)?;
+        }
+        ioctl_tiocsctty(&slave)?;
+        for number in 0..3 {
+            dup2(slave.as_raw_fd(), number)?;
+        }
+        Ok(master)
+    };
+    open().map_err(|error| Failure::Step {
+        step: "open a terminal".to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// What takes the rights of the container's root.
@@ -169,9 +199,11 @@ fn find_command(process: &Process) -> Result<Command, Failure> {
 }
 
 /// Tells that all is done, and waits until the runtime has seen it. A runtime that is gone wants no process.
-fn wait(channel: &Channel) -> Result<(), Failure> {
+fn wait(channel: &Channel, ready: Option<Message>) -> Result<(), Failure> {
     step("wait for the runtime", || {
-        channel.send(&Message::Ready(None))?;
+        if let Some(ready) = ready {
+            channel.send(&ready)?;
+        }
         match channel.receive()? {
             Some(Message::Go) => Ok(()),
             _ => Err(io::Error::other("it gave up")),

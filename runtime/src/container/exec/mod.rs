@@ -27,6 +27,7 @@ use super::run::Outcome;
 use super::snapshot::{Snapshot, Status};
 use super::store::Store;
 use super::supervise::{Hold, Signals, Supervised};
+use super::terminal::{Attached, Console};
 use super::whole_file::write_pid_file;
 use super::{Error, Result, gate};
 use crate::policy;
@@ -43,6 +44,8 @@ pub struct ExecOptions {
     pub detach: bool,
     /// Where to write its pid.
     pub pid_file: Option<PathBuf>,
+    /// Where an engine waits for the command's terminal.
+    pub console_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
     pub preserve_fds: u16,
     /// Whether to go into a paused container, where the process waits until it is resumed.
@@ -80,6 +83,12 @@ pub fn exec(
     request: &ExecRequest,
     options: &ExecOptions,
 ) -> Result<Outcome> {
+    // As the caller, and before anything is made.
+    let console = Console::plan(
+        request.wants_terminal(),
+        options.detach,
+        options.console_socket.as_deref(),
+    )?;
     let container = store.look(id)?;
     can_have_a_process(&container, options)?;
     let own = store.spec(id)?;
@@ -119,10 +128,15 @@ pub fn exec(
     if let Some(path) = &options.pid_file {
         write_pid_file(path, born.process.pid)?;
     }
+    match (&born.terminal, console.is_wanted()) {
+        (Some(master), true) => console.set_first_size(master, process)?,
+        (None, false) => {}
+        _ => return Err(Error::Exec("the terminal was lost".to_owned())),
+    }
     if options.detach {
-        leave(born)
+        leave(born, &console)
     } else {
-        hold(born)
+        hold(born, console)
     }
 }
 
@@ -139,7 +153,10 @@ fn can_have_a_process(container: &Snapshot, options: &ExecOptions) -> Result<()>
     }
 }
 
-fn leave(born: Born) -> Result<Outcome> {
+fn leave(mut born: Born, console: &Console) -> Result<Outcome> {
+    if let Some(master) = born.terminal.take() {
+        console.hand_over(master)?;
+    }
     match born.let_go()?.take() {
         Some(failure) => Err(birth::error_of(failure)),
         None => Ok(Outcome {
@@ -150,16 +167,24 @@ fn leave(born: Born) -> Result<Outcome> {
 }
 
 /// Holds the process in the foreground to its end.
-fn hold(born: Born) -> Result<Outcome> {
-    let signals = Signals::block()?;
+fn hold(mut born: Born, console: Console) -> Result<Outcome> {
+    let mut signals = Signals::block()?;
     let supervised = Supervised::new(born.process, false)?;
+    let mut terminal = None;
+    if let (Console::Caller(callers), Some(master)) = (console, born.terminal.take()) {
+        signals.add(&Attached::SIGNALS)?;
+        terminal = Some(Attached::begin(*callers, master)?);
+    }
     let failures = born.let_go()?;
-    let end = supervised.wait(&Hold {
+    let end = supervised.wait(&mut Hold {
         signals: &signals,
         guardian: None,
-    })?;
+        terminal: terminal.as_mut(),
+    });
+    // The caller's own again, before anything is told.
+    drop(terminal);
     match failures.take() {
         Some(failure) => Err(birth::error_of(failure)),
-        None => Ok(end.into()),
+        None => Ok(end?.into()),
     }
 }

@@ -43,6 +43,14 @@ pub struct Changes {
 }
 
 impl ExecRequest {
+    /// Whether the process is to have a terminal.
+    pub(super) fn wants_terminal(&self) -> bool {
+        match self {
+            Self::Whole(process) => process.terminal() == Some(true),
+            Self::Changed(changes) => changes.terminal,
+        }
+    }
+
     /// `spec` with the process that is asked for in the place of its own.
     ///
     /// # Errors

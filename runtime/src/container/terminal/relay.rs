@@ -1,0 +1,224 @@
+//! Both directions between the caller's terminal and the command's.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio, read, write};
+use rustix::stdio::{stdin, stdout};
+
+use super::caller::patient_output;
+use super::pty;
+
+/// How much is on its way in one direction at most, bytes.
+const BUFFER: usize = 16 << 10;
+
+/// How often data is moved before other things get their turn.
+const ROUNDS: usize = 32;
+
+/// How long what the command printed last may take to be taken.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
+
+const NOW: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+/// The command's terminal as this process holds it, and what is on its way.
+#[derive(Debug)]
+pub(super) struct Relay {
+    /// Absent when the terminal was hung up.
+    ends: Option<Ends>,
+    /// Standard output, to be written without waiting where it can be.
+    output: Option<OwnedFd>,
+    typed: Vec<u8>,
+    printed: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Ends {
+    master: OwnedFd,
+    /// Held open so that a command which has closed all of its own doesn't look like one that is gone.
+    _slave: OwnedFd,
+}
+
+/// One of the things to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Typed,
+    ToCommand,
+    Printed,
+    ToCaller,
+}
+
+impl Relay {
+    /// Between standard input and output, and `master`.
+    ///
+    /// # Errors
+    /// Where `master` isn't what it should be.
+    pub(super) fn new(master: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&master, true)?;
+        Ok(Self {
+            ends: Some(Ends {
+                _slave: pty::slave_of(&master)?,
+                master,
+            }),
+            output: patient_output(),
+            typed: vec![],
+            printed: vec![],
+        })
+    }
+
+    /// The command's terminal, until it is hung up.
+    pub(super) fn master(&self) -> Option<&OwnedFd> {
+        self.ends.as_ref().map(|ends| &ends.master)
+    }
+
+    /// What to wait for.
+    pub(super) fn waiting(&self) -> Vec<PollFd<'_>> {
+        self.sides()
+            .into_iter()
+            .map(|(_, waiting)| waiting)
+            .collect()
+    }
+
+    fn sides(&self) -> Vec<(Side, PollFd<'_>)> {
+        let mut sides = vec![];
+        let mut add = |side, descriptor, flags| {
+            sides.push((side, PollFd::from_borrowed_fd(descriptor, flags)));
+        };
+        if let Some(master) = self.master() {
+            if self.typed.is_empty() {
+                add(Side::Typed, stdin(), PollFlags::IN);
+            } else {
+                add(Side::ToCommand, master.as_fd(), PollFlags::OUT);
+            }
+            if self.printed.is_empty() {
+                add(Side::Printed, master.as_fd(), PollFlags::IN);
+            }
+        }
+        if !self.printed.is_empty() {
+            add(Side::ToCaller, self.output(), PollFlags::OUT);
+        }
+        sides
+    }
+
+    fn output(&self) -> BorrowedFd<'_> {
+        match &self.output {
+            Some(output) => output.as_fd(),
+            None => stdout(),
+        }
+    }
+
+    /// Moves what can be moved without waiting.
+    pub(super) fn turn(&mut self) {
+        for _ in 0..ROUNDS {
+            if !self.step(&NOW) {
+                return;
+            }
+        }
+    }
+
+    /// Takes what the command printed last, when it is gone.
+    pub(super) fn drain(&mut self) {
+        // Nothing is typed for it any more.
+        loop {
+            let wait = if self.printed.is_empty() {
+                &NOW
+            } else {
+                &PATIENCE
+            };
+            let is_printing = self
+                .ready(wait)
+                .into_iter()
+                .find(|side| matches!(side, Side::Printed | Side::ToCaller));
+            match is_printing {
+                Some(side) => self.serve(side),
+                None => return,
+            }
+        }
+    }
+
+    fn step(&mut self, wait: &Timespec) -> bool {
+        let ready = self.ready(wait);
+        for side in &ready {
+            self.serve(*side);
+        }
+        !ready.is_empty()
+    }
+
+    fn ready(&self, wait: &Timespec) -> Vec<Side> {
+        let (sides, mut waiting): (Vec<Side>, Vec<PollFd<'_>>) = self.sides().into_iter().unzip();
+        match poll(&mut waiting, Some(wait)) {
+            Ok(1..) => std::iter::zip(sides, waiting)
+                .filter(|(_, waiting)| !waiting.revents().is_empty())
+                .map(|(side, _)| side)
+                .collect(),
+            _ => vec![],
+        }
+    }
+
+    fn serve(&mut self, side: Side) {
+        let Some(master) = self.ends.as_ref().map(|ends| ends.master.as_fd()) else {
+            if side == Side::ToCaller && self.give_to_caller().is_err() {
+                self.printed.clear();
+            }
+            return;
+        };
+        let served = match side {
+            Side::Typed => take(stdin(), &mut self.typed),
+            Side::ToCommand => give(master, &mut self.typed),
+            Side::Printed => take(master, &mut self.printed),
+            Side::ToCaller => self.give_to_caller(),
+        };
+        if served.is_err() {
+            self.hang_up(side);
+        }
+    }
+
+    fn give_to_caller(&mut self) -> Result<(), Errno> {
+        let mut printed = std::mem::take(&mut self.printed);
+        let given = give(self.output(), &mut printed);
+        self.printed = printed;
+        given
+    }
+
+    /// The caller is gone: the kernel tells the command so when its terminal loses this end (SIGHUP). Nobody
+    /// reads any more what is printed, either.
+    fn hang_up(&mut self, side: Side) {
+        self.ends = None;
+        self.typed.clear();
+        if side == Side::ToCaller {
+            self.printed.clear();
+        }
+    }
+}
+
+/// Reads what is there; the end of it is an error.
+fn take(from: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<(), Errno> {
+    let mut buffer = [0; BUFFER];
+    match read(from, &mut buffer) {
+        Ok(0) => Err(Errno::IO),
+        Ok(length) => {
+            into.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            Ok(())
+        }
+        Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Writes as much as is taken.
+fn give(to: BorrowedFd<'_>, from: &mut Vec<u8>) -> Result<(), Errno> {
+    match write(to, from) {
+        Ok(length) => {
+            from.drain(..length);
+            Ok(())
+        }
+        Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
