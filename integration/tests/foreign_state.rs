@@ -124,6 +124,7 @@ fn hooks_in_a_users_state_run_as_that_user() {
         let hook =
             json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin"] });
         state["hooks"] = json!({ "poststop": [hook] });
+        state["bundle"] = json!("/nowhere");
     });
     forged.runtime(&["delete", "--force", ID]).expect(0);
     assert!(process.dies() && !forged.directory().exists());
@@ -165,6 +166,20 @@ fn a_users_hook_has_no_part_in_roots_terminal() {
         let expected = if owner == 0 { "terminal\n" } else { "none\n" };
         assert_eq!(text, expected, "owner {owner}");
     }
+}
+
+#[test]
+fn a_users_endless_hook_does_not_hold_root() {
+    let bench = Bench::new();
+    let process = Victim::of(ALICE);
+    let forged = Forged::new(&bench, ALICE, &process);
+    forged.edit(|state| {
+        let endless = json!({ "path": "/bin/sleep", "args": ["sleep", "300"] });
+        state["hooks"] = json!({ "poststop": [endless, endless, endless] });
+    });
+    let delete = forged.runtime(&["delete", "--force", ID]);
+    let outcome = delete.limit(Duration::from_secs(25)).expect(0);
+    assert!(outcome.stderr.contains("did not end within"), "{outcome}");
 }
 
 /// Root's own group memberships and the user's primary group, for a user that the machine knows.

@@ -51,7 +51,12 @@ pub(super) fn remove(container: Container) -> Result<()> {
         .hooks
         .as_ref()
         .and_then(|hooks| hooks.poststop().as_ref());
-    hooks::run_late(&container.snapshot, "poststop", poststop);
+    hooks::run_late(
+        &container.snapshot,
+        "poststop",
+        poststop,
+        container.patience(),
+    );
     Ok(())
 }
 

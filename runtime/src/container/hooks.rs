@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libcontainer::container::{Container as LibcontainerContainer, ContainerStatus};
 use libcontainer::oci_spec::runtime::Hook;
@@ -77,14 +77,27 @@ pub(super) fn run_early(
 }
 
 /// Runs the hooks called `name`, which come too late to stop anything: one that fails is told and the
-/// others still run (OCI runtime spec before 1.3, and every peer).
-pub(super) fn run_late(snapshot: &Snapshot, name: &str, hooks: Option<&Vec<Hook>>) {
+/// others still run (OCI runtime spec before 1.3, and every peer). Those that don't end `within` this time, all
+/// together, are killed.
+pub(super) fn run_late(
+    snapshot: &Snapshot,
+    name: &str,
+    hooks: Option<&Vec<Hook>>,
+    within: Option<Duration>,
+) {
     let Some(hooks) = hooks.filter(|hooks| !hooks.is_empty()) else {
         return;
     };
     let state = snapshot.oci_state().to_string();
+    let began = Instant::now();
     for (index, hook) in hooks.iter().enumerate() {
-        if let Err(reason) = run(hook, &state, &snapshot.bundle) {
+        let mut hook = hook.clone();
+        if let Some(within) = within {
+            let left = within.saturating_sub(began.elapsed()).as_secs();
+            let left = i64::try_from(left).unwrap_or(i64::MAX);
+            hook.set_timeout(Some(hook.timeout().map_or(left, |own| own.min(left))));
+        }
+        if let Err(reason) = run(&hook, &state, &snapshot.bundle) {
             let path = hook.path().display();
             telling::say(&format!(
                 "opt-runtime: warning: hooks.{name}[{index}] {path}: {reason}\n"

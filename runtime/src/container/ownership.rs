@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat};
@@ -25,6 +26,9 @@ const MAX_FILE_SIZE: u64 = 64 << 20;
 /// The group of a user that no database knows; nobody's.
 const NO_GROUP: Gid = Gid::from_raw(65_534);
 
+/// How long root waits for what a user's containers have to do.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Writable for others than the owner.
 const SHARED: u32 = 0o022;
 
@@ -34,6 +38,8 @@ pub(super) struct StateDirectory {
     descriptor: OwnedFd,
     path: PathBuf,
     owner: Uid,
+    /// Whether root became the owner for it.
+    acts_for_owner: bool,
 }
 
 impl StateDirectory {
@@ -55,6 +61,7 @@ impl StateDirectory {
             descriptor,
             path,
             owner,
+            acts_for_owner: false,
         };
         if owner == geteuid() && stat.st_mode & SHARED != 0 {
             let reason = "others than its owner can write to it".to_owned();
@@ -71,9 +78,17 @@ impl StateDirectory {
     /// # Errors
     /// As those; where root can't become the owner.
     pub(super) fn enter(root: &Path, id: &str) -> Result<Self> {
-        let directory = Self::open(root, id)?;
-        become_user(directory.owner)?;
+        let mut directory = Self::open(root, id)?;
+        if !directory.is_own() {
+            become_user(directory.owner)?;
+            directory.acts_for_owner = true;
+        }
         Ok(directory)
+    }
+
+    /// How long the owner's hooks may keep this process: an engine that called it as root waits for its end.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.acts_for_owner.then_some(PATIENCE)
     }
 
     /// Whether it is this process's user's own.
@@ -181,9 +196,6 @@ fn open_directory(parent: OwnedFd, name: &Path) -> Result<(OwnedFd, Stat), Errno
 
 /// Becomes `user` for good, with nothing of root's that a program of that user's could use.
 fn become_user(user: Uid) -> Result<()> {
-    if user == geteuid() {
-        return Ok(());
-    }
     let known = User::from_uid(user).map_err(Error::step("look up the container's owner"))?;
     let group = known.map_or(NO_GROUP, |known| known.gid);
     become_ids(user, group).map_err(Error::step("become the container's owner"))

@@ -23,12 +23,13 @@ pub fn start(mut container: Container) -> Result<()> {
     container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;
     // Unlocked: hooks may take their time, and others may look at the container, signal or delete it.
+    let patience = container.patience();
     let snapshot = container.unlock();
     reader.wait_for_execution()?;
     tracing::debug!(id = snapshot.id, "started");
     let hooks = snapshot.hooks.as_ref();
     let poststart = hooks.and_then(|hooks| hooks.poststart().as_ref());
-    hooks::run_late(&snapshot, "poststart", poststart);
+    hooks::run_late(&snapshot, "poststart", poststart, patience);
     Ok(())
 }
 

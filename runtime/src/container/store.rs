@@ -323,6 +323,11 @@ impl Container {
         self.snapshot.status()
     }
 
+    /// How long its late hooks may take all together, where that is limited.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.opened.patience()
+    }
+
     /// The spec that it was created from, as [`Store::spec`] gives it.
     ///
     /// # Errors
