@@ -1,8 +1,7 @@
 //! A container of a test's own, made by our runtime or by a peer as the control.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -29,7 +28,36 @@ pub fn is_by_systemd() -> bool {
 }
 
 impl Runtime {
-    /// The program, on a state directory of the bench's.
+    /// The peers, which are the controls.
+    pub const PEERS: [Self; 2] = [Self::Runc, Self::Crun];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "opt-runtime",
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+        }
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_installed(self) -> bool {
+        match self {
+            Self::Ours => true,
+            Self::Runc => Path::new("/usr/sbin/runc").exists(),
+            Self::Crun => Path::new("/usr/bin/crun").exists(),
+        }
+    }
+
+    /// Its state directory on a bench: one directory a container.
+    pub fn state(self, bench: &Bench) -> PathBuf {
+        match self {
+            Self::Ours => bench.root(),
+            Self::Runc | Self::Crun => bench.path(&format!("state-of-{self:?}")),
+        }
+    }
+
+    /// The program, on its state directory.
     pub fn tool(self, bench: &Bench) -> Tool {
         let tool = match self {
             // It has the flag already.
@@ -45,7 +73,7 @@ impl Runtime {
         };
         let tool = tool
             .arg("--root")
-            .arg(bench.path(&format!("state-of-{self:?}")));
+            .arg(self.state(bench));
         if is_by_systemd() {
             tool.arg("--systemd-cgroup")
         } else {
@@ -59,8 +87,14 @@ fn crun() -> Tool {
         return Tool::new("/usr/bin/crun");
     }
     let unified = cgroup::mount_point("").expect("version 2");
-    let script = format!("umount -l {} && exec crun \"$@\"", unified.display());
-    Tool::new("unshare").args(["--mount", "sh", "-c", &script, "crun"])
+    let script = format!(
+        "mount --make-rprivate /sys && umount -l {} && exec crun \"$@\"",
+        unified.display()
+    );
+    // All other mounts propagate as they do for the others.
+    let namespace = ["--mount", "--propagation", "unchanged"];
+    let tool = Tool::new("unshare").args(namespace);
+    tool.args(["sh", "-c", &script, "crun"])
 }
 
 /// A container; deleted when dropped.
@@ -97,18 +131,10 @@ impl<'a> Container<'a> {
             id: format!("test-{}-{number}", std::process::id()),
         };
         let errors = bench.path(&format!("{}.errors", container.id));
-        let file = |path: &PathBuf| File::create(path).expect("make a file");
         let mut tool = container.tool().args(["create", "--bundle"]);
         tool = tool.arg(&bundle.directory).arg(&container.id);
-        let status = tool
-            .command()
-            .stdin(Stdio::null())
-            .stdout(file(&container.output_path()))
-            .stderr(file(&errors))
-            .status()
-            .expect("run create");
-        let said = fs::read_to_string(errors).unwrap_or_default();
-        assert!(status.success(), "{runtime:?} create: {said}");
+        let outcome = tool.run_into(&container.output_path(), &errors);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
         container
     }
 

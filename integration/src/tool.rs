@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -112,6 +113,43 @@ impl Tool {
         let outcome = self.run();
         assert_eq!(outcome.code, Some(code), "{outcome}");
         outcome
+    }
+
+    /// Runs it to its end, where it may leave processes behind that write where it wrote: its output goes
+    /// into these files, and the outcome has what is in them by then.
+    pub fn run_into(mut self, stdout: &Path, stderr: &Path) -> Outcome {
+        let shown = format!("{:?}", self.command);
+        let file = |path: &Path| File::create(path).expect("make a file");
+        self.command
+            .stdin(Stdio::null())
+            .stdout(file(stdout))
+            .stderr(file(stderr));
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {shown}: {error}"));
+        let deadline = Instant::now() + self.limit;
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("wait") {
+                break status;
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{shown} hangs");
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let read =
+            |path: &Path| String::from_utf8_lossy(&fs::read(path).expect("read")).into_owned();
+        Outcome {
+            shown,
+            pid: child.id().cast_signed(),
+            code: status.code(),
+            signal: status.signal(),
+            stdout: read(stdout),
+            stderr: read(stderr),
+        }
     }
 
     /// Starts it and lets it run.

@@ -1,0 +1,189 @@
+//! One case: a bundle, what is done with it, and what must come of it.
+
+use std::fmt;
+
+use integration::{Outcome, Runtime};
+use serde_json::Value;
+
+use super::{Check, MountLine, Stage, ensure, ensure_eq};
+
+/// What is done on a stage, and how it went.
+pub(super) type Trial = Box<dyn Fn(&Stage) -> Check>;
+
+/// One case. Its trial must pass under every runtime but for those that the case says differ.
+pub struct Case {
+    /// What it says, as a sentence.
+    pub name: &'static str,
+    edits: Vec<Box<dyn Fn(&mut Value)>>,
+    preparations: Vec<Box<dyn Fn(&Stage)>>,
+    script: Option<&'static str>,
+    checks: Vec<Box<dyn Fn(&Stage, &Outcome) -> Check>>,
+    trial: Option<Trial>,
+    /// Why we differ, and what is true of ours instead.
+    pub(super) ours_instead: Option<(&'static str, Box<Case>)>,
+    /// The peers that fail, and why.
+    pub(super) failing_peers: Vec<(Runtime, &'static str)>,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Case {
+    /// A case of this name; by itself it runs a command that ends with 0.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            edits: vec![],
+            preparations: vec![],
+            script: None,
+            checks: vec![],
+            trial: None,
+            ours_instead: None,
+            failing_peers: vec![],
+        }
+    }
+
+    /// A case whose steps are its own.
+    pub fn steps(name: &'static str, trial: impl Fn(&Stage) -> Check + 'static) -> Self {
+        Self {
+            trial: Some(Box::new(trial)),
+            ..Self::new(name)
+        }
+    }
+
+    /// Changes the bundle's `config.json`.
+    pub fn spec(mut self, edit: impl Fn(&mut Value) + 'static) -> Self {
+        self.edits.push(Box::new(edit));
+        self
+    }
+
+    /// Adds a mount.
+    pub fn mount(self, mount: Value) -> Self {
+        self.spec(move |spec| {
+            let mounts = spec["mounts"].as_array_mut().expect("mounts");
+            mounts.push(mount.clone());
+        })
+    }
+
+    /// Makes what the case needs, after the bundle and before the runtime.
+    pub fn prepare(mut self, prepare: impl Fn(&Stage) + 'static) -> Self {
+        self.preparations.push(Box::new(prepare));
+        self
+    }
+
+    /// The container's command: a script for busybox's shell, in which every applet is built in.
+    pub fn script(mut self, script: &'static str) -> Self {
+        self.script = Some(script);
+        self
+    }
+
+    /// Checks the outcome of `run`.
+    pub fn check(mut self, check: impl Fn(&Stage, &Outcome) -> Check + 'static) -> Self {
+        self.checks.push(Box::new(check));
+        self
+    }
+
+    /// The command prints this, but for white space at both ends, and ends with 0.
+    pub fn prints(self, text: &'static str) -> Self {
+        self.check(move |_, outcome| {
+            ensure!(outcome.stdout.trim() == text, "not \"{text}\": {outcome}");
+            Ok(())
+        })
+    }
+
+    /// The run ends with this code.
+    pub fn exits(self, code: i32) -> Self {
+        self.check(move |_, outcome| {
+            ensure_eq!(outcome.code, Some(code), "exit code: {outcome}");
+            Ok(())
+        })
+    }
+
+    /// The runtime refuses the bundle, and the command never runs. Ours says `why` in its one line.
+    pub fn is_refused(self, why: &'static str) -> Self {
+        self.script("echo the command ran")
+            .check(move |stage, outcome| {
+                ensure!(
+                    outcome.code != Some(0) && !outcome.stdout.contains("the command ran"),
+                    "it is not refused: {outcome}"
+                );
+                if stage.runtime == Runtime::Ours {
+                    ensure_eq!(outcome.code, Some(125), "exit code: {outcome}");
+                    ensure!(
+                        outcome.stderr.lines().count() == 1 && outcome.stderr.contains(why),
+                        "not one line with \"{why}\": {outcome}"
+                    );
+                }
+                Ok(())
+            })
+    }
+
+    /// The container's mount on `destination` has these options (of the mount, of the file system, or of
+    /// its propagation), and doesn't have those that begin with an exclamation mark.
+    pub fn has_mount(self, destination: &'static str, options: &'static [&'static str]) -> Self {
+        let case = match self.script {
+            None => self.script("cat /proc/self/mountinfo"),
+            Some(_) => self,
+        };
+        case.check(move |_, outcome| {
+            let mount = MountLine::at(&outcome.stdout, destination)
+                .ok_or_else(|| format!("no mount on {destination}: {outcome}"))?;
+            for option in options {
+                let (option, wanted) = match option.strip_prefix('!') {
+                    Some(option) => (option, false),
+                    None => (*option, true),
+                };
+                let is = if wanted { "lacks" } else { "has" };
+                ensure!(mount.has(option) == wanted, "it {is} {option}: {mount:?}");
+            }
+            Ok(())
+        })
+    }
+
+    /// On purpose it isn't so with us: why, and the case that is true of us instead.
+    pub fn but_ours(mut self, reason: &'static str, instead: Case) -> Self {
+        self.ours_instead = Some((reason, Box::new(instead)));
+        self
+    }
+
+    /// runc fails it, as of the version that this was measured with.
+    pub fn but_runc(mut self, why: &'static str) -> Self {
+        self.failing_peers.push((Runtime::Runc, why));
+        self
+    }
+
+    /// crun fails it, as of the version that this was measured with.
+    pub fn but_crun(mut self, why: &'static str) -> Self {
+        self.failing_peers.push((Runtime::Crun, why));
+        self
+    }
+
+    /// Tries it on `stage`.
+    pub(super) fn try_on(&self, stage: &Stage) -> Check {
+        for edit in &self.edits {
+            stage.edit(edit);
+        }
+        if let Some(script) = self.script {
+            stage.edit(|spec| spec["process"]["args"] = ["sh", "-c", script].into());
+        }
+        for prepare in &self.preparations {
+            prepare(stage);
+        }
+        if let Some(trial) = &self.trial {
+            return trial(stage);
+        }
+        let outcome = stage.run();
+        let is_refusal_checked = !self.checks.is_empty();
+        for check in &self.checks {
+            check(stage, &outcome)?;
+        }
+        ensure!(
+            is_refusal_checked || outcome.code == Some(0),
+            "it doesn't run: {outcome}"
+        );
+        Ok(())
+    }
+}

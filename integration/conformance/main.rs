@@ -1,0 +1,8 @@
+//! What the OCI runtime specification says and the peers do, case by case, for each area.
+//!
+//! Each case runs under opt-runtime and, as controls, under runc and crun: see [`harness`]. `README.md`
+//! says where each of libcontainer's known defects is held.
+
+mod harness;
+
+mod lifecycle;
