@@ -71,9 +71,7 @@ impl Runtime {
                 crun()
             }
         };
-        let tool = tool
-            .arg("--root")
-            .arg(self.state(bench));
+        let tool = tool.arg("--root").arg(self.state(bench));
         if is_by_systemd() {
             tool.arg("--systemd-cgroup")
         } else {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::container::{self, parse_signal};
+use runtime::container::{self, SignalNumber};
 
 use crate::global::Global;
 
@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// Sends a signal to a container.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
-    let signal = parse_signal(&arguments.signal)?;
+    let signal = SignalNumber::parse(&arguments.signal)?;
     let container = global.store().look(&arguments.id)?;
     container::kill(&container, signal, arguments.all)?;
     Ok(ExitCode::SUCCESS)

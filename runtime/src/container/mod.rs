@@ -42,6 +42,7 @@ mod process;
 mod resource_limits;
 mod run;
 mod security_modules;
+mod signal_number;
 mod snapshot;
 mod start;
 mod store;
@@ -62,12 +63,13 @@ pub use exec::{
     Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
 };
 pub use host_options::{CgroupManager, HostOptions, Rootless};
-pub use kill::{kill, parse_signal};
+pub use kill::kill;
 pub use members::members;
 pub(crate) use mount_options::known as known_mount_options;
 pub use pause::{pause, resume};
 pub use run::{Outcome, RunOptions, run, run_detached};
 pub(crate) use security_modules::{has_apparmor, has_selinux};
+pub use signal_number::SignalNumber;
 pub use snapshot::{Snapshot, Status};
 pub use start::start;
 pub use store::{Container, Store};

@@ -24,6 +24,6 @@ pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
-pub(crate) use signal::reset_signal_dispositions;
+pub(crate) use signal::{reset_signal_dispositions, send_signal, send_signal_to_pid};
 pub(crate) use signal_mask::unblock_signals_in;
 pub(crate) use user_namespace::user_namespace;

@@ -1,6 +1,7 @@
-//! Signal dispositions.
+//! Signals by their numbers: dispositions, and sending those that have no name.
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The highest signal number of the kernel's.
 const LAST_SIGNAL: i32 = 64;
@@ -43,4 +44,38 @@ pub(crate) fn reset_signal_dispositions() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Sends the signal `number` to the process that `process`, a pidfd, refers to: a real-time one too, or 0,
+/// which only asks whether it is there.
+///
+/// # Errors
+/// Those of pidfd_send_signal(2).
+pub(crate) fn send_signal(process: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    // SAFETY: the call reads a siginfo where it isn't given null, and nothing else of this process's memory.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            number,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Sends the signal `number` to the process `pid`, as [`send_signal`] does.
+///
+/// # Errors
+/// Those of kill(2).
+pub(crate) fn send_signal_to_pid(pid: i32, number: i32) -> io::Result<()> {
+    // SAFETY: the call takes numbers only.
+    if unsafe { libc::kill(pid, number) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
 }

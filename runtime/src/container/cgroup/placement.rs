@@ -4,16 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::CgroupLimits;
-use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::super::{CgroupManager, Error, HostOptions, Result};
+use super::super::{CgroupManager, Error, HostOptions, Result, SignalNumber};
 use super::layout::{Kind, Layout};
 use super::made::{self, Made, Unavailable};
 use super::path::CgroupPath;
 use super::prepare::prepare;
 use super::systemd::{self, Unit};
 use super::tree;
+use crate::sys::send_signal_to_pid;
 
 /// The cgroup of one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,8 +179,8 @@ impl Placement {
     ///
     /// # Errors
     /// Where the list of processes can't be read.
-    pub(in crate::container) fn signal_all(&self, signal: Signal) -> Result<()> {
-        if signal == Signal::SIGKILL && self.kill_at_once() {
+    pub(in crate::container) fn signal_all(&self, signal: SignalNumber) -> Result<()> {
+        if signal == SignalNumber::KILL && self.kill_at_once() {
             return Ok(());
         }
         let was_frozen = self.is_frozen();
@@ -189,7 +189,7 @@ impl Placement {
         let processes = self.processes();
         for pid in processes.iter().flatten() {
             // Gone in the meantime is as good.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), signal);
+            let _ = send_signal_to_pid(*pid, signal.0);
         }
         if is_frozen_by_us {
             self.thaw()?;
