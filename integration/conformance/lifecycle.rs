@@ -100,9 +100,7 @@ fn run() {
             .spec(|spec| spec["process"]["args"] = json!(["no-such-command"]))
             .check(|stage, outcome| {
                 fails(outcome)?;
-                let text = "executable file not found in $PATH";
-                let lower = outcome.stderr.to_lowercase();
-                ensure!(lower.contains(&text.to_lowercase()), "{outcome}");
+                ensure!(outcome.stderr.contains("not found in $PATH"), "{outcome}");
                 if stage.runtime == Runtime::Ours {
                     ensure_eq!(outcome.code, Some(127), "{outcome}");
                 }
@@ -171,7 +169,6 @@ fn create() {
             ensure_eq!(outcome.code, Some(0), "{outcome}");
             Ok(())
         })
-        .but_runc("its options come first")
         .but_crun("its options come first"),
         created(
             "an id that is taken is an error, and its container stays",
@@ -218,6 +215,8 @@ fn create() {
         Case::steps(
             "ids that lead out of the state directory are errors",
             |stage| {
+                // It makes them, outside of this test's place.
+                ensure!(stage.runtime != Runtime::Crun, "not tried");
                 for id in ["..", "../x", "a/b", "/a", "."] {
                     let tool = stage.tool().args(["create", "--bundle"]);
                     let outcome = tool.arg(&stage.bundle.directory).arg(id).run();
@@ -237,7 +236,8 @@ fn start() {
             stage.wait_for_output(|output| output == "ready\n")?;
             ensure_eq!(stage.status()?, "running", "status");
             Ok(())
-        }),
+        })
+        .but_crun("it makes them"),
         running("of a running one it is an error, without effect", |stage| {
             stage.must_not("start", &[])?;
             ensure_eq!(stage.output(), "ready\n", "output");
@@ -268,7 +268,8 @@ fn start() {
                 stage.wait_for("stopped")
             },
         )
-        .but_runc("it is gone when the command is executed"),
+        .but_runc("its start doesn't wait for the execution")
+        .but_crun("its start doesn't wait for the execution"),
     ]);
 }
 
@@ -323,13 +324,13 @@ fn kill() {
             stage.must("kill", &["0"])?;
             ensure_eq!(stage.status()?, "running", "status");
             Ok(())
-        })
-        .but_crun("there is no signal 0"),
+        }),
         running("an unknown signal is an error", |stage| {
             stage.must_not("kill", &["NOSUCH"])?;
             ensure_eq!(stage.status()?, "running", "status");
             Ok(())
-        }),
+        })
+        .but_crun("it takes what it doesn't know for 0"),
         running("real-time signals", |stage| {
             stage.must("kill", &["SIGRTMIN+3"])?;
             Ok(())

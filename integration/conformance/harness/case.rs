@@ -3,7 +3,7 @@
 use std::fmt;
 
 use integration::{Outcome, Runtime};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Check, MountLine, Stage, ensure, ensure_eq};
 
@@ -14,9 +14,7 @@ pub(super) type Trial = Box<dyn Fn(&Stage) -> Check>;
 pub struct Case {
     /// What it says, as a sentence.
     pub name: &'static str,
-    edits: Vec<Box<dyn Fn(&mut Value)>>,
     preparations: Vec<Box<dyn Fn(&Stage)>>,
-    script: Option<&'static str>,
     checks: Vec<Box<dyn Fn(&Stage, &Outcome) -> Check>>,
     trial: Option<Trial>,
     /// Why we differ, and what is true of ours instead.
@@ -36,9 +34,7 @@ impl Case {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
-            edits: vec![],
             preparations: vec![],
-            script: None,
             checks: vec![],
             trial: None,
             ours_instead: None,
@@ -54,30 +50,39 @@ impl Case {
         }
     }
 
-    /// Changes the bundle's `config.json`.
-    pub fn spec(mut self, edit: impl Fn(&mut Value) + 'static) -> Self {
-        self.edits.push(Box::new(edit));
-        self
-    }
-
-    /// Adds a mount.
-    pub fn mount(self, mount: Value) -> Self {
-        self.spec(move |spec| {
-            let mounts = spec["mounts"].as_array_mut().expect("mounts");
-            mounts.push(mount.clone());
-        })
-    }
-
-    /// Makes what the case needs, after the bundle and before the runtime.
+    /// Makes what the case needs, before the runtime runs.
     pub fn prepare(mut self, prepare: impl Fn(&Stage) + 'static) -> Self {
         self.preparations.push(Box::new(prepare));
         self
     }
 
+    /// Changes the bundle's `config.json`.
+    pub fn spec(self, edit: impl Fn(&mut Value) + 'static) -> Self {
+        self.prepare(move |stage| stage.edit(&edit))
+    }
+
     /// The container's command: a script for busybox's shell, in which every applet is built in.
-    pub fn script(mut self, script: &'static str) -> Self {
-        self.script = Some(script);
-        self
+    pub fn script(self, script: &'static str) -> Self {
+        self.spec(move |spec| spec["process"]["args"] = json!(["sh", "-c", script]))
+    }
+
+    /// Adds a mount.
+    pub fn mount(
+        self,
+        destination: &'static str,
+        kind: &'static str,
+        options: &'static [&'static str],
+    ) -> Self {
+        self.prepare(move |stage| stage.add_mount(destination, kind, kind, options))
+    }
+
+    /// Adds a bind mount of the stage's own directory: see [`Stage::source`].
+    pub fn bind(self, destination: &'static str, options: &'static [&'static str]) -> Self {
+        self.prepare(move |stage| {
+            let source = stage.source().display().to_string();
+            let options = [&["bind"], options].concat();
+            stage.add_mount(destination, "bind", &source, &options);
+        })
     }
 
     /// Checks the outcome of `run`.
@@ -124,23 +129,20 @@ impl Case {
     /// The container's mount on `destination` has these options (of the mount, of the file system, or of
     /// its propagation), and doesn't have those that begin with an exclamation mark.
     pub fn has_mount(self, destination: &'static str, options: &'static [&'static str]) -> Self {
-        let case = match self.script {
-            None => self.script("cat /proc/self/mountinfo"),
-            Some(_) => self,
-        };
-        case.check(move |_, outcome| {
-            let mount = MountLine::at(&outcome.stdout, destination)
-                .ok_or_else(|| format!("no mount on {destination}: {outcome}"))?;
-            for option in options {
-                let (option, wanted) = match option.strip_prefix('!') {
-                    Some(option) => (option, false),
-                    None => (*option, true),
-                };
-                let is = if wanted { "lacks" } else { "has" };
-                ensure!(mount.has(option) == wanted, "it {is} {option}: {mount:?}");
-            }
-            Ok(())
-        })
+        self.script("cat /proc/self/mountinfo")
+            .check(move |_, outcome| {
+                let mount = MountLine::at(&outcome.stdout, destination)
+                    .ok_or_else(|| format!("no mount on {destination}: {outcome}"))?;
+                for option in options {
+                    let (option, wanted) = match option.strip_prefix('!') {
+                        Some(option) => (option, false),
+                        None => (*option, true),
+                    };
+                    let is = if wanted { "lacks" } else { "has" };
+                    ensure!(mount.has(option) == wanted, "it {is} {option}: {mount:?}");
+                }
+                Ok(())
+            })
     }
 
     /// On purpose it isn't so with us: why, and the case that is true of us instead.
@@ -163,12 +165,6 @@ impl Case {
 
     /// Tries it on `stage`.
     pub(super) fn try_on(&self, stage: &Stage) -> Check {
-        for edit in &self.edits {
-            stage.edit(edit);
-        }
-        if let Some(script) = self.script {
-            stage.edit(|spec| spec["process"]["args"] = ["sh", "-c", script].into());
-        }
         for prepare in &self.preparations {
             prepare(stage);
         }

@@ -10,7 +10,7 @@ use integration::{Bench, Bundle, Outcome, Runtime, Tool, host, plain};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Check;
 
@@ -29,6 +29,7 @@ pub struct Stage {
     pub id: String,
     others: RefCell<Vec<String>>,
     first_process: Cell<Option<i32>>,
+    host_mounts: RefCell<Vec<PathBuf>>,
 }
 
 impl Stage {
@@ -49,6 +50,7 @@ impl Stage {
             id: format!("conformance-{}-{number}", std::process::id()),
             others: RefCell::default(),
             first_process: Cell::default(),
+            host_mounts: RefCell::default(),
         }
     }
 
@@ -63,6 +65,40 @@ impl Stage {
         let path = self.inside(path);
         fs::write(&path, content).expect("write a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
+    }
+
+    /// Adds a mount to the bundle.
+    pub fn add_mount(&self, destination: &str, kind: &str, source: &str, options: &[&str]) {
+        self.edit(|spec| {
+            let mounts = spec["mounts"].as_array_mut().expect("mounts");
+            mounts.push(json!({
+                "destination": destination, "type": kind, "source": source, "options": options,
+            }));
+        });
+    }
+
+    /// A directory on the host to be bound into the container; it has a `file` that says "from the host".
+    pub fn source(&self) -> PathBuf {
+        let directory = self.bench.directory("source");
+        fs::write(directory.join("file"), "from the host\n").expect("write a file");
+        directory
+    }
+
+    /// A directory in the bundle beside the root file system, with a `file` that says its name.
+    pub fn bundle_directory(&self, name: &str) {
+        let directory = self.bundle.directory.join(name);
+        fs::create_dir(&directory).expect("make a directory");
+        fs::write(directory.join("file"), format!("{name}\n")).expect("write a file");
+    }
+
+    /// Mounts a tmpfs on the host with a `file` that says "from a mount below", on a new directory of the
+    /// stage's. It is taken away with the stage.
+    pub fn mount_on_host(&self, path: &Path, options: &str) {
+        fs::create_dir_all(path).expect("make a directory");
+        let mount = Tool::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+        mount.arg(path).expect(0);
+        self.host_mounts.borrow_mut().push(path.to_owned());
+        fs::write(path.join("file"), "from a mount below\n").expect("write a file");
     }
 
     /// A path in the container's root file system, seen from the host.
@@ -206,6 +242,7 @@ impl Stage {
     /// Deletes what there is; of ours nothing may be left then.
     pub(super) fn leave(&self) -> Check {
         self.delete_all();
+        self.unmount_all();
         if self.runtime != Runtime::Ours {
             return Ok(());
         }
@@ -237,6 +274,15 @@ impl Stage {
         ids
     }
 
+    fn unmount_all(&self) {
+        for path in self.host_mounts.take().iter().rev() {
+            let mut unmount = Tool::new("umount")
+                .args(["--lazy", "--recursive"])
+                .arg(path);
+            let _ = unmount.command().output();
+        }
+    }
+
     fn delete_all(&self) {
         let made = host::names_in(&self.runtime.state(&self.bench));
         for id in self.ids().iter().filter(|id| made.contains(id)) {
@@ -249,6 +295,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.delete_all();
+        self.unmount_all();
     }
 }
 
