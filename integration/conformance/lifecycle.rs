@@ -224,7 +224,8 @@ fn create() {
                 }
                 Ok(())
             },
-        ),
+        )
+        .but_crun("it makes them"),
     ]);
 }
 
@@ -236,8 +237,7 @@ fn start() {
             stage.wait_for_output(|output| output == "ready\n")?;
             ensure_eq!(stage.status()?, "running", "status");
             Ok(())
-        })
-        .but_crun("it makes them"),
+        }),
         running("of a running one it is an error, without effect", |stage| {
             stage.must_not("start", &[])?;
             ensure_eq!(stage.output(), "ready\n", "output");

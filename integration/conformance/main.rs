@@ -7,3 +7,7 @@ mod harness;
 
 mod lifecycle;
 mod mounts;
+mod namespaces;
+mod paths;
+mod propagation;
+mod root;

@@ -1,0 +1,386 @@
+//! Namespaces: new ones, the runtime's own, and others' by their paths.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+
+/// The specification's name of a type and the kernel's.
+const TYPES: [(&str, &str); 8] = [
+    ("mount", "mnt"),
+    ("pid", "pid"),
+    ("network", "net"),
+    ("ipc", "ipc"),
+    ("uts", "uts"),
+    ("user", "user"),
+    ("cgroup", "cgroup"),
+    ("time", "time"),
+];
+
+fn kernel_name(kind: &str) -> &'static str {
+    let pair = TYPES.iter().find(|(name, _)| *name == kind);
+    pair.expect("a type of namespace").1
+}
+
+fn namespaces(spec: &mut Value) -> &mut Vec<Value> {
+    spec["linux"]["namespaces"].as_array_mut().expect("a list")
+}
+
+/// Asks for a namespace of this kind, replacing what is there.
+fn ask(spec: &mut Value, namespace: Value) {
+    namespaces(spec).retain(|have| have["type"] != namespace["type"]);
+    namespaces(spec).push(namespace);
+}
+
+fn leave_out(spec: &mut Value, kind: &str) {
+    namespaces(spec).retain(|have| have["type"] != kind);
+}
+
+/// 1000 ids from 100000 on.
+pub fn map_ids(spec: &mut Value) {
+    let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+    spec["linux"]["uidMappings"] = map.clone();
+    spec["linux"]["gidMappings"] = map;
+}
+
+fn inode(path: &str) -> Result<u64, String> {
+    let data = fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(data.ino())
+}
+
+/// Whether the created container's namespace of this kind is the same as `other`'s.
+fn is_shared(stage: &Stage, kind: &str, other: &str) -> Result<bool, String> {
+    let name = kernel_name(kind);
+    Ok(inode(&format!("/proc/{}/ns/{name}", stage.pid()?))? == inode(&format!("{other}/{name}"))?)
+}
+
+fn is_new(kind: &'static str) -> Case {
+    Case::steps(kind, move |stage| {
+        stage.edit(|spec| {
+            ask(spec, json!({ "type": kind }));
+            if kind == "user" {
+                map_ids(spec);
+            }
+        });
+        stage.create()?;
+        ensure!(
+            !is_shared(stage, kind, "/proc/self/ns")?,
+            "it is the runtime's"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_listed_one_is_new() {
+    hold(&[
+        is_new("mount"),
+        is_new("pid"),
+        is_new("network"),
+        is_new("ipc"),
+        is_new("uts"),
+        is_new("user"),
+        is_new("cgroup"),
+        is_new("time")
+            .but_runc("it doesn't know it")
+            .but_crun("it doesn't know it"),
+    ]);
+}
+
+#[test]
+fn one_that_is_not_listed_is_the_runtimes() {
+    let inherited = |kind: &'static str| {
+        Case::steps(kind, move |stage| {
+            stage.edit(|spec| {
+                leave_out(spec, kind);
+                if kind == "uts" {
+                    spec.as_object_mut().expect("an object").remove("hostname");
+                }
+            });
+            stage.create()?;
+            ensure!(is_shared(stage, kind, "/proc/self/ns")?, "it is a new one");
+            Ok(())
+        })
+    };
+    hold(&[
+        inherited("pid"),
+        inherited("network"),
+        inherited("ipc"),
+        inherited("uts"),
+        inherited("user"),
+        inherited("cgroup"),
+        inherited("time"),
+    ]);
+}
+
+/// A process in new namespaces of all kinds but for mount and user, which ends with the test.
+struct Neighbour(std::process::Child);
+
+impl Neighbour {
+    fn new() -> Self {
+        let options = [
+            "--pid",
+            "--net",
+            "--ipc",
+            "--uts",
+            "--cgroup",
+            "--time",
+            "--fork",
+            "--kill-child",
+        ];
+        let child = Command::new("unshare")
+            .args(options)
+            .args(["sleep", "100"])
+            .spawn();
+        let neighbour = Self(child.expect("run unshare"));
+        integration::wait_until(
+            "a child of unshare",
+            std::time::Duration::from_secs(10),
+            || neighbour.find_member().is_some(),
+        );
+        neighbour
+    }
+
+    fn find_member(&self) -> Option<String> {
+        let pid = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        let child = children.split(' ').next()?.trim().to_owned();
+        let comm = fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
+        (comm.trim() == "sleep").then_some(child)
+    }
+
+    /// The directory of its namespaces.
+    fn directory(&self) -> String {
+        let member = self.find_member().expect("a member");
+        format!("/proc/{member}/ns")
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn one_with_a_path_is_joined() {
+    let joined = |kind: &'static str| {
+        Case::steps(kind, move |stage| {
+            let neighbour = Neighbour::new();
+            let directory = neighbour.directory();
+            let path = format!("{directory}/{}", kernel_name(kind));
+            stage.edit(|spec| {
+                ask(spec, json!({ "type": kind, "path": path }));
+                if kind == "uts" {
+                    spec.as_object_mut().expect("an object").remove("hostname");
+                }
+            });
+            stage.create()?;
+            ensure!(is_shared(stage, kind, &directory)?, "it isn't joined");
+            stage.start()?;
+            stage.wait_for("stopped")
+        })
+    };
+    hold(&[
+        joined("pid"),
+        joined("network"),
+        joined("ipc"),
+        joined("uts"),
+        joined("cgroup"),
+        joined("time")
+            .but_runc("it doesn't know it")
+            .but_crun("it doesn't know it"),
+        Case::steps("a user namespace of another container", |stage| {
+            let other = stage.another_id();
+            stage.edit(|spec| {
+                ask(spec, json!({ "type": "user" }));
+                map_ids(spec);
+                spec["process"]["args"] = json!(["sleep", "100"]);
+            });
+            let outcome = stage.create_with(&other, &[]);
+            ensure_eq!(outcome.code, Some(0), "{outcome}");
+            let state = stage.tool().args(["state", &other]).run();
+            let state: Value =
+                serde_json::from_str(&state.stdout).map_err(|error| error.to_string())?;
+            let directory = format!("/proc/{}/ns", state["pid"]);
+            stage.edit(|spec| {
+                ask(
+                    spec,
+                    json!({ "type": "user", "path": format!("{directory}/user") }),
+                );
+                let linux = spec["linux"].as_object_mut().expect("an object");
+                linux.remove("uidMappings");
+                linux.remove("gidMappings");
+            });
+            stage.create()?;
+            ensure!(is_shared(stage, "user", &directory)?, "it isn't joined");
+            Ok(())
+        })
+        .but_runc("it wants mappings all the same"),
+    ]);
+}
+
+#[test]
+fn what_can_not_be() {
+    hold(&[
+        Case::new("a path that isn't there")
+            .spec(|spec| {
+                ask(
+                    spec,
+                    json!({ "type": "network", "path": "/no/such/namespace" }),
+                )
+            })
+            .is_refused("/no/such/namespace"),
+        Case::new("a path to a namespace of another type")
+            .spec(|spec| ask(spec, json!({ "type": "network", "path": "/proc/1/ns/ipc" })))
+            .is_refused("/proc/1/ns/ipc"),
+        Case::new("a path that is no namespace")
+            .spec(|spec| ask(spec, json!({ "type": "network", "path": "/etc/passwd" })))
+            .is_refused("/etc/passwd"),
+        Case::new("a type that doesn't exist")
+            .spec(|spec| ask(spec, json!({ "type": "weather" })))
+            .is_refused("weather"),
+        Case::new("the same type twice")
+            .spec(|spec| namespaces(spec).push(json!({ "type": "network" })))
+            .is_refused("network")
+            .but_crun("it takes the last"),
+        Case::new("a hostname without a namespace for it")
+            .spec(|spec| leave_out(spec, "uts"))
+            .is_refused("UTS"),
+        Case::new("mappings without a user namespace")
+            .spec(map_ids)
+            .is_refused("user")
+            .but_runc("it passes over them")
+            .but_crun("it passes over them"),
+        Case::new("a user namespace without mappings")
+            .spec(|spec| ask(spec, json!({ "type": "user" })))
+            .is_refused("uidMappings")
+            .but_crun("it makes mappings of its own"),
+    ]);
+}
+
+#[test]
+fn what_is_inside() {
+    hold(&[
+        Case::new("pid: the command is the first").script("echo $$").prints("1"),
+        Case::new("pid: it sees nobody else").script("ls /proc | grep -c '^[0-9]'").check(|_, outcome| {
+            let seen: u32 = outcome.stdout.trim().parse().unwrap_or_default();
+            ensure!((1..=4).contains(&seen), "{outcome}");
+            Ok(())
+        }),
+        Case::new("network: a loopback that is up")
+            .script("ip -o link show lo | grep -o 'LOOPBACK,UP'; ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev")
+            .check(|_, outcome| {
+                ensure!(outcome.stdout.contains("LOOPBACK,UP"), "{outcome}");
+                Ok(())
+            }),
+        Case::new("network: nothing but the loopback").script("tail -n +3 /proc/net/dev | cut -d: -f1").prints("lo"),
+        Case::new("uts: the hostname").spec(|spec| spec["hostname"] = json!("box")).script("hostname").prints("box"),
+        Case::new("uts: the domain name")
+            .spec(|spec| spec["domainname"] = json!("example"))
+            .script("cat /proc/sys/kernel/domainname")
+            .prints("example")
+            .but_runc("it doesn't know it"),
+        Case::new("uts: none of them is the runtime's")
+            .spec(|spec| {
+                spec.as_object_mut().expect("an object").remove("hostname");
+            })
+            .script("hostname")
+            .check(|_, outcome| {
+                let own = fs::read_to_string("/proc/sys/kernel/hostname").expect("read");
+                ensure_eq!(outcome.stdout, own, "hostname");
+                Ok(())
+            }),
+        Case::new("user: the mappings, all of them")
+            .spec(|spec| {
+                ask(spec, json!({ "type": "user" }));
+                spec["linux"]["uidMappings"] = json!([
+                    { "containerID": 0, "hostID": 100_000, "size": 10 },
+                    { "containerID": 1000, "hostID": 200_000, "size": 5 },
+                ]);
+                spec["linux"]["gidMappings"] = json!([{ "containerID": 0, "hostID": 300_000, "size": 20 }]);
+            })
+            .script("cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '")
+            .prints("0 100000 10\n 1000 200000 5\n 0 300000 20"),
+        Case::new("user: root inside is the mapped one outside")
+            .spec(|spec| {
+                ask(spec, json!({ "type": "user" }));
+                map_ids(spec);
+            })
+            .bind("/mnt", &[])
+            .prepare(|stage| {
+                use std::os::unix::fs::{PermissionsExt, chown};
+                fs::create_dir(stage.inside("/mnt")).expect("make a directory");
+                let source = stage.source();
+                chown(&source, Some(100_000), Some(100_000)).expect("chown");
+                fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).expect("chmod");
+            })
+            .script("id -u; touch /mnt/new")
+            .check(|stage, outcome| {
+                ensure_eq!(outcome.stdout, "0\n", "{outcome}");
+                let data = fs::metadata(stage.bench.path("source/new")).map_err(|error| error.to_string())?;
+                ensure_eq!((data.uid(), data.gid()), (100_000, 100_000), "owner");
+                Ok(())
+            }),
+        Case::new("cgroup: its own is the root")
+            .spec(|spec| ask(spec, json!({ "type": "cgroup" })))
+            .script("cut -d: -f3 /proc/self/cgroup | sort -u")
+            .prints("/"),
+        Case::new("time: offsets")
+            .spec(|spec| {
+                ask(spec, json!({ "type": "time" }));
+                spec["linux"]["timeOffsets"] = json!({
+                    "monotonic": { "secs": 100_000, "nanosecs": 5 },
+                    "boottime": { "secs": 2_000_000_000 },
+                });
+            })
+            .script("tr -s ' ' </proc/self/timens_offsets; cut -d. -f1 /proc/uptime")
+            .check(|_, outcome| {
+                let text: Vec<&str> = outcome.stdout.lines().collect();
+                ensure!(text.len() == 3, "{outcome}");
+                ensure_eq!(text[0], "monotonic 100000 5", "offset");
+                ensure_eq!(text[1], "boottime 2000000000 0", "offset");
+                ensure!(text[2].parse().is_ok_and(|up: u64| up > 2_000_000_000), "{outcome}");
+                Ok(())
+            })
+            .but_runc("it doesn't know them")
+            .but_crun("it doesn't know them"),
+    ]);
+}
+
+/// C21: mounts of a container without a namespace for them would be made on the host.
+#[test]
+fn without_a_mount_namespace_the_host_keeps_its_mounts() {
+    let before = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+    hold(&[Case::steps(
+        "the host's mounts are the same afterwards",
+        |stage| -> Check {
+            // The peers would leave theirs on the host.
+            ensure!(stage.runtime == integration::Runtime::Ours, "not tried");
+            stage.edit(|spec| leave_out(spec, "mount"));
+            stage.create()?;
+            stage.start()?;
+            stage.wait_for("stopped")?;
+            stage.must("delete", &[])
+        },
+    )
+    .but_runc("it leaves them")
+    .but_crun("it leaves them")]);
+    let after = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+    let place = integration::Bench::new();
+    let own = place
+        .path("")
+        .parent()
+        .expect("a directory")
+        .join("opt-integration-");
+    let own = own.display().to_string();
+    // Other tests mount things of their own meanwhile.
+    let left = after
+        .lines()
+        .filter(|line| !before.contains(*line) && !line.contains(&own));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+}
