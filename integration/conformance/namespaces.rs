@@ -246,7 +246,7 @@ fn what_can_not_be() {
             .is_refused("weather"),
         Case::new("the same type twice")
             .spec(|spec| namespaces(spec).push(json!({ "type": "network" })))
-            .is_refused("network")
+            .is_refused("more than once")
             .but_crun("it takes the last"),
         Case::new("a hostname without a namespace for it")
             .spec(|spec| leave_out(spec, "uts"))

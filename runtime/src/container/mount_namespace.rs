@@ -15,6 +15,9 @@ use super::{Error, Result};
 use crate::sys::fork_child;
 use crate::telling;
 
+/// The namespaces in which a container's mounts can be changed without being root.
+const WITH_MOUNTS: CloneFlags = CloneFlags::CLONE_NEWUSER.union(CloneFlags::CLONE_NEWNS);
+
 /// Does `body` in the mount namespace of the process `pid`, whose root is then `/`.
 ///
 /// Root goes there and comes back. Anybody else needs the user namespace as well, from which there is no
@@ -24,7 +27,7 @@ use crate::telling;
 /// Where the namespace can't be entered; those of `body`.
 pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
     if !geteuid().is_root() {
-        return in_child(pid, body);
+        return in_child(pid, WITH_MOUNTS, body);
     }
     let way_back = WayBack::here()?;
     let path = format!("/proc/{pid}/ns/mnt");
@@ -49,7 +52,7 @@ pub(super) fn as_its_root(pid: i32, body: impl FnOnce() -> Result<()>) -> Result
     if namespace("self")? == namespace(&pid.to_string())? {
         return inside(pid, body);
     }
-    in_child(pid, || {
+    in_child(pid, WITH_MOUNTS, || {
         // Where it has none, the privileges over its namespace must do.
         let root = Gid::from_raw(0);
         let _ = setresgid(root, root, root);
@@ -59,7 +62,15 @@ pub(super) fn as_its_root(pid: i32, body: impl FnOnce() -> Result<()>) -> Result
     })
 }
 
-fn in_child(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
+/// Does `body` in a child of this process, which is in these namespaces of the process `pid`.
+///
+/// # Errors
+/// As [`inside`].
+pub(super) fn in_child(
+    pid: i32,
+    namespaces: CloneFlags,
+    body: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let failed = Error::step("enter the container's namespaces");
     let gone = || std::io::Error::from_raw_os_error(libc::ESRCH);
     let process = Pid::from_raw(pid)
@@ -69,7 +80,6 @@ fn in_child(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let (reader, writer) =
         pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe for failures"))?;
     let child = fork_child(|| {
-        let namespaces = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
         let done = setns(&process, namespaces)
             .map_err(Error::step("enter the container's namespaces"))
             .and_then(|()| body());
@@ -82,7 +92,7 @@ fn in_child(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
             }
         }
     })
-    .map_err(Error::step("make a process for the container's mounts"))?;
+    .map_err(Error::step("make a process for the container's namespaces"))?;
     drop(writer);
     let mut said = String::new();
     let read = File::from(reader).read_to_string(&mut said);

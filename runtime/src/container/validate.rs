@@ -42,6 +42,11 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
             "this version leaves cache and bandwidth allocation to the host",
         ));
     }
+    if let Some(unknown) = unknown_propagation(spec) {
+        return Err(invalid(format!(
+            "linux.rootfsPropagation \"{unknown}\" is none that there is"
+        )));
+    }
     has_user_namespace_if_needed(spec)?;
     mounts_stay_with_the_caller(spec)?;
     // Host and domain name, sysctls and mappings that would be the host's, scheduler and I/O priority.
@@ -101,6 +106,15 @@ fn namespace_listed_twice(spec: &Spec) -> Option<String> {
     listed
         .find(|namespace| !seen.insert(namespace.typ().to_string()))
         .map(|namespace| namespace.typ().to_string())
+}
+
+/// With `r` before them as well.
+const PROPAGATIONS: [&str; 4] = ["private", "shared", "slave", "unbindable"];
+
+fn unknown_propagation(spec: &Spec) -> Option<&String> {
+    let propagation = spec.linux().as_ref()?.rootfs_propagation().as_ref()?;
+    let plain = propagation.strip_prefix('r').unwrap_or(propagation);
+    (!propagation.is_empty() && !PROPAGATIONS.contains(&plain)).then_some(propagation)
 }
 
 fn has_user_namespace_if_needed(spec: &Spec) -> Result<()> {

@@ -7,6 +7,7 @@ mod fork;
 mod init;
 mod keyring;
 mod mount_attr;
+mod network;
 mod scheduler;
 mod seccomp;
 mod signal;
@@ -22,6 +23,7 @@ pub(crate) use init::{
 };
 pub(crate) use keyring::join_new_session_keyring;
 pub(crate) use mount_attr::{MountAttr, mount_setattr};
+pub(crate) use network::bring_up_loopback;
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use signal::{reset_signal_dispositions, send_signal, send_signal_to_pid};

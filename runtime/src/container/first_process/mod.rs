@@ -7,6 +7,7 @@
 
 mod intermediate;
 mod joined;
+mod loopback;
 mod network_devices;
 mod time_offsets;
 
@@ -116,6 +117,9 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
     to_init.close().map_err(broken)?;
     from_init.wait_for_init_ready().map_err(told)?;
+    if arguments.spec.hooks().is_none() {
+        loopback::bring_up(&arguments.spec, first)?;
+    }
     from_init.close().map_err(broken)?;
     from_intermediate.close().map_err(broken)?;
     unfinished.finish();
@@ -185,6 +189,7 @@ fn run_create_hooks(
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
+    loopback::bring_up(&arguments.spec, pid)?;
     if let Some(container) = &arguments.container {
         let state = hooks::state_in_create(container, pid.as_raw());
         let bundle = &container.state.bundle;
