@@ -159,10 +159,11 @@ impl FailureReader {
                 Err(error) => return Err(Error::step("read why the command failed")(error)),
             }
         }
-        match said.strip_prefix(EXECUTING) {
-            Some(failure) => serde_json::from_slice::<Failure>(failure)
-                .map_or(Ok(()), |failure| Err(failure.into())),
-            None => Err(Error::NotExecuted),
+        let after = said.strip_prefix(EXECUTING);
+        match serde_json::from_slice::<Failure>(after.unwrap_or(&said)) {
+            Ok(failure) => Err(failure.into()),
+            Err(_) if after.is_some() => Ok(()),
+            Err(_) => Err(Error::NotExecuted),
         }
     }
 

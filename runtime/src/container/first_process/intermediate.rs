@@ -16,7 +16,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::super::failure::Failure;
 use super::super::resource_limits;
-use super::{Error, Ours, Result, broken, time_offsets};
+use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
 use crate::sys::clone_child;
 use crate::telling::{self, OURS};
 
@@ -167,10 +167,13 @@ fn make_sibling(
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
     let first = clone_child(true, None, || {
         let _ = ends.to_main.close();
-        match container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main) {
+        let made = failed_mount::named(&arguments.spec, || {
+            container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main)
+        });
+        match made {
             Ok(()) => 0,
-            Err(error) => {
-                let _ = ends.init_to_main.exec_failed(telling::line(&error));
+            Err((error, text)) => {
+                let _ = ends.init_to_main.exec_failed(text);
                 // After `start` nobody listens there any more.
                 if let InitProcessError::Hooks(error) = &error {
                     ours.failures.send(&Failure::Step {

@@ -5,6 +5,7 @@
 //! but joins the cgroup in a way of its own: without systemd, without the hierarchies that have no
 //! controller, a dozen reads of mountinfo for each, and limits only afterwards.
 
+mod failed_mount;
 mod intermediate;
 mod joined;
 mod loopback;
