@@ -72,12 +72,13 @@ no() {
 
 # Runs every check of these files whose name matches $only, in the order in which they stand there.
 run_checks() {
-    local file name
+    local file name names
     for file; do
         # shellcheck source=/dev/null
         . "$file"
     done
-    for name in $(grep -hoE '^check_[a-z0-9_]+' "$@"); do
+    mapfile -t names < <(grep -hoE '^check_[a-z0-9_]+' "$@")
+    for name in "${names[@]}"; do
         name=${name#check_}
         if [[ $name =~ $only ]]; then
             run_check "$name"
