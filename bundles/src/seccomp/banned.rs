@@ -2,7 +2,7 @@
 
 use super::profile::{EPERM, RuleAction, opt_server};
 use super::simulate::Call;
-use super::table::{Native, X32_BIT, native};
+use super::table::{Machine, X32_BIT, machine};
 
 /// Garbage in the upper half of a register: the kernel ignores it where an argument is 32 bits wide.
 const GARBAGE: u64 = 0xdead_beef_0000_0000;
@@ -95,7 +95,7 @@ const ROWS: &[Row] = &[
 /// Representative calls that the filter of a sealed bundle refuses (`Decision::refuses`), each with its
 /// name and the reason. Made for the native architecture; empty where there are no filters.
 pub fn banned_calls() -> Vec<(Call, &'static str)> {
-    native().map(calls).unwrap_or_default()
+    machine().map(calls).unwrap_or_default()
 }
 
 /// Whether no entry of a sealed bundle's profile may let this call pass, whatever its arguments: those that
@@ -113,20 +113,22 @@ pub fn is_banned_name(name: &str) -> bool {
     })
 }
 
-fn calls(native: &Native) -> Vec<(Call, &'static str)> {
+fn calls(machine: &Machine) -> Vec<(Call, &'static str)> {
     let plain = |nr: u32, args: [u64; 6]| Call {
-        arch: native.audit,
+        arch: machine.native.audit(),
         nr,
         args,
     };
     let mut calls: Vec<(Call, &'static str)> = ROWS
         .iter()
-        .filter_map(|(name, args, reason)| Some((plain(native.number(name)?, *args), *reason)))
+        .filter_map(|(name, args, reason)| Some((plain(machine.number(name)?, *args), *reason)))
         .collect();
     calls.push((plain(999, [0; 6]), "number 999: a call that no table knows"));
-    if let (true, Some(mount), Some(ptrace)) =
-        (native.x32, native.number("mount"), native.number("ptrace"))
-    {
+    if let (true, Some(mount), Some(ptrace)) = (
+        machine.has_x32(),
+        machine.number("mount"),
+        machine.number("ptrace"),
+    ) {
         calls.push((plain(mount | X32_BIT, [0; 6]), "mount by its x32 number"));
         calls.push((
             plain(ptrace | X32_BIT, [PTRACE_ATTACH, 1, 0, 0, 0, 0]),
@@ -139,7 +141,7 @@ fn calls(native: &Native) -> Vec<(Call, &'static str)> {
     }
     // socketcall (102) and mount (21) of both 32-bit architectures.
     let foreign = |nr: u32, args: [u64; 6]| Call {
-        arch: native.foreign_audit,
+        arch: machine.foreign_audit(),
         nr,
         args,
     };

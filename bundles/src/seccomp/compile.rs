@@ -1,212 +1,316 @@
-//! Profiles to BPF programs, with seccompiler, stacked where a profile has more than two actions.
-
-use std::collections::BTreeMap;
+//! Profiles to BPF programs.
 
 use oci_spec::runtime::LinuxSeccomp;
-use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompFilter, SeccompRule, sock_filter,
-};
 
+use super::condition::{Condition, Test};
 use super::error::SeccompError;
-use super::policy::{Clause, Policy};
-use super::simulate::{Call, Decision, decide};
-use super::table::{Native, X32_BIT, native};
+use super::flags::Flags;
+use super::policy::{Clause, Rules};
+use super::program::{ARCHITECTURE, ARGUMENTS, Comparison, Instruction, NUMBER, Program, Target};
+use super::ranges::{Fate, Range, Ranges};
+use super::simulate::{Call, Decision, answers, decide};
+use super::strict;
+use super::table::{Architecture, Machine, machine};
 
-/// How to read a profile.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CompileOptions {
-    /// Leave rules out that name no call of the native architecture. Engines' profiles list the names of
-    /// all architectures. Off, such a name is an error: with a slip in it the rule wouldn't be there.
-    pub skip_unknown_names: bool,
-}
-
-/// BPF programs that together do what a profile says.
+/// A BPF program that does what a profile says, and how to load it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filters {
-    programs: Vec<BpfProgram>,
+pub struct Filter {
+    program: Vec<Instruction>,
+    flags: Flags,
+    unknown: Vec<String>,
 }
 
-impl Filters {
-    /// The programs, in the order in which to install them (see [`compile`]).
-    pub fn programs(&self) -> &[Vec<sock_filter>] {
-        &self.programs
+impl Filter {
+    /// The program.
+    pub fn program(&self) -> &[Instruction] {
+        &self.program
     }
 
-    /// Number of instructions in all programs.
-    pub fn instructions(&self) -> usize {
-        self.programs.iter().map(Vec::len).sum()
+    /// The flags with which to load it.
+    pub fn flags(&self) -> Flags {
+        self.flags
     }
 
-    /// What the kernel does with a call when all programs are installed.
+    /// Names in the profile that no table knows, whose rules are left out: calls newer than this program,
+    /// or slips of the pen.
+    pub fn unknown_names(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// What the kernel does with a call.
     pub fn decide(&self, call: &Call) -> Decision {
-        decide(&self.programs, call)
+        decide(&self.program, call)
+    }
+
+    /// All that may become of the native call of this name, its arguments deciding; none where the native
+    /// architecture has no such call.
+    pub fn answers(&self, name: &str) -> Vec<Decision> {
+        let call = machine().and_then(|machine| Some((machine.native, machine.number(name)?)));
+        call.map_or_else(Vec::new, |(native, number)| {
+            answers(&self.program, native.audit(), number)
+        })
     }
 }
 
-/// Compiles any OCI profile that can be expressed for the native architecture.
+/// Compiles a profile that a sealed bundle may have: for the native architecture alone, and without anything
+/// that engines read differently or leave out in silence.
 ///
-/// Names that the native architecture hasn't are refused; see [`compile_with`].
-pub fn compile(profile: &LinuxSeccomp) -> Result<Filters, SeccompError> {
-    compile_with(profile, &CompileOptions::default())
+/// # Errors
+/// The first rule that isn't so.
+pub fn compile_strict(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {
+    let machine = machine().ok_or(SeccompError::UnsupportedMachine)?;
+    strict::check(profile, machine)?;
+    let mut filter = compile_for(profile, machine)?;
+    // No flag is asked for, and the one that engines add leaves a mitigation out.
+    filter.flags.bits = 0;
+    Ok(filter)
 }
 
-/// Compiles any OCI profile that can be expressed for the native architecture.
+/// Compiles any OCI profile, as runc and crun have it compiled by libseccomp.
 ///
-/// seccompiler's programs have one action for calls that match and one for those that don't, so:
+/// Where the default action refuses calls, those with greater numbers than any that the profile names fail
+/// with ENOSYS, as runc has it: the profile's author didn't know them, and programs fall back on that errno.
 ///
-/// * with default action *allow*: one program for each other action, which allows all else;
-/// * with any other default: a first program that allows what is allowed and gives the default to the
-///   rest, then one for each other action, which allows all else.
-///
-/// The kernel runs all of them, takes the most restrictive answer, and of equally restrictive ones that of
-/// the program installed last (seccomp(2)): an errno of a rule beats the default errno. What is *less*
-/// restrictive than the default (log next to errno, say) also passes the first program. A call is never
-/// matched by rules of two actions (`Policy` sees to it), so the order of the rest doesn't matter.
-///
-/// Calls of a foreign architecture kill the process, in every program. The x32 calls of x86_64 have
-/// numbers of their own, which no rule has; where the default action would let them be made, a program
-/// of ours refuses them with ENOSYS, as a kernel without x32 does.
-pub fn compile_with(
+/// # Errors
+/// What the OCI spec or the kernel doesn't allow, naming the rule.
+pub fn compile(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {
+    compile_for(profile, machine().ok_or(SeccompError::UnsupportedMachine)?)
+}
+
+/// The kernel's limit: BPF_MAXINSNS.
+const MAX_INSTRUCTIONS: usize = 4096;
+
+/// libseccomp's answer to calls of an architecture that the profile doesn't list.
+const NOT_LISTED: Decision = Decision::KillThread;
+
+pub(super) fn compile_for(
     profile: &LinuxSeccomp,
-    options: &CompileOptions,
-) -> Result<Filters, SeccompError> {
-    let native = native().ok_or(SeccompError::UnsupportedMachine)?;
-    let policy = Policy::new(profile, options, native)?;
-    let mut programs = Vec::new();
-    if !policy.default.refuses() {
-        programs.push(guard(native));
+    machine: &Machine,
+) -> Result<Filter, SeccompError> {
+    let rules = Rules::new(profile)?;
+    let flags = Flags::of(profile, &rules)?;
+    let mut program = Program::default();
+    let mut next = Target::Answer(NOT_LISTED);
+    // The native one is asked first, so it is written last.
+    for architecture in listed(profile, machine).into_iter().rev() {
+        let ranges = ranges(architecture, profile, machine, &rules)?;
+        let fates = ranges
+            .into_iter()
+            .map(|Range { start, fate }| (start, self::fate(&mut program, fate)))
+            .collect::<Vec<_>>();
+        let tree = search(&mut program, &fates);
+        let section = program.load(NUMBER, tree);
+        next = program.compare(Comparison::Equal, architecture.audit(), section, next);
     }
-    if policy.default != Decision::Allow {
-        // Stricter rules win by themselves, laxer ones have to get past the default.
-        let passes = |action: Decision| action.rank() > policy.default.rank();
-        programs.push(program(
-            native,
-            &policy,
-            passes,
-            Decision::Allow,
-            policy.default,
-        )?);
-    }
-    let mut actions: Vec<Decision> = policy
-        .calls
-        .values()
-        .flatten()
-        .map(|clause| clause.action)
-        .collect();
-    actions.sort_unstable();
-    actions.dedup();
-    for action in actions
-        .into_iter()
-        .filter(|action| *action != Decision::Allow)
-    {
-        programs.push(program(
-            native,
-            &policy,
-            |other| other == action,
-            action,
-            Decision::Allow,
-        )?);
-    }
-    check_length(&programs, policy.default)?;
-    Ok(Filters { programs })
-}
-
-/// One program: `hit` for the clauses whose action is `wanted`, `miss` for all else.
-fn program(
-    native: &Native,
-    policy: &Policy,
-    wanted: impl Fn(Decision) -> bool,
-    hit: Decision,
-    miss: Decision,
-) -> Result<BpfProgram, SeccompError> {
-    let label = if hit == Decision::Allow { miss } else { hit };
-    let failed = |error: BackendError| match error {
-        BackendError::FilterTooLarge(length) => SeccompError::TooLong {
-            action: label,
-            length,
-        },
-        other => SeccompError::Backend {
-            action: label,
-            cause: other.to_string(),
-        },
-    };
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (number, clauses) in &policy.calls {
-        let wanted: Vec<&Clause> = clauses
-            .iter()
-            .filter(|clause| wanted(clause.action))
-            .collect();
-        if let Some(alternatives) = alternatives(&wanted).map_err(failed)? {
-            rules.insert(i64::from(*number), alternatives);
-        }
-    }
-    SeccompFilter::new(rules, miss.into(), hit.into(), native.target)
-        .and_then(BpfProgram::try_from)
-        .map_err(failed)
-}
-
-/// The rules of one call for seccompiler: an empty list matches always, None means that nothing does.
-fn alternatives(clauses: &[&Clause]) -> Result<Option<Vec<SeccompRule>>, BackendError> {
-    let mut rules = Vec::new();
-    'clauses: for clause in clauses {
-        let mut conditions = Vec::new();
-        for condition in &clause.conditions {
-            match condition.compile()? {
-                Some(compiled) => conditions.extend(compiled),
-                None => continue 'clauses,
-            }
-        }
-        if conditions.is_empty() {
-            return Ok(Some(Vec::new()));
-        }
-        rules.push(SeccompRule::new(conditions)?);
-    }
-    Ok((!rules.is_empty()).then_some(rules))
-}
-
-/// Allows all native calls. On x86_64, refuses x32 calls.
-fn guard(native: &Native) -> BpfProgram {
-    let op = |code: u16, k: u32, jt: u8, jf: u8| sock_filter { code, jt, jf, k };
-    let mut program = vec![
-        op(0x20, 4, 0, 0),            // load the architecture
-        op(0x15, native.audit, 1, 0), // native: skip one
-        op(0x06, 0x8000_0000, 0, 0),  // kill the process
-    ];
-    if native.x32 {
-        program.extend([
-            op(0x20, 0, 0, 0),                // load the number
-            op(0x45, X32_BIT, 0, 1),          // without the bit: skip one
-            op(0x06, 0x0005_0000 | 38, 0, 0), // ENOSYS
-        ]);
-    }
-    program.push(op(0x06, 0x7fff_0000, 0, 0)); // allow
-    program
-}
-
-/// The kernel's limit for all filters of a thread together, each with a surcharge of four.
-const MAX_INSTRUCTIONS: usize = 32768;
-
-fn check_length(programs: &[BpfProgram], default: Decision) -> Result<(), SeccompError> {
-    let length = programs.iter().map(|program| program.len() + 4).sum();
-    if length > MAX_INSTRUCTIONS {
+    let start = program.load(ARCHITECTURE, next);
+    let program = program.finish(start);
+    if program.len() > MAX_INSTRUCTIONS {
         return Err(SeccompError::TooLong {
-            action: default,
-            length,
+            length: program.len(),
         });
     }
-    Ok(())
+    Ok(Filter {
+        program,
+        flags,
+        unknown: rules.unknown,
+    })
 }
 
-impl From<Decision> for SeccompAction {
-    fn from(decision: Decision) -> Self {
-        match decision {
-            Decision::KillProcess => Self::KillProcess,
-            Decision::KillThread => Self::KillThread,
-            Decision::Trap => Self::Trap,
-            Decision::Errno(errno) => Self::Errno(errno.into()),
-            Decision::Trace(data) => Self::Trace(data.into()),
-            Decision::Log => Self::Log,
-            Decision::Allow => Self::Allow,
+/// The architectures with numbers of their own that the filter is for: the native one always, and of those
+/// that the profile lists the ones that this machine's kernel runs. Those of other machines are never asked.
+fn listed(profile: &LinuxSeccomp, machine: &Machine) -> Vec<Architecture> {
+    let mut found = vec![machine.native];
+    found.extend(
+        machine
+            .others
+            .iter()
+            .filter(|other| other.audit() != machine.native.audit() && is_listed(profile, **other)),
+    );
+    found
+}
+
+fn is_listed(profile: &LinuxSeccomp, architecture: Architecture) -> bool {
+    let listed = profile.architectures().iter().flatten();
+    listed
+        .into_iter()
+        .any(|arch| Architecture::from_oci(*arch) == Some(architecture))
+}
+
+/// The ranges of an audit architecture's numbers.
+fn ranges(
+    architecture: Architecture,
+    profile: &LinuxSeccomp,
+    machine: &Machine,
+    rules: &Rules,
+) -> Result<Vec<Range>, SeccompError> {
+    let default = rules.default;
+    // A default that lets calls pass, or asks a tracer, is meant for new ones too.
+    let has_stub = default.refuses() || default == Decision::Notify;
+    let mut ranges = Ranges::default();
+    let policy = rules.policy(architecture)?;
+    ranges.architecture(0, policy, default, architecture.is_wide(), has_stub);
+    if architecture == Architecture::X86_64 && machine.has_x32() {
+        let x32 = Architecture::X32;
+        if is_listed(profile, x32) {
+            let policy = rules.policy(x32)?;
+            ranges.architecture(
+                super::table::X32_BIT,
+                policy,
+                default,
+                x32.is_wide(),
+                has_stub,
+            );
+        } else {
+            ranges.no_x32(NOT_LISTED, default);
+        }
+    }
+    Ok(ranges.into_ranges())
+}
+
+/// Code for what is left to do once the number is known.
+fn fate(program: &mut Program, fate: Fate) -> Target {
+    match fate {
+        Fate::Answer(decision) => Target::Answer(decision),
+        Fate::Clauses {
+            clauses,
+            otherwise,
+            is_wide,
+        } => clauses
+            .iter()
+            .rev()
+            .fold(Target::Answer(otherwise), |miss, clause| {
+                self::clause(program, clause, is_wide, miss)
+            }),
+    }
+}
+
+fn clause(program: &mut Program, clause: &Clause, is_wide: bool, miss: Target) -> Target {
+    clause
+        .conditions
+        .iter()
+        .rev()
+        .fold(Target::Answer(clause.action), |hit, condition| {
+            self::condition(program, condition, is_wide, hit, miss)
+        })
+}
+
+/// Code for one condition. Nothing of an argument is looked at where the condition doesn't ask for it.
+fn condition(
+    program: &mut Program,
+    condition: &Condition,
+    is_wide: bool,
+    hit: Target,
+    miss: Target,
+) -> Target {
+    let argument = Argument {
+        low: ARGUMENTS + 8 * u32::from(condition.index),
+        is_wide,
+    };
+    match condition.test() {
+        Test::Range { low, high } if low > high => miss,
+        Test::Range { low, high } if low == high => argument.equals(program, low, hit, miss),
+        Test::Not(value) => argument.equals(program, value, miss, hit),
+        Test::Masked { mask, value } => argument.masked(program, mask, value, hit, miss),
+        Test::Range { low, high } => {
+            let below = match high.checked_add(1) {
+                Some(over) => argument.at_least(program, over, miss, hit),
+                None => hit,
+            };
+            match low {
+                0 => below,
+                low => argument.at_least(program, low, below, miss),
+            }
+        }
+    }
+}
+
+/// The two halves of a 64-bit argument, compared as a machine of 32 bits has to.
+struct Argument {
+    /// Offset of the lower half.
+    low: u32,
+    /// Whether the upper half counts.
+    is_wide: bool,
+}
+
+impl Argument {
+    fn equals(&self, program: &mut Program, value: u64, hit: Target, miss: Target) -> Target {
+        self.masked(program, u64::MAX, value, hit, miss)
+    }
+
+    fn masked(
+        &self,
+        program: &mut Program,
+        mask: u64,
+        value: u64,
+        hit: Target,
+        miss: Target,
+    ) -> Target {
+        let low = half(program, self.low, low(mask), low(value), hit, miss);
+        if !self.is_wide {
+            return low;
+        }
+        half(program, self.low + 4, high(mask), high(value), low, miss)
+    }
+
+    fn at_least(&self, program: &mut Program, value: u64, hit: Target, miss: Target) -> Target {
+        if !self.is_wide && high(value) > 0 {
+            return miss;
+        }
+        let mut test = hit;
+        if low(value) > 0 {
+            test = program.compare(Comparison::AtLeast, low(value), hit, miss);
+            test = program.load(self.low, test);
+        }
+        if !self.is_wide {
+            return test;
+        }
+        let equal = program.compare(Comparison::Equal, high(value), test, miss);
+        let upper = program.compare(Comparison::Greater, high(value), hit, equal);
+        program.load(self.low + 4, upper)
+    }
+}
+
+/// One half under a mask. A mask without bits asks nothing.
+fn half(
+    program: &mut Program,
+    offset: u32,
+    mask: u32,
+    value: u32,
+    hit: Target,
+    miss: Target,
+) -> Target {
+    if mask == 0 {
+        return hit;
+    }
+    let mut test = program.compare(Comparison::Equal, value, hit, miss);
+    if mask != u32::MAX {
+        test = program.and(mask, test);
+    }
+    program.load(offset, test)
+}
+
+fn low(value: u64) -> u32 {
+    (value & 0xffff_ffff) as u32
+}
+
+fn high(value: u64) -> u32 {
+    (value >> 32) as u32
+}
+
+/// Code that finds a number's range by halving.
+fn search(program: &mut Program, fates: &[(u32, Target)]) -> Target {
+    match fates {
+        [] => Target::Answer(NOT_LISTED),
+        [(_, fate)] => *fate,
+        // One number among others of one fate: one comparison instead of two.
+        [(_, around), (number, fate), (next, after)] if around == after && number + 1 == *next => {
+            program.compare(Comparison::Equal, *number, *fate, *around)
+        }
+        _ => {
+            let (lower, upper) = fates.split_at(fates.len() / 2);
+            let upper_target = search(program, upper);
+            let lower_target = search(program, lower);
+            program.compare(Comparison::AtLeast, upper[0].0, upper_target, lower_target)
         }
     }
 }

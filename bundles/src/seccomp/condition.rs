@@ -1,7 +1,9 @@
-//! A test on one argument of a system call, as the OCI spec defines it: on all 64 bits.
+//! A test on one argument of a system call, as the OCI spec defines it: on all 64 bits, or, where the
+//! architecture has no more, on 32.
+
+use std::cmp::Reverse;
 
 use oci_spec::runtime::{LinuxSeccompArg, LinuxSeccompOperator};
-use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
 
 use super::error::SeccompError;
 
@@ -9,18 +11,24 @@ use super::error::SeccompError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     pub index: u8,
-    test: Test,
+    operator: LinuxSeccompOperator,
+    /// All ones but for a masked comparison.
+    mask: u64,
+    datum: u64,
 }
 
-/// Less forms than the OCI spec has: every order is an inclusive range, possibly an empty one.
+/// Fewer forms than the OCI spec has: every order is an inclusive range, possibly an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Test {
+pub(super) enum Test {
     Range { low: u64, high: u64 },
     Not(u64),
     Masked { mask: u64, value: u64 },
 }
 
 const EMPTY: Test = Test::Range { low: 1, high: 0 };
+
+/// Where libseccomp asks a condition among those that begin other rules of the same call.
+pub(super) type Precedence = (Reverse<u8>, u8, u64);
 
 impl Condition {
     /// Reads the OCI form. `name` is the system call, for the error.
@@ -32,8 +40,46 @@ impl Condition {
                 name: name.to_owned(),
                 index: arg.index(),
             })?;
-        let value = arg.value();
-        let test = match arg.op() {
+        let operator = arg.op();
+        let (mask, datum) = match operator {
+            // `value` is the mask, `valueTwo` the datum. libseccomp cuts bits of the datum outside of the
+            // mask off (measured with 2.5.4).
+            LinuxSeccompOperator::ScmpCmpMaskedEq => {
+                (arg.value(), arg.value_two().unwrap_or(0) & arg.value())
+            }
+            _ => (u64::MAX, arg.value()),
+        };
+        Ok(Self {
+            index,
+            operator,
+            mask,
+            datum,
+        })
+    }
+
+    /// An argument that equals a number.
+    pub fn equal(index: u8, datum: u64) -> Self {
+        Self {
+            index,
+            operator: LinuxSeccompOperator::ScmpCmpEq,
+            mask: u64::MAX,
+            datum,
+        }
+    }
+
+    /// The same for an architecture of 32 bits: libseccomp cuts the numbers of the profile off there.
+    pub fn narrowed(self) -> Self {
+        Self {
+            mask: self.mask & 0xffff_ffff,
+            datum: self.datum & 0xffff_ffff,
+            ..self
+        }
+    }
+
+    /// What it asks.
+    pub fn test(&self) -> Test {
+        let value = self.datum;
+        match self.operator {
             LinuxSeccompOperator::ScmpCmpEq => Test::Range {
                 low: value,
                 high: value,
@@ -56,75 +102,48 @@ impl Condition {
                     high: u64::MAX,
                 })
             }
-            // `value` is the mask, `valueTwo` the datum. Bits of the datum outside of the mask are cut off
-            // by libseccomp (measured with 2.5.4) and by seccompiler.
-            LinuxSeccompOperator::ScmpCmpMaskedEq => {
-                let datum = arg.value_two().unwrap_or(0) & value;
-                if value == u64::MAX {
-                    Test::Range {
-                        low: datum,
-                        high: datum,
-                    }
-                } else {
-                    Test::Masked {
-                        mask: value,
-                        value: datum,
-                    }
-                }
-            }
+            LinuxSeccompOperator::ScmpCmpMaskedEq if self.mask == u64::MAX => Test::Range {
+                low: value,
+                high: value,
+            },
+            LinuxSeccompOperator::ScmpCmpMaskedEq => Test::Masked {
+                mask: self.mask,
+                value,
+            },
+        }
+    }
+
+    /// Among rules that overlap libseccomp asks those about a later argument first, exact ones before
+    /// orders, and of two orders the narrower: `db_tree_add` in its db.c, from 2.4 on.
+    pub fn precedence(&self) -> Precedence {
+        let (class, datum) = match self.operator {
+            LinuxSeccompOperator::ScmpCmpEq
+            | LinuxSeccompOperator::ScmpCmpNe
+            | LinuxSeccompOperator::ScmpCmpMaskedEq => (0, !self.datum),
+            LinuxSeccompOperator::ScmpCmpLe | LinuxSeccompOperator::ScmpCmpLt => (1, self.datum),
+            LinuxSeccompOperator::ScmpCmpGe | LinuxSeccompOperator::ScmpCmpGt => (2, !self.datum),
         };
-        Ok(Self { index, test })
+        (Reverse(self.index), class, datum)
     }
 
     /// Whether no value of the argument meets both. May say false where it is too hard to tell.
     pub fn excludes(&self, other: &Self) -> bool {
-        self.index == other.index && disjoint(self.test, other.test)
+        self.index == other.index && disjoint(self.test(), other.test())
     }
 
     /// Whether no value at all meets it.
     pub fn is_empty(&self) -> bool {
-        matches!(self.test, Test::Range { low, high } if low > high)
+        matches!(self.test(), Test::Range { low, high } if low > high)
     }
 
-    /// For seccompiler. None for a condition that nothing meets, and an empty list for one that all do.
-    pub fn compile(&self) -> Result<Option<Vec<SeccompCondition>>, seccompiler::BackendError> {
-        let qword =
-            |op, value| SeccompCondition::new(self.index, SeccompCmpArgLen::Qword, op, value);
-        Ok(Some(match self.test {
-            Test::Range { low, high } if low > high => return Ok(None),
-            Test::Range { low, high } if low == high => vec![qword(SeccompCmpOp::Eq, low)?],
-            Test::Range { low, high } => {
-                let mut bounds = Vec::new();
-                if low > 0 {
-                    bounds.push(qword(SeccompCmpOp::Ge, low)?);
-                }
-                if high < u64::MAX {
-                    bounds.push(qword(SeccompCmpOp::Le, high)?);
-                }
-                bounds
-            }
-            Test::Not(value) => vec![qword(SeccompCmpOp::Ne, value)?],
-            Test::Masked { mask: 0, .. } => Vec::new(),
-            Test::Masked { mask, value } => {
-                // The upper half can't fail a mask that has no bit there: half of the instructions.
-                let length = if mask >> 32 == 0 {
-                    SeccompCmpArgLen::Dword
-                } else {
-                    SeccompCmpArgLen::Qword
-                };
-                vec![SeccompCondition::new(
-                    self.index,
-                    length,
-                    SeccompCmpOp::MaskedEq(mask),
-                    value,
-                )?]
-            }
-        }))
+    /// Whether every value meets it: a mask without bits.
+    pub fn is_always(&self) -> bool {
+        matches!(self.test(), Test::Masked { mask: 0, .. })
     }
 
     #[cfg(test)]
     pub fn holds(&self, args: &[u64; 6]) -> bool {
-        meets(self.test, args[usize::from(self.index)])
+        meets(self.test(), args[usize::from(self.index)])
     }
 }
 

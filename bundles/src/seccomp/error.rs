@@ -19,22 +19,20 @@ pub enum SeccompError {
         native: String,
     },
     /// `architectures` wants calls of another architecture filtered, not killed.
-    #[error(
-        "architecture {architecture}: only the native one can be filtered yet, calls of any other are killed"
-    )]
+    #[error("architecture {architecture}: a sealed bundle's filter is for the native one only")]
     ForeignArchitecture {
         /// The architecture, as the OCI spec names it.
         architecture: String,
     },
     /// A flag of `seccomp(2)` that would change what the filter does.
-    #[error("seccomp flag {flag} is not supported")]
+    #[error("seccomp flag {flag} is not for sealed bundles")]
     Flag {
         /// The flag, as the OCI spec names it.
         flag: String,
     },
     /// The profile hands calls to a listener.
     #[error(
-        "{place}: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not supported"
+        "{place}: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not for sealed bundles"
     )]
     Notify {
         /// Where the profile asks for it.
@@ -108,20 +106,25 @@ pub enum SeccompError {
         /// The action that never would.
         second: Decision,
     },
-    /// The kernel takes programs of at most 4096 instructions, and 32768 for all of them.
-    #[error("the filter for {action} is too long: {length} instructions")]
+    /// Two rules with the same conditions and different actions: libseccomp refuses the second.
+    #[error("system call {name}: {first} and {second} for the same arguments on {architecture}")]
+    Contradiction {
+        /// Where it shows: on x86 a call may be one of many behind one number.
+        architecture: String,
+        /// The system call.
+        name: String,
+        /// One action.
+        first: Decision,
+        /// The other.
+        second: Decision,
+    },
+    /// Calls are handed to a listener, and there is none.
+    #[error("SCMP_ACT_NOTIFY needs listenerPath")]
+    NoListener,
+    /// The kernel takes programs of at most 4096 instructions.
+    #[error("the filter is too long: {length} instructions")]
     TooLong {
-        /// What the program decides.
-        action: Decision,
         /// Its length.
         length: usize,
-    },
-    /// The back end found fault with what we gave it.
-    #[error("the filter for {action} can't be compiled: {cause}")]
-    Backend {
-        /// What the program decides.
-        action: Decision,
-        /// In the back end's words.
-        cause: String,
     },
 }

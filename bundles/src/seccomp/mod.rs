@@ -1,31 +1,40 @@
 //! Seccomp: profiles as data with a reason per rule, compiled to BPF programs, and simulated.
 //!
 //! A profile is either one of ours ([`opt_server`]), or any that an OCI bundle brings. [`compile`] makes
-//! the programs to load; [`Filters::decide`] tells what the kernel would do with a call, without loading
-//! anything. [`banned_calls`] are the calls that a sealed bundle's filter has to refuse, whatever its text.
+//! the program to load, [`compile_strict`] does where a sealed bundle may have the profile;
+//! [`Filter::decide`] tells what the kernel would do with a call, without loading anything.
+//! [`banned_calls`] are the calls that a sealed bundle's filter has to refuse, whatever its text.
 
 mod allowed;
 mod banned;
 mod compile;
 mod condition;
 mod error;
+mod flags;
+mod multiplexed;
 mod networked;
+mod numbers;
 mod oci;
 mod policy;
 mod profile;
+mod program;
+mod ranges;
 mod refused;
 mod simulate;
+mod strict;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use banned::{banned_calls, is_banned_name};
-pub use compile::{CompileOptions, Filters, compile, compile_with};
+pub use compile::{Filter, compile, compile_strict};
 pub use error::SeccompError;
+pub use flags::Flags;
 pub use networked::networked;
 pub use profile::{
     ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Profile, Rule, RuleAction, group_of, opt_server,
 };
+pub use program::Instruction;
 pub use simulate::{Call, Decision};
 pub use table::{
     AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT,

@@ -6,7 +6,7 @@ use oci_spec::runtime::{
 };
 
 use super::profile::{ArgCondition, Profile, Rule, RuleAction};
-use super::table::native;
+use super::table::machine;
 
 impl Profile {
     /// The profile for `config.json`, for the native architecture only.
@@ -19,14 +19,14 @@ impl Profile {
         profile
             .set_default_action(LinuxSeccompAction::ScmpActErrno)
             .set_default_errno_ret(Some(self.default_errno))
-            .set_architectures(native().map(|native| vec![native.oci]))
+            .set_architectures(machine().map(|machine| vec![machine.oci]))
             .set_syscalls(Some(self.rules.iter().flat_map(entries).collect()));
         profile
     }
 }
 
 fn entries(rule: &Rule) -> Vec<LinuxSyscall> {
-    let known = |name: &&&str| native().is_none_or(|native| native.number(name).is_some());
+    let known = |name: &&&str| machine().is_none_or(|machine| machine.number(name).is_some());
     let names: Vec<String> = rule
         .names
         .iter()

@@ -1,149 +1,161 @@
-//! An OCI profile understood: names resolved, and for each call which action wins, without doubt.
+//! An OCI profile understood: for each call of an architecture, which rules count and in which order.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use oci_spec::runtime::{
-    Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompFilterFlag, LinuxSyscall,
-};
+use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, LinuxSyscall};
 
-use super::compile::CompileOptions;
 use super::condition::Condition;
 use super::error::SeccompError;
-use super::simulate::{Decision, MAX_ERRNO};
-use super::table::Native;
+use super::multiplexed::{Multiplexer, multiplexer};
+use super::simulate::Decision;
+use super::table::{Architecture, Row, row};
 
-/// What to do with each call. No call is matched by two rules with different actions.
+/// The rules of a profile, in its order, with what doesn't depend on an architecture worked out.
 #[derive(Debug)]
-pub(super) struct Policy {
+pub(super) struct Rules {
     pub default: Decision,
-    pub calls: BTreeMap<u32, Vec<Clause>>,
+    rules: Vec<Rule>,
+    /// Names that no table knows. Their rules are left out, as engines do.
+    pub unknown: Vec<String>,
+    /// Every call that is named, in whatever rule.
+    named: Vec<&'static Row>,
 }
 
-/// An action for the arguments that meet all conditions. Its action is never the default one.
+#[derive(Debug)]
+struct Rule {
+    call: &'static Row,
+    action: Decision,
+    /// Each of them is a rule of its own.
+    alternatives: Rc<[Vec<Condition>]>,
+}
+
+/// An action for the arguments that meet all conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clause {
+    /// In the order of the arguments.
     pub conditions: Vec<Condition>,
     pub action: Decision,
 }
 
-impl Clause {
-    fn excludes(&self, other: &Self) -> bool {
-        self.conditions
-            .iter()
-            .any(|first| other.conditions.iter().any(|second| first.excludes(second)))
-    }
+/// What to do with the calls of one architecture, in the order of their numbers. The clauses of a call are in
+/// the order in which to ask them; the first that holds counts.
+#[derive(Debug)]
+pub(super) struct Policy {
+    pub calls: Vec<(u32, Vec<Clause>)>,
+    /// The greatest number that any rule names.
+    pub last: Option<u32>,
 }
 
-impl Policy {
-    pub fn new(
-        profile: &LinuxSeccomp,
-        options: &CompileOptions,
-        native: &Native,
-    ) -> Result<Self, SeccompError> {
-        check_architectures(profile, native)?;
-        check_flags(profile)?;
+impl Rules {
+    /// Reads a profile as runc and crun do with libseccomp:
+    ///
+    /// * names that no table knows are left out, and so are rules with the default action;
+    /// * a rule with several conditions on one argument counts as one rule for each of its conditions.
+    pub fn new(profile: &LinuxSeccomp) -> Result<Self, SeccompError> {
         let default = action(
             "default action",
             profile.default_action(),
             profile.default_errno_ret(),
         )?;
-        let mut named: BTreeMap<(u32, &str), Vec<Clause>> = BTreeMap::new();
-        for (index, rule) in profile.syscalls().iter().flatten().enumerate() {
-            if rule.names().is_empty() {
-                return Err(SeccompError::NoNames { index });
-            }
-            for name in rule.names() {
-                let clause = clause(name, rule)?;
-                match native.number(name) {
-                    Some(number) => named.entry((number, name)).or_default().push(clause),
-                    None if options.skip_unknown_names => {}
-                    None => return Err(SeccompError::UnknownSyscall { name: name.clone() }),
-                }
-            }
+        let mut rules = Self {
+            default,
+            rules: vec![],
+            unknown: vec![],
+            named: vec![],
+        };
+        for entry in profile.syscalls().iter().flatten() {
+            rules.add(entry)?;
         }
-        let mut calls = BTreeMap::new();
-        for ((number, name), clauses) in named {
-            let clauses = settle(name, clauses, default)?;
-            if !clauses.is_empty() {
-                calls.insert(number, clauses);
-            }
-        }
-        Ok(Self { default, calls })
+        Ok(rules)
     }
-}
 
-fn check_architectures(profile: &LinuxSeccomp, native: &Native) -> Result<(), SeccompError> {
-    let listed = profile.architectures().as_deref().unwrap_or_default();
-    let is_native = |arch: &Arch| *arch == native.oci || *arch == Arch::ScmpArchNative;
-    if let Some(foreign) = listed.iter().find(|arch| !is_native(arch)) {
-        return Err(if listed.iter().any(is_native) {
-            SeccompError::ForeignArchitecture {
-                architecture: foreign.to_string(),
-            }
-        } else {
-            SeccompError::NativeArchitectureMissing {
-                native: native.oci.to_string(),
-            }
-        });
-    }
-    Ok(())
-}
-
-fn check_flags(profile: &LinuxSeccomp) -> Result<(), SeccompError> {
-    for flag in profile.flags().iter().flatten() {
-        match flag {
-            // There is one thread to synchronise when a container's process loads its filter.
-            LinuxSeccompFilterFlag::SeccompFilterFlagTsync => {}
-            // Asks for speed by leaving a mitigation out. Leaving it in changes no decision.
-            LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => {}
-            LinuxSeccompFilterFlag::SeccompFilterFlagLog
-            | LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => {
-                return Err(SeccompError::Flag {
-                    flag: flag.to_string(),
+    fn add(&mut self, entry: &LinuxSyscall) -> Result<(), SeccompError> {
+        let Some(first) = entry.names().first() else {
+            return Ok(());
+        };
+        let action = action(
+            &format!("system call {first}"),
+            entry.action(),
+            entry.errno_ret(),
+        )?;
+        let alternatives: Rc<[_]> = alternatives(&conditions(first, entry)?).into();
+        for name in entry.names() {
+            let Some(call) = row(name) else {
+                self.unknown.push(name.clone());
+                continue;
+            };
+            self.named.push(call);
+            if action != self.default {
+                self.rules.push(Rule {
+                    call,
+                    action,
+                    alternatives: Rc::clone(&alternatives),
                 });
             }
         }
+        Ok(())
     }
-    let has_path = profile
-        .listener_path()
-        .as_ref()
-        .is_some_and(|path| !path.as_os_str().is_empty());
-    let has_metadata = profile
-        .listener_metadata()
-        .as_ref()
-        .is_some_and(|text| !text.is_empty());
-    if has_path || has_metadata {
-        return Err(SeccompError::Notify {
-            place: "listener".to_owned(),
-        });
+
+    /// Whether any rule, or the default, has this action.
+    pub fn use_action(&self, action: Decision) -> bool {
+        self.default == action || self.rules.iter().any(|rule| rule.action == action)
     }
-    Ok(())
+
+    /// What they say of the calls of one architecture.
+    ///
+    /// # Errors
+    /// [`SeccompError::Contradiction`].
+    pub fn policy(&self, architecture: Architecture) -> Result<Policy, SeccompError> {
+        let mut named: Vec<(u32, &str, Clause)> = Vec::with_capacity(self.rules.len());
+        for rule in &self.rules {
+            for conditions in rule.alternatives.iter() {
+                let add = |number, conditions| {
+                    let action = rule.action;
+                    named.push((number, rule.call.0, Clause { conditions, action }));
+                };
+                for_each_number(architecture, rule.call, conditions, add);
+            }
+        }
+        // Rules of one call stay in the order of the profile.
+        named.sort_by_key(|(number, ..)| *number);
+        let mut policy = Policy {
+            calls: Vec::with_capacity(named.len()),
+            last: self
+                .named
+                .iter()
+                .filter_map(|call| architecture.number(call))
+                .max(),
+        };
+        let mut named = named.into_iter().peekable();
+        while let Some((number, name, clause)) = named.next() {
+            let mut clauses = vec![clause];
+            while let Some((.., clause)) = named.next_if(|(next, ..)| *next == number) {
+                clauses.push(clause);
+            }
+            let clauses = in_order(architecture, name, clauses)?;
+            policy.calls.push((number, clauses));
+        }
+        Ok(policy)
+    }
 }
 
-fn action(
+/// Reads an action. EPERM where an errno is needed and the profile says nothing, by the OCI spec.
+pub(super) fn action(
     place: &str,
     action: LinuxSeccompAction,
     errno: Option<u32>,
 ) -> Result<Decision, SeccompError> {
-    // EPERM where the profile says nothing, by the OCI spec.
-    let data = |limit: u16| {
+    let data = || {
         let errno = errno.unwrap_or(1);
-        u16::try_from(errno)
-            .ok()
-            .filter(|data| *data <= limit)
-            .ok_or_else(|| SeccompError::ErrnoOutOfRange {
-                place: place.to_owned(),
-                errno,
-            })
+        u16::try_from(errno).map_err(|_| SeccompError::ErrnoOutOfRange {
+            place: place.to_owned(),
+            errno,
+        })
     };
     let decision = match action {
-        LinuxSeccompAction::ScmpActErrno => return Ok(Decision::Errno(data(MAX_ERRNO)?)),
-        LinuxSeccompAction::ScmpActTrace => return Ok(Decision::Trace(data(u16::MAX)?)),
-        LinuxSeccompAction::ScmpActNotify => {
-            return Err(SeccompError::Notify {
-                place: place.to_owned(),
-            });
-        }
+        LinuxSeccompAction::ScmpActErrno => return Ok(Decision::Errno(data()?)),
+        LinuxSeccompAction::ScmpActTrace => return Ok(Decision::Trace(data()?)),
+        LinuxSeccompAction::ScmpActNotify => Decision::Notify,
         LinuxSeccompAction::ScmpActKillProcess => Decision::KillProcess,
         // libseccomp's SCMP_ACT_KILL is the kernel's old KILL, which kills the thread.
         LinuxSeccompAction::ScmpActKill | LinuxSeccompAction::ScmpActKillThread => {
@@ -163,75 +175,90 @@ fn action(
     Ok(decision)
 }
 
-fn clause(name: &str, rule: &LinuxSyscall) -> Result<Clause, SeccompError> {
-    let action = action(
-        &format!("system call {name}"),
-        rule.action(),
-        rule.errno_ret(),
-    )?;
-    let mut conditions: Vec<Condition> = Vec::new();
-    for arg in rule.args().iter().flatten() {
-        let condition = Condition::new(name, arg)?;
-        if conditions
-            .iter()
-            .any(|other| other.index == condition.index)
-        {
-            return Err(SeccompError::RepeatedArgument {
-                name: name.to_owned(),
-                index: condition.index,
-            });
-        }
-        conditions.push(condition);
-    }
-    Ok(Clause { conditions, action })
+/// An entry's conditions; `name` is the system call, for the error.
+pub(super) fn conditions(name: &str, entry: &LinuxSyscall) -> Result<Vec<Condition>, SeccompError> {
+    let args = entry.args().iter().flatten();
+    args.map(|arg| Condition::new(name, arg)).collect()
 }
 
-/// Decides which of a call's rules count, as runc and crun do with libseccomp (measured with 2.5.4):
-///
-/// * a rule with the default action and no arguments is left out (libseccomp would refuse it);
-/// * of several rules without arguments the first counts, and it counts more than any with arguments;
-/// * rules with arguments and the same action are alternatives.
-///
-/// Refused is what libseccomp does without saying so (a stricter rule with arguments that never applies)
-/// or by the accident of its tree (rules with different actions that overlap).
-fn settle(
-    name: &str,
-    clauses: Vec<Clause>,
-    default: Decision,
-) -> Result<Vec<Clause>, SeccompError> {
-    let (plain, conditional): (Vec<_>, Vec<_>) = clauses
-        .into_iter()
-        .partition(|clause| clause.conditions.is_empty());
-    if let Some(winner) = plain.into_iter().find(|clause| clause.action != default) {
-        if let Some(loser) = conditional.iter().find(|clause| {
-            clause.action.rank() < winner.action.rank()
-                && !clause.conditions.iter().any(Condition::is_empty)
-        }) {
-            return Err(SeccompError::Shadowed {
-                name: name.to_owned(),
-                first: winner.action,
-                second: loser.action,
-            });
-        }
-        return Ok(vec![winner]);
-    }
-    let mut kept: Vec<Clause> = Vec::new();
-    for clause in conditional {
-        if let Some(other) = kept
+/// All conditions together; each by itself where two are on one argument.
+fn alternatives(conditions: &[Condition]) -> Vec<Vec<Condition>> {
+    let mut sorted = conditions.to_vec();
+    sorted.sort_by_key(|condition| condition.index);
+    if sorted.windows(2).any(|pair| pair[0].index == pair[1].index) {
+        return conditions
             .iter()
-            .find(|other| other.action != clause.action && !other.excludes(&clause))
+            .map(|condition| vec![*condition])
+            .collect();
+    }
+    vec![sorted]
+}
+
+/// The numbers by which a call can be made, each with the conditions as they apply there.
+fn for_each_number(
+    architecture: Architecture,
+    call: &Row,
+    conditions: &[Condition],
+    mut add: impl FnMut(u32, Vec<Condition>),
+) {
+    let own: Vec<Condition> = conditions
+        .iter()
+        .map(|condition| match architecture.is_wide() {
+            true => *condition,
+            false => condition.narrowed(),
+        })
+        .collect();
+    if let Some(Multiplexer { number, selector }) = multiplexer(architecture, call.0) {
+        // The first argument selects the call; the others are what they are, and not the call's own,
+        // which are in memory. libseccomp compares them all the same.
+        let others = own.iter().filter(|condition| condition.index != 0);
+        let selected = [Condition::equal(0, selector)].into_iter();
+        add(number, selected.chain(others.copied()).collect());
+    }
+    if let Some(number) = architecture.number(call) {
+        add(number, own);
+    }
+}
+
+/// Which of a call's rules count and in which order, as libseccomp has it (measured with 2.5.4):
+///
+/// * the first rule without conditions counts alone;
+/// * else they are asked in the order of [`Condition::precedence`], and the first that holds counts.
+fn in_order(
+    architecture: Architecture,
+    name: &str,
+    mut clauses: Vec<Clause>,
+) -> Result<Vec<Clause>, SeccompError> {
+    for clause in &mut clauses {
+        clause.conditions.retain(|condition| !condition.is_always());
+    }
+    if let Some(plain) = clauses.iter().find(|clause| clause.conditions.is_empty()) {
+        return Ok(vec![plain.clone()]);
+    }
+    if clauses.len() == 1 {
+        return Ok(clauses);
+    }
+    clauses.sort_by_cached_key(|clause| {
+        let conditions = clause.conditions.iter();
+        conditions.map(Condition::precedence).collect::<Vec<_>>()
+    });
+    let mut kept: Vec<Clause> = Vec::with_capacity(clauses.len());
+    for clause in clauses {
+        match kept
+            .iter()
+            .find(|other| other.conditions == clause.conditions)
         {
-            return Err(SeccompError::Ambiguous {
-                name: name.to_owned(),
-                first: other.action,
-                second: clause.action,
-            });
-        }
-        if !kept.contains(&clause) {
-            kept.push(clause);
+            None => kept.push(clause),
+            Some(other) if other.action == clause.action => {}
+            Some(other) => {
+                return Err(SeccompError::Contradiction {
+                    architecture: format!("{architecture:?}").to_lowercase(),
+                    name: name.to_owned(),
+                    first: other.action,
+                    second: clause.action,
+                });
+            }
         }
     }
-    // Only now: a rule with the default action also says that no other may match there.
-    kept.retain(|clause| clause.action != default);
     Ok(kept)
 }

@@ -124,6 +124,7 @@ pub(super) static RULES: &[Rule] = &[
     absent("mounts", "newest interfaces to mounts and namespaces: programs fall back to /proc/self/mountinfo", &[
         "listmount", "listns", "statmount",
     ]),
+    absent("processes", "an extension of restartable sequences: of no use without their new interface", &["rseq_slice_yield"]),
     absent("kernel", "security modules' attributes: programs fall back to /proc/self/attr", &[
         "lsm_get_self_attr", "lsm_list_modules", "lsm_set_self_attr",
     ]),

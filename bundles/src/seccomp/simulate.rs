@@ -1,8 +1,8 @@
-//! What the kernel would answer: classic BPF run over a call, and several filters merged.
+//! What the kernel would answer: classic BPF run over a call.
 
 use std::fmt;
 
-use seccompiler::sock_filter;
+use super::program::{ARGUMENTS, Instruction, code};
 
 /// A system call as a filter sees it (`struct seccomp_data`, without the instruction pointer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Decision {
     Trap,
     /// The call fails with this errno.
     Errno(u16),
+    /// The listener decides; once there is none the call fails with ENOSYS.
+    Notify,
     /// A tracer is asked; without one the call fails with ENOSYS.
     Trace(u16),
     /// The call is made, and logged.
@@ -43,16 +45,31 @@ impl Decision {
         )
     }
 
-    /// Position in the kernel's order of precedence: of several filters' answers the lowest wins.
+    /// Position in the kernel's order of precedence, the strictest first.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::KillProcess => 0,
             Self::KillThread => 1,
             Self::Trap => 2,
             Self::Errno(_) => 3,
-            Self::Trace(_) => 4,
-            Self::Log => 5,
-            Self::Allow => 6,
+            Self::Notify => 4,
+            Self::Trace(_) => 5,
+            Self::Log => 6,
+            Self::Allow => 7,
+        }
+    }
+
+    /// What a filter returns for it: linux/seccomp.h.
+    pub(super) fn to_return(self) -> u32 {
+        match self {
+            Self::KillProcess => 0x8000_0000,
+            Self::KillThread => 0,
+            Self::Trap => 0x0003_0000,
+            Self::Errno(errno) => 0x0005_0000 | u32::from(errno),
+            Self::Notify => 0x7fc0_0000,
+            Self::Trace(data) => 0x7ff0_0000 | u32::from(data),
+            Self::Log => 0x7ffc_0000,
+            Self::Allow => 0x7fff_0000,
         }
     }
 
@@ -63,11 +80,11 @@ impl Decision {
             0x7fff_0000 => Self::Allow,
             0x7ffc_0000 => Self::Log,
             0x7ff0_0000 => Self::Trace(data),
+            0x7fc0_0000 => Self::Notify,
             0x0005_0000 => Self::Errno(data.min(MAX_ERRNO)),
             0x0003_0000 => Self::Trap,
             0x0000_0000 => Self::KillThread,
-            // KILL_PROCESS, and whatever the kernel doesn't know: it kills then, too. USER_NOTIF is
-            // never in a program of ours, and without a listener it refuses.
+            // KILL_PROCESS, and whatever the kernel doesn't know: it kills then, too.
             _ => Self::KillProcess,
         }
     }
@@ -83,6 +100,7 @@ impl fmt::Display for Decision {
             Self::KillThread => write!(f, "kill-thread"),
             Self::Trap => write!(f, "trap"),
             Self::Errno(errno) => write!(f, "errno {errno}"),
+            Self::Notify => write!(f, "notify"),
             Self::Trace(data) => write!(f, "trace {data}"),
             Self::Log => write!(f, "log"),
             Self::Allow => write!(f, "allow"),
@@ -90,32 +108,52 @@ impl fmt::Display for Decision {
     }
 }
 
-/// Answer of all `programs`, given in the order of installation.
-///
-/// seccomp(2): all filters run, "in reverse order of their addition"; the result is "the first-seen action
-/// value of highest precedence (along with its accompanying data)". So of two errnos the one of the
-/// filter installed later wins, which is why the loop below goes backwards and compares with `<`.
-pub(super) fn decide(programs: &[Vec<sock_filter>], call: &Call) -> Decision {
-    let mut winner = Decision::Allow;
-    for program in programs.iter().rev() {
-        let answer = Decision::from_return(run(program, call));
-        if answer.rank() < winner.rank() {
-            winner = answer;
+/// The kernel's answer to a call.
+pub(super) fn decide(program: &[Instruction], call: &Call) -> Decision {
+    Decision::from_return(run(program, call))
+}
+
+/// All answers that a call of this number can get, whatever its arguments. Takes both ways at a jump that
+/// an argument decides, so that an answer may be among them that no argument gets.
+pub(super) fn answers(program: &[Instruction], arch: u32, nr: u32) -> Vec<Decision> {
+    let call = Call {
+        arch,
+        nr,
+        args: [0; 6],
+    };
+    let start = Machine::new();
+    let (mut open, mut seen, mut found) = (vec![(0, start)], vec![], vec![]);
+    while let Some((at, mut machine)) = open.pop() {
+        if seen.contains(&(at, machine)) {
+            continue;
+        }
+        seen.push((at, machine));
+        let Some(instruction) = program.get(at) else {
+            found.push(Decision::from_return(INVALID));
+            continue;
+        };
+        let next = |skip: u8| at + 1 + usize::from(skip);
+        if machine.is_argument && instruction.code & 0x07 == 0x05 && instruction.code != 0x05 {
+            open.push((next(instruction.jt), machine));
+            open.push((next(instruction.jf), machine));
+            continue;
+        }
+        match machine.step(instruction, &call) {
+            Step::Next(skip) => open.push((at.saturating_add(1).saturating_add(skip), machine)),
+            Step::Return(value) => found.push(Decision::from_return(value)),
         }
     }
-    winner
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// What the kernel does with an instruction that it would not have loaded: nothing may pass.
 const INVALID: u32 = 0x8000_0000;
 
-/// Runs one program. Jumps only go forward, so it ends after at most `program.len()` steps.
-fn run(program: &[sock_filter], call: &Call) -> u32 {
-    let mut machine = Machine {
-        a: 0,
-        x: 0,
-        memory: [0; 16],
-    };
+/// Runs a program. Jumps only go forward, so it ends after at most `program.len()` steps.
+fn run(program: &[Instruction], call: &Call) -> u32 {
+    let mut machine = Machine::new();
     let mut at = 0usize;
     while let Some(instruction) = program.get(at) {
         match machine.step(instruction, call) {
@@ -126,10 +164,12 @@ fn run(program: &[sock_filter], call: &Call) -> u32 {
     INVALID
 }
 
+/// The part of the kernel's machine that compiled programs use: one register, and no memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Machine {
     a: u32,
-    x: u32,
-    memory: [u32; 16],
+    /// Whether `a` comes from an argument.
+    is_argument: bool,
 }
 
 enum Step {
@@ -138,83 +178,42 @@ enum Step {
 }
 
 impl Machine {
-    /// The instructions that seccomp_check_filter() of the kernel lets pass. Codes are those of
-    /// linux/bpf_common.h: class in bits 0-2, source (K or X) in bit 3, operation above.
-    fn step(&mut self, instruction: &sock_filter, call: &Call) -> Step {
+    fn new() -> Self {
+        Self {
+            a: 0,
+            is_argument: false,
+        }
+    }
+
+    /// The instructions that [`super::program`] makes. Codes are those of linux/bpf_common.h.
+    fn step(&mut self, instruction: &Instruction, call: &Call) -> Step {
         let k = instruction.k;
-        let operand = if instruction.code & 0x08 == 0 {
-            k
-        } else {
-            self.x
-        };
-        let slot = usize::try_from(k).unwrap_or(usize::MAX);
         match instruction.code {
-            0x00 => self.a = k, // LD IMM
-            0x01 => self.x = k, // LDX IMM
-            0x20 => match load(call, k) {
-                Some(word) => self.a = word,
+            code::LOAD => match load(call, k) {
+                Some(word) => {
+                    self.a = word;
+                    self.is_argument = k >= ARGUMENTS;
+                }
                 None => return Step::Return(INVALID),
             },
-            0x80 => self.a = SECCOMP_DATA_SIZE, // LD LEN
-            0x81 => self.x = SECCOMP_DATA_SIZE, // LDX LEN
-            0x60 => match self.memory.get(slot) {
-                Some(word) => self.a = *word,
-                None => return Step::Return(INVALID),
-            },
-            0x61 => match self.memory.get(slot) {
-                Some(word) => self.x = *word,
-                None => return Step::Return(INVALID),
-            },
-            0x02 => match self.memory.get_mut(slot) {
-                Some(word) => *word = self.a,
-                None => return Step::Return(INVALID),
-            },
-            0x03 => match self.memory.get_mut(slot) {
-                Some(word) => *word = self.x,
-                None => return Step::Return(INVALID),
-            },
-            0x07 => self.x = self.a,         // TAX
-            0x87 => self.a = self.x,         // TXA
-            0x05 => return Step::Next(slot), // JA
-            0x15 | 0x1d => return branch(instruction, self.a == operand), // JEQ
-            0x25 | 0x2d => return branch(instruction, self.a > operand), // JGT
-            0x35 | 0x3d => return branch(instruction, self.a >= operand), // JGE
-            0x45 | 0x4d => return branch(instruction, self.a & operand != 0), // JSET
-            0x06 => return Step::Return(k),  // RET K
-            0x16 => return Step::Return(self.a), // RET A
-            code if code & 0x07 == 0x04 => match alu(code & 0xf0, self.a, operand) {
-                Some(value) => self.a = value,
-                // A division by zero in X ends the program with 0, which is KILL_THREAD.
-                None => return Step::Return(0),
-            },
+            code::AND => self.a &= k,
+            code::JUMP => return Step::Next(usize::try_from(k).unwrap_or(usize::MAX)),
+            code::EQUAL => return branch(instruction, self.a == k),
+            code::GREATER => return branch(instruction, self.a > k),
+            code::AT_LEAST => return branch(instruction, self.a >= k),
+            code::RETURN => return Step::Return(k),
             _ => return Step::Return(INVALID),
         }
         Step::Next(0)
     }
 }
 
-fn branch(instruction: &sock_filter, taken: bool) -> Step {
+fn branch(instruction: &Instruction, taken: bool) -> Step {
     Step::Next(usize::from(if taken {
         instruction.jt
     } else {
         instruction.jf
     }))
-}
-
-fn alu(operation: u16, a: u32, operand: u32) -> Option<u32> {
-    Some(match operation {
-        0x00 => a.wrapping_add(operand),
-        0x10 => a.wrapping_sub(operand),
-        0x20 => a.wrapping_mul(operand),
-        0x30 => a.checked_div(operand)?,
-        0x40 => a | operand,
-        0x50 => a & operand,
-        0x60 => a.wrapping_shl(operand),
-        0x70 => a.wrapping_shr(operand),
-        0x80 => a.wrapping_neg(),
-        0xa0 => a ^ operand,
-        _ => return None,
-    })
 }
 
 const SECCOMP_DATA_SIZE: u32 = 64;

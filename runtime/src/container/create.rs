@@ -19,6 +19,7 @@ use super::failure::{Failure, named_failure_pipe};
 use super::first_process::{self, Joined, Ours};
 use super::id_maps::IdMaps;
 use super::in_cgroup::InCgroup;
+use super::listener::HandOver;
 use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
 use super::prepare::Tree;
@@ -136,7 +137,7 @@ fn create_claimed(
     let (mut failures, writer) = named_failure_pipe(&container.failures())?;
     let has_init = bundle.kind == Some(Kind::OptServer);
     let payload = Payload {
-        filters: normalised.filters.clone(),
+        filter: normalised.filter.clone(),
         failures: writer,
         has_init,
         exact_environment: bundle.kind.is_some(),
@@ -279,6 +280,7 @@ fn make(
         tree,
         joined,
         failures,
+        listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
     };
     let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
     first_process::make(&arguments, &ours, &mut place)

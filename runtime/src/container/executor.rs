@@ -12,21 +12,20 @@ use nix::sys::stat::fstat;
 use nix::unistd::dup2;
 use oci_spec::runtime::{Process, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use seccompiler::sock_filter;
 
 use super::command::{self, Command, reset_signals};
 use super::failure::{Failure, FailureWriter, step};
 use super::home;
 use super::init;
-use super::normalise::SeccompFilters;
 use super::resource_limits;
-use crate::sys::{exit_at_once, join_new_session_keyring, load_filter};
+use super::seccomp::SystemCallFilter;
+use crate::sys::{exit_at_once, join_new_session_keyring};
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
 #[derive(Debug, Clone)]
 pub(super) struct Payload {
-    /// The filters to load.
-    pub filters: SeccompFilters,
+    /// The filter to load.
+    pub filter: Option<SystemCallFilter>,
     /// Where failures go.
     pub failures: FailureWriter,
     /// Whether the command gets a process of ours as the first of its pid namespace.
@@ -67,11 +66,16 @@ impl Payload {
                 .map_err(std::io::Error::from)
             })?;
         }
-        // A filter needn't let it pass. Without one there is time until nothing else has to be done.
-        if self.filters.early.is_empty() {
-            return Ok(());
+        if self.sets_limits_first() {
+            set_limits(spec)?;
         }
-        set_limits(spec)
+        Ok(())
+    }
+
+    /// Whether the filter would not let it pass. Else there is time until nothing else has to be done.
+    fn sets_limits_first(&self) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_some_and(|filter| filter.is_early() && !filter.passes("prlimit64"))
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
@@ -86,10 +90,12 @@ impl Payload {
             let has_terminal = process.terminal() == Some(true);
             step("split off the first process", || init::split(has_terminal))?;
         }
-        if self.filters.early.is_empty() {
+        if !self.sets_limits_first() {
             set_limits(spec)?;
         }
-        load(&self.filters.late)?;
+        if let Some(filter) = &self.filter {
+            filter.load_late()?;
+        }
         Err(command.execute())
     }
 
@@ -129,7 +135,11 @@ impl Executor for Payload {
     /// libcontainer's map has lost the order of the variables and gained a HOME; `execute` passes the
     /// spec's list as it is.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
-        self.report(load(&self.filters.early), ExecutorSetEnvsError::Other)
+        let loaded = match &self.filter {
+            Some(filter) => filter.load_early(),
+            None => Ok(()),
+        };
+        self.report(loaded, ExecutorSetEnvsError::Other)
     }
 
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
@@ -143,16 +153,8 @@ fn with_command(spec: &Spec) -> Option<&Process> {
     process.filter(|process| process.args().as_ref().is_some_and(|args| !args.is_empty()))
 }
 
-/// Loads `filters` for this process.
-pub(super) fn set_limits(spec: &Spec) -> Result<(), Failure> {
+fn set_limits(spec: &Spec) -> Result<(), Failure> {
     step("set the resource limits", || resource_limits::set_all(spec))
-}
-
-pub(super) fn load(filters: &[Vec<sock_filter>]) -> Result<(), Failure> {
-    for filter in filters {
-        step("load the seccomp filter", || load_filter(filter))?;
-    }
-    Ok(())
 }
 
 /// libcontainer opens the container's `/dev/null` for reading only, in the place of any standard

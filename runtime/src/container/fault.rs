@@ -6,7 +6,8 @@ use libcontainer::oci_spec::runtime::{
 };
 
 use super::CreateOptions;
-use super::normalise::{Normalised, SeccompFilters};
+use super::normalise::Normalised;
+use super::seccomp::SystemCallFilter;
 
 /// The variable that names the fault.
 const VARIABLE: &str = "OPT_RUNTIME_FAULT";
@@ -21,12 +22,12 @@ pub(super) fn weaken(normalised: &mut Normalised, options: &mut CreateOptions) {
     let Ok(fault) = std::env::var(VARIABLE) else {
         return;
     };
-    weaken_filters(&mut normalised.filters);
+    weaken_filter(&mut normalised.filter);
     match fault.as_str() {
-        "no-filter" | "one-filter-less" => {}
+        "no-filter" => {}
         "can-gain" => {
             // A filter can't be loaded without no_new_privs, so it goes as well.
-            normalised.filters.early.clear();
+            normalised.filter = None;
             weaken_spec(&mut normalised.spec, &fault);
         }
         "leaked-descriptor" => {
@@ -37,13 +38,10 @@ pub(super) fn weaken(normalised: &mut Normalised, options: &mut CreateOptions) {
     }
 }
 
-/// Takes filters away, for the first process and for those of `exec`.
-pub(super) fn weaken_filters(filters: &mut SeccompFilters) {
+/// Takes the filter away, of the first process and of those of `exec`.
+pub(super) fn weaken_filter(filter: &mut Option<SystemCallFilter>) {
     if is("no-filter") {
-        filters.early.clear();
-    }
-    if is("one-filter-less") {
-        filters.early.pop();
+        *filter = None;
     }
 }
 

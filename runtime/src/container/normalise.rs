@@ -5,16 +5,13 @@
 
 use std::path::PathBuf;
 
-use bundles::seccomp;
-use libcontainer::oci_spec::runtime::{
-    Capabilities, Capability, LinuxCapabilities, LinuxSeccomp, Process, Spec,
-};
-use seccompiler::sock_filter;
+use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, Spec};
 
 use super::mount_plan::{PlannedMount, plan};
+use super::seccomp::{Role, SystemCallFilter};
 use super::security_modules::{has_apparmor, has_selinux};
 use super::validate::{validate, validate_process};
-use super::{Bundle, Error, Result};
+use super::{Bundle, Result};
 
 /// A spec for libcontainer, with what was taken out of it for us to do.
 #[derive(Debug, Clone)]
@@ -22,19 +19,10 @@ pub(super) struct Normalised {
     pub spec: Spec,
     /// The spec's mounts, as planned.
     pub mounts: Vec<PlannedMount>,
-    /// The filters of its profile.
-    pub filters: SeccompFilters,
+    /// The filter of its profile.
+    pub filter: Option<SystemCallFilter>,
     /// What the bundle calls the cgroup, if it does.
     pub cgroup: Option<PathBuf>,
-}
-
-/// Filters to load, in order.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SeccompFilters {
-    /// Before the process is "created", which then shows them.
-    pub early: Vec<Vec<sock_filter>>,
-    /// As the last thing before the command is executed: with a privilege that is lost then.
-    pub late: Vec<Vec<sock_filter>>,
 }
 
 /// Normalises the bundle's spec.
@@ -50,27 +38,30 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
     plain_propagation(&mut spec);
     let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
     let cgroup = named_cgroup(&spec);
-    let filters = take_seccomp(&mut spec)?;
+    let filter = SystemCallFilter::take(&mut spec, bundle.kind.is_some(), Role::First)?;
     Ok(Normalised {
         spec,
         mounts,
-        filters,
+        filter,
         cgroup,
     })
 }
 
 /// Normalises the process of `spec`, one that is to join a container which was created already: a spec in
-/// which that one has every part explicit, and the filters to load.
+/// which that one has every part explicit, and the filter to load.
 ///
 /// # Errors
 /// As [`normalise`].
-pub(super) fn normalise_process(spec: &Spec) -> Result<(Spec, SeccompFilters)> {
+pub(super) fn normalise_process(
+    spec: &Spec,
+    is_sealed: bool,
+) -> Result<(Spec, Option<SystemCallFilter>)> {
     let mut spec = spec.clone();
     validate_process(&spec)?;
     drop_absent_security_modules(&mut spec);
     explicit_capabilities(&mut spec);
-    let filters = take_seccomp(&mut spec)?;
-    Ok((spec, filters))
+    let filter = SystemCallFilter::take(&mut spec, is_sealed, Role::Later)?;
+    Ok((spec, filter))
 }
 
 /// A container may be created without a process; `start` then ends it at once. libcontainer needs one to
@@ -162,50 +153,4 @@ fn named_cgroup(spec: &Spec) -> Option<PathBuf> {
     let linux = spec.linux().as_ref();
     let path = linux.and_then(|linux| linux.cgroups_path().clone());
     path.filter(|path| !path.as_os_str().is_empty())
-}
-
-/// Takes the profile out: libcontainer without libseccomp would ignore it in silence.
-fn take_seccomp(spec: &mut Spec) -> Result<SeccompFilters> {
-    let Some(linux) = spec.linux_mut() else {
-        return Ok(SeccompFilters::default());
-    };
-    let Some(profile): Option<LinuxSeccomp> = linux.seccomp().clone() else {
-        return Ok(SeccompFilters::default());
-    };
-    linux.set_seccomp(None);
-    let filters = seccomp::compile(&profile)
-        .map_err(|error| Error::unsupported("linux.seccomp", error.to_string()))?;
-    let filters = filters.programs().to_vec();
-    let process = spec.process().as_ref();
-    if process.and_then(Process::no_new_privileges) == Some(true) {
-        return Ok(SeccompFilters {
-            early: filters,
-            late: vec![],
-        });
-    }
-    keep_capability_to_filter(spec);
-    Ok(SeccompFilters {
-        early: vec![],
-        late: filters,
-    })
-}
-
-/// Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)), so the process keeps it until it
-/// has: execve(2) then takes it away, for the bounding set is the bundle's already.
-fn keep_capability_to_filter(spec: &mut Spec) {
-    let Some(process) = spec.process_mut() else {
-        return;
-    };
-    let mut capabilities = process.capabilities().clone().unwrap_or_default();
-    let with = |set: &Option<Capabilities>| {
-        let mut set = set.clone().unwrap_or_default();
-        set.insert(Capability::SysAdmin);
-        Some(set)
-    };
-    let effective = with(capabilities.effective());
-    let permitted = with(capabilities.permitted());
-    capabilities
-        .set_effective(effective)
-        .set_permitted(permitted);
-    process.set_capabilities(Some(capabilities));
 }

@@ -17,8 +17,8 @@ fn precedence_is_that_of_libseccomp() {
     let allow = |args: &[_]| rule("setpgid", ScmpActAllow, None, args);
     let deny = |args: &[_]| rule("setpgid", ScmpActErrno, Some(7), args);
     let decide = |rules| {
-        let filters = compile(&profile(ScmpActErrno, rules))?;
-        Ok::<_, SeccompError>([5, 7].map(|pid| filters.decide(&first("setpgid", pid))))
+        let filter = compile_strict(&profile(ScmpActErrno, rules))?;
+        Ok::<_, SeccompError>([5, 7].map(|pid| filter.decide(&first("setpgid", pid))))
     };
     let five = [(0, ScmpCmpEq, 5, 0)];
     let not_five = [(0, ScmpCmpNe, 5, 0)];
@@ -70,7 +70,7 @@ fn refused_profiles_say_why() {
         ),
         (
             with(rule("read", ScmpActNotify, None, &[])),
-            "system call read: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not supported",
+            "system call read: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not for sealed bundles",
         ),
         (
             with(rule("read", ScmpActErrno, Some(4096), &[])),
@@ -96,29 +96,29 @@ fn refused_profiles_say_why() {
         (with(no_names), "seccomp rule 0 names no system call"),
         (
             profile(ScmpActNotify, vec![]),
-            "default action: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not supported",
+            "default action: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not for sealed bundles",
         ),
         (
             change(&|p| {
                 p.set_listener_path(Some("/run/x".into()));
             }),
-            "listener: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not supported",
+            "listener: seccomp notification (SCMP_ACT_NOTIFY, listenerPath, listenerMetadata) is not for sealed bundles",
         ),
         (
             change(&|p| {
                 p.set_flags(Some(vec![LinuxSeccompFilterFlag::SeccompFilterFlagLog]));
             }),
-            "seccomp flag SECCOMP_FILTER_FLAG_LOG is not supported",
+            "seccomp flag SECCOMP_FILTER_FLAG_LOG is not for sealed bundles",
         ),
         (
             change(&|p| {
                 p.set_architectures(Some(vec![native_arch, Arch::ScmpArchX86]));
             }),
-            "architecture SCMP_ARCH_X86: only the native one can be filtered yet, calls of any other are killed",
+            "architecture SCMP_ARCH_X86: a sealed bundle's filter is for the native one only",
         ),
     ];
     for (profile, message) in cases {
-        let error = compile(&profile).expect_err(message).to_string();
+        let error = compile_strict(&profile).expect_err(message).to_string();
         assert_eq!(error, message);
         assert!(!error.contains('\n') && !error.ends_with('.'));
     }
@@ -126,13 +126,13 @@ fn refused_profiles_say_why() {
         p.set_architectures(Some(vec![Arch::ScmpArchS390x]));
     });
     assert!(matches!(
-        compile(&only_foreign),
+        compile_strict(&only_foreign),
         Err(SeccompError::NativeArchitectureMissing { .. })
     ));
     let ignored = change(&|p| {
         p.set_flags(Some(vec![LinuxSeccompFilterFlag::SeccompFilterFlagTsync]));
     });
-    assert!(compile(&ignored).is_ok());
+    assert!(compile_strict(&ignored).is_ok());
 }
 
 /// Names of all architectures, three errnos, rules that overlap only in appearance.
@@ -141,21 +141,16 @@ fn refused_profiles_say_why() {
 fn engine_profile() {
     let mut engine: LinuxSeccomp = serde_json::from_str(ENGINE).unwrap();
     assert!(matches!(
-        compile(&engine),
+        compile_strict(&engine),
         Err(SeccompError::ForeignArchitecture { .. })
     ));
     engine.set_architectures(Some(vec![Arch::ScmpArchX86_64]));
     assert!(matches!(
-        compile(&engine),
+        compile_strict(&engine),
         Err(SeccompError::UnknownSyscall { .. })
     ));
-    let filters = compile_with(
-        &engine,
-        &CompileOptions {
-            skip_unknown_names: true,
-        },
-    )
-    .unwrap();
+    let filter = compile(&engine).unwrap();
+    assert_eq!(filter.unknown_names(), ["no_such_call"; 0]);
     let expected: BTreeMap<&str, (Call, Decision)> = BTreeMap::from([
         ("read", (first("read", 0), Decision::Allow)),
         (
@@ -187,12 +182,12 @@ fn engine_profile() {
         ),
     ]);
     for (what, (call, decision)) in expected {
-        assert_eq!(filters.decide(&call), decision, "{what}");
+        assert_eq!(filter.decide(&call), decision, "{what}");
     }
     // The promise's check finds out that this profile is no sealed one.
     let passed: Vec<&str> = banned_calls()
         .iter()
-        .filter(|(call, _)| !filters.decide(call).refuses())
+        .filter(|(call, _)| !filter.decide(call).refuses())
         .map(|(_, why)| *why)
         .collect();
     assert!(

@@ -8,6 +8,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use super::super::failure::{Failure, FailureReader};
+use super::super::listener::HandOver;
 use super::super::process::ProcessId;
 use super::super::{Error, Result};
 use super::channel::{Channel, Message};
@@ -42,7 +43,13 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
     while member.is_none() || !is_ready {
         let failed = Error::step("hear from the process");
         match channel.receive().map_err(failed)? {
-            Some(Message::Pid(pid)) => member = Some(Unfinished(Pid::from_raw(pid))),
+            Some(Message::Pid(pid)) => {
+                member = Some(Unfinished(Pid::from_raw(pid)));
+                if let Some(listener) = HandOver::of(task.filter, task.container) {
+                    // What it says next may already wait for the listener's answer.
+                    listener.hand_over(pid)?;
+                }
+            }
             Some(Message::Ready(master)) => (is_ready, terminal) = (true, master),
             _ => break,
         }

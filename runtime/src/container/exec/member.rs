@@ -21,9 +21,9 @@ use rustix::process::{
 use rustix::thread::set_no_new_privs;
 
 use super::super::command::{Command, reset_signals};
-use super::super::executor::load;
 use super::super::failure::{Failure, step};
 use super::super::home;
+use super::super::seccomp::SystemCallFilter;
 use super::super::terminal::pty;
 use super::Task;
 use super::channel::{Channel, Message};
@@ -67,10 +67,11 @@ fn become_member(task: &Task<'_>, channel: &Channel) -> Result<Command, Failure>
             Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
         })?;
     }
-    // A filter may refuse whatever comes after it, so nothing does that can come before; only a sealed
-    // process has to show its filter before it is let go.
+    // A filter may refuse whatever comes after it, so nothing does that can come before; only where the
+    // process has to show its filter it is let go afterwards.
+    let is_early = task.filter.is_some_and(SystemCallFilter::is_early);
     let mut ready = Some(Message::Ready(terminal));
-    if !task.is_sealed {
+    if !is_early {
         wait(channel, ready.take())?;
     }
     step("drop capabilities", || {
@@ -79,11 +80,13 @@ fn become_member(task: &Task<'_>, channel: &Channel) -> Result<Command, Failure>
     if process.no_new_privileges() == Some(true) {
         step("set no_new_privs", || Ok(set_no_new_privs(true)?))?;
     }
-    load(&task.filters.early)?;
-    if task.is_sealed {
-        wait(channel, ready.take())?;
+    if let Some(filter) = task.filter {
+        filter.load_early()?;
+        if is_early {
+            wait(channel, ready.take())?;
+        }
+        filter.load_late()?;
     }
-    load(&task.filters.late)?;
     Ok(command)
 }
 

@@ -22,8 +22,9 @@ use nix::unistd::geteuid;
 
 use super::failure::{FailureWriter, failure_pipe};
 use super::id_maps::IdMaps;
-use super::normalise::{SeccompFilters, normalise_process};
+use super::normalise::normalise_process;
 use super::run::Outcome;
+use super::seccomp::SystemCallFilter;
 use super::snapshot::{Snapshot, Status};
 use super::store::Store;
 use super::supervise::{Hold, Signals, Supervised};
@@ -59,12 +60,11 @@ struct Task<'a> {
     container: &'a Snapshot,
     spec: &'a Spec,
     process: &'a Process,
-    filters: &'a SeccompFilters,
+    filter: Option<&'a SystemCallFilter>,
     target: Target,
     sub_cgroups: &'a [SubCgroup],
     preserve_fds: u16,
     failures: FailureWriter,
-    is_sealed: bool,
     /// Whether the process must not outlive the runtime, which holds it in the foreground.
     dies_with_parent: bool,
     /// Whether the runtime, without root's privileges, may look at a sealed process only if that allows it.
@@ -99,9 +99,9 @@ pub fn exec(
         gate::check(&promised, kind)?;
     }
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (spec, mut filters) = normalise_process(&promised)?;
+    let (spec, mut filter) = normalise_process(&promised, kind.is_some())?;
     #[cfg(feature = "fault-points")]
-    super::fault::weaken_filters(&mut filters);
+    super::fault::weaken_filter(&mut filter);
     IdMaps::of(&spec)?;
     let Some(process) = spec.process() else {
         return Err(Error::Argument("no process to execute".to_owned()));
@@ -112,12 +112,11 @@ pub fn exec(
         container: &container,
         spec: &spec,
         process,
-        filters: &filters,
+        filter: filter.as_ref(),
         target,
         sub_cgroups: &options.sub_cgroups,
         preserve_fds: options.preserve_fds,
         failures: writer,
-        is_sealed: kind.is_some(),
         dies_with_parent: !options.detach,
         can_be_looked_at: kind.is_some() && !geteuid().is_root(),
     };

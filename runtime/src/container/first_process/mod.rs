@@ -28,6 +28,7 @@ pub(super) use joined::Joined;
 
 use super::failure::FailureWriter;
 use super::id_maps::IdMaps;
+use super::listener::HandOver;
 use super::prepare::Tree;
 use super::{Error, Result, hooks};
 use crate::sys::clone_child;
@@ -56,6 +57,8 @@ pub(super) struct Ours {
     pub joined: Joined,
     /// Where the process tells what fails after `start`.
     pub failures: FailureWriter,
+    /// Where its system call filter has a listener.
+    pub listener: Option<HandOver>,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.
@@ -116,6 +119,10 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     place.born(first.as_raw())?;
     run_create_hooks(arguments, first, &mut from_init, &mut to_init)?;
     network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
+    if let Some(listener) = &ours.listener {
+        // What it says next may already wait for the listener's answer.
+        listener.hand_over(first.as_raw())?;
+    }
     to_init.close().map_err(broken)?;
     from_init.wait_for_init_ready().map_err(told)?;
     if arguments.spec.hooks().is_none() {
