@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, Pid, fork};
 use serde_json::{Map, Value, json};
 
-use crate::calls::{Attempt, in_child};
+use crate::calls::{Attempt, call, call_32_bit, in_child};
 
 /// A named attempt.
 pub type Named = (&'static str, Box<dyn Fn() -> Attempt>);
@@ -106,4 +106,33 @@ pub fn kill_everything() -> Value {
         "sent": sent.map_or_else(|errno| format!("{errno:?}"), |()| "ok".to_owned()),
         "child": ended.unwrap_or_default(),
     })
+}
+
+/// Makes calls by number, each in a child: `64:NUMBER:ARGUMENT…`, or `32:NUMBER:ARGUMENT` for one of the 32-bit
+/// architecture with at most one argument.
+pub fn calls(calls: &[&str]) -> Value {
+    let made = calls.iter().map(|text| {
+        let words: Vec<usize> = text
+            .split(':')
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let outcome = in_child(|| match words.as_slice() {
+            [64, number, arguments @ ..] => {
+                call(libc::c_long::try_from(*number).unwrap_or(-1), arguments)
+                    .map(|value| value.to_string())
+            }
+            [32, number, arguments @ ..] => {
+                let first = arguments.first().copied().unwrap_or(0);
+                let number = u32::try_from(*number).unwrap_or(u32::MAX);
+                let value = call_32_bit(number, u32::try_from(first).unwrap_or(0));
+                match value {
+                    -4095..=-1 => Err(Errno::from_raw(-value)),
+                    value => Ok(value.to_string()),
+                }
+            }
+            _ => Err(Errno::EINVAL),
+        });
+        ((*text).to_owned(), Value::from(outcome))
+    });
+    Value::Object(made.collect())
 }

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["look", ..] => print(&facts::all()),
         ["try", groups @ ..] => print(&attempts::all(groups)),
+        ["calls", calls @ ..] => print(&attempts::calls(calls)),
         ["run", program] => print(&json!({ "ran": attempts::run_set_id_program(program) })),
         ["ids"] => print(&facts::ids()),
         ["count"] => println!("{}", words.len() + std::env::vars_os().count()),
