@@ -3,11 +3,14 @@
 //! Each case runs under opt-runtime and, as controls, under runc and crun: see [`harness`]. `README.md`
 //! says where each of libcontainer's known defects is held.
 
+mod cgroups;
 mod harness;
 
+mod hooks;
 mod lifecycle;
 mod mounts;
 mod namespaces;
 mod paths;
+mod process;
 mod propagation;
 mod root;

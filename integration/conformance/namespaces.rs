@@ -234,31 +234,31 @@ fn what_can_not_be() {
                     json!({ "type": "network", "path": "/no/such/namespace" }),
                 )
             })
-            .is_refused("/no/such/namespace"),
+            .refused("/no/such/namespace"),
         Case::new("a path to a namespace of another type")
             .spec(|spec| ask(spec, json!({ "type": "network", "path": "/proc/1/ns/ipc" })))
-            .is_refused("/proc/1/ns/ipc"),
+            .refused("/proc/1/ns/ipc"),
         Case::new("a path that is no namespace")
             .spec(|spec| ask(spec, json!({ "type": "network", "path": "/etc/passwd" })))
-            .is_refused("/etc/passwd"),
+            .refused("/etc/passwd"),
         Case::new("a type that doesn't exist")
             .spec(|spec| ask(spec, json!({ "type": "weather" })))
-            .is_refused("weather"),
+            .refused("weather"),
         Case::new("the same type twice")
             .spec(|spec| namespaces(spec).push(json!({ "type": "network" })))
-            .is_refused("more than once")
+            .refused("more than once")
             .but_crun("it takes the last"),
         Case::new("a hostname without a namespace for it")
             .spec(|spec| leave_out(spec, "uts"))
-            .is_refused("UTS"),
+            .refused("UTS"),
         Case::new("mappings without a user namespace")
             .spec(map_ids)
-            .is_refused("user")
+            .refused("user")
             .but_runc("it passes over them")
             .but_crun("it passes over them"),
         Case::new("a user namespace without mappings")
             .spec(|spec| ask(spec, json!({ "type": "user" })))
-            .is_refused("uidMappings")
+            .refused("uidMappings")
             .but_crun("it makes mappings of its own"),
     ]);
 }

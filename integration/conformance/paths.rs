@@ -1,7 +1,6 @@
 //! Masked and read-only paths.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use serde_json::json;
 

@@ -158,7 +158,7 @@ fn of_the_root() {
         root("runbindable", &["unbindable"]).but_runc("it can't bind it to itself then"),
         Case::new("one that nobody knows is refused")
             .spec(|spec| spec["linux"]["rootfsPropagation"] = json!("sideways"))
-            .is_refused("sideways")
+            .refused("sideways")
             .but_crun("it passes over it"),
     ]);
 }

@@ -46,16 +46,16 @@ fn root() {
             .prints("yes"),
         Case::new("one that isn't there is refused")
             .spec(|spec| spec["root"]["path"] = json!("nowhere"))
-            .is_refused("nowhere"),
+            .refused("nowhere"),
         Case::new("a file is refused")
             .prepare(|stage| fs::write(stage.bundle.directory.join("file"), "").expect("write"))
             .spec(|spec| spec["root"]["path"] = json!("file"))
-            .is_refused("file"),
+            .refused("file"),
         Case::new("none is refused")
             .spec(|spec| {
                 spec.as_object_mut().expect("an object").remove("root");
             })
-            .is_refused("root"),
+            .refused("root"),
         Case::new("what is above it can't be reached")
             .script("cd /; cd ..; cd ..; ls -d bin")
             .prints("bin"),

@@ -8,14 +8,20 @@ use serde_json::{Value, json};
 use super::{Check, MountLine, Stage, ensure, ensure_eq};
 
 /// What is done on a stage, and how it went.
-pub(super) type Trial = Box<dyn Fn(&Stage) -> Check>;
+type Trial = Box<dyn Fn(&Stage) -> Check>;
+
+/// What is made of a stage before the runtime runs.
+type Preparation = Box<dyn Fn(&Stage)>;
+
+/// How what a run gave is judged.
+type Judgement = Box<dyn Fn(&Stage, &Outcome) -> Check>;
 
 /// One case. Its trial must pass under every runtime but for those that the case says differ.
 pub struct Case {
     /// What it says, as a sentence.
     pub name: &'static str,
-    preparations: Vec<Box<dyn Fn(&Stage)>>,
-    checks: Vec<Box<dyn Fn(&Stage, &Outcome) -> Check>>,
+    preparations: Vec<Preparation>,
+    checks: Vec<Judgement>,
     trial: Option<Trial>,
     /// Why we differ, and what is true of ours instead.
     pub(super) ours_instead: Option<(&'static str, Box<Case>)>,
@@ -108,7 +114,7 @@ impl Case {
     }
 
     /// The runtime refuses the bundle, and the command never runs. Ours says `why` in its one line.
-    pub fn is_refused(self, why: &'static str) -> Self {
+    pub fn refused(self, why: &'static str) -> Self {
         self.script("echo the command ran")
             .check(move |stage, outcome| {
                 ensure!(

@@ -3,18 +3,12 @@
 /// One mount.
 #[derive(Debug, Clone)]
 pub struct MountLine {
-    /// The directory of its file system that is mounted.
-    pub root: String,
     /// Where it is.
     pub destination: String,
     /// Its own options.
     pub options: Vec<String>,
     /// `shared:N`, `master:N`, `unbindable`.
     pub propagation: Vec<String>,
-    /// The file system's type.
-    pub kind: String,
-    /// The file system's source.
-    pub source: String,
     /// The file system's options.
     pub file_system_options: Vec<String>,
 }
@@ -22,8 +16,8 @@ pub struct MountLine {
 impl MountLine {
     /// The last mount on `destination`, which is the one to be seen.
     pub fn at(mountinfo: &str, destination: &str) -> Option<Self> {
-        let lines = mountinfo.lines().filter_map(Self::parse);
-        lines.filter(|line| line.destination == destination).last()
+        let mut lines = mountinfo.lines().filter_map(Self::parse);
+        lines.rfind(|line| line.destination == destination)
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -32,13 +26,11 @@ impl MountLine {
         let mut file_system = file_system.split(' ');
         let words = |text: &str| text.split(',').map(str::to_owned).collect();
         Some(Self {
-            root: (*fields.get(3)?).to_owned(),
             destination: (*fields.get(4)?).to_owned(),
             options: words(fields.get(5)?),
             propagation: fields.get(6..)?.iter().map(|&tag| tag.to_owned()).collect(),
-            kind: file_system.next()?.to_owned(),
-            source: file_system.next()?.to_owned(),
-            file_system_options: words(file_system.next()?),
+            // Behind its type and its source.
+            file_system_options: words(file_system.nth(2)?),
         })
     }
 

@@ -1,0 +1,308 @@
+//! Hooks: when and where they run, what they get, and who dies of a failing one.
+
+use std::fs;
+
+use integration::Runtime;
+use serde_json::{Value, json};
+
+use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+
+/// All six, in the order in which they run.
+const ALL: [&str; 6] = [
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+];
+
+/// Adds a hook that runs `script` in a shell: the host's, or for startContainer the container's.
+///
+/// Each reads its standard input: crun dies of SIGPIPE where one ends without.
+fn add(stage: &Stage, kind: &str, script: &str) {
+    stage.edit(|spec| {
+        let hooks = &mut spec["hooks"][kind];
+        if hooks.is_null() {
+            *hooks = json!([]);
+        }
+        let hook = json!({
+            "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin:/sbin:/usr/sbin", "GIVEN=yes"],
+        });
+        hooks.as_array_mut().expect("a list").push(hook);
+    });
+}
+
+/// A directory that has the same path on the host and inside, so that every hook can write there.
+fn add_log(stage: &Stage) -> String {
+    let directory = stage.bench.directory("log").display().to_string();
+    stage.add_mount(&directory, "bind", &directory, &["bind", "rw"]);
+    directory
+}
+
+fn log(stage: &Stage, name: &str) -> String {
+    fs::read_to_string(stage.bench.path("log").join(name)).unwrap_or_default()
+}
+
+/// All six hooks, which write their standard input, namespaces and environment to files of their names.
+fn add_reporters(stage: &Stage) {
+    let directory = add_log(stage);
+    for kind in ALL {
+        let script = format!(
+            "cd {directory}; cat >{kind}; readlink /proc/self/ns/mnt >{kind}.mnt; env >{kind}.env; \
+             echo {kind} >>order; pwd >{kind}.pwd"
+        );
+        add(stage, kind, &script);
+    }
+    stage.edit(|spec| {
+        spec["process"]["args"] = json!(["sh", "-c", format!("echo process >>{directory}/order")]);
+        spec["annotations"] = json!({ "org.example.key": "value" });
+    });
+}
+
+fn whole_life(stage: &Stage) -> Check {
+    add_reporters(stage);
+    stage.create()?;
+    stage.start()?;
+    stage.wait_for("stopped")?;
+    stage.must("delete", &[])
+}
+
+#[test]
+fn when_they_run() {
+    hold(&[
+        Case::steps("in the order of the life cycle", |stage| {
+            add_reporters(stage);
+            stage.create()?;
+            ensure_eq!(
+                log(stage, "order"),
+                "prestart\ncreateRuntime\ncreateContainer\n",
+                "after create"
+            );
+            stage.start()?;
+            stage.wait_for("stopped")?;
+            let order = log(stage, "order");
+            let mut late: Vec<&str> = order.lines().skip(3).collect();
+            ensure_eq!(
+                late.first(),
+                Some(&"startContainer"),
+                "after start: {order}"
+            );
+            late.sort_unstable();
+            ensure_eq!(
+                late,
+                ["poststart", "process", "startContainer"],
+                "after start"
+            );
+            stage.must("delete", &[])?;
+            ensure!(
+                log(stage, "order").ends_with("poststop\n"),
+                "after delete: {}",
+                log(stage, "order")
+            );
+            Ok(())
+        })
+        .but_runc("its create runs poststart"),
+        Case::steps("those of one kind in the order of the list", |stage| {
+            let directory = add_log(stage);
+            for number in 1..=3 {
+                add(
+                    stage,
+                    "createRuntime",
+                    &format!("cat >/dev/null; echo {number} >>{directory}/order"),
+                );
+            }
+            stage.create()?;
+            ensure_eq!(log(stage, "order"), "1\n2\n3\n", "order");
+            Ok(())
+        }),
+        Case::steps(
+            "delete --force of a running container runs poststop",
+            |stage| {
+                let directory = add_log(stage);
+                add(
+                    stage,
+                    "poststop",
+                    &format!("cat >/dev/null; echo poststop >>{directory}/order"),
+                );
+                stage.edit(|spec| spec["process"]["args"] = json!(["sleep", "100"]));
+                stage.create()?;
+                stage.start()?;
+                stage.must("delete", &["--force"])?;
+                ensure_eq!(log(stage, "order"), "poststop\n", "order");
+                Ok(())
+            },
+        ),
+        Case::steps("run has them all", |stage| {
+            add_reporters(stage);
+            let outcome = stage.run();
+            ensure_eq!(outcome.code, Some(0), "{outcome}");
+            ensure_eq!(log(stage, "order").lines().count(), 7, "order");
+            Ok(())
+        }),
+    ]);
+}
+
+#[test]
+fn what_they_get() {
+    let state = |stage: &Stage, kind: &str| -> Result<Value, String> {
+        serde_json::from_str(&log(stage, kind)).map_err(|error| format!("{kind}: {error}"))
+    };
+    hold(&[
+        Case::steps(
+            "the state, with the container's id, bundle and annotations",
+            move |stage| {
+                whole_life(stage)?;
+                for kind in ALL {
+                    let state = state(stage, kind)?;
+                    ensure_eq!(state["id"], stage.id.as_str(), "{kind}: id");
+                    let bundle = stage.bundle.directory.display().to_string();
+                    ensure_eq!(state["bundle"], bundle.as_str(), "{kind}: bundle");
+                    ensure_eq!(
+                        state["annotations"]["org.example.key"],
+                        "value",
+                        "{kind}: annotations"
+                    );
+                    ensure!(state["ociVersion"].is_string(), "{kind}: ociVersion");
+                }
+                Ok(())
+            },
+        )
+        .but_crun("startContainer gets another bundle"),
+        Case::steps("the status of that moment", move |stage| {
+            whole_life(stage)?;
+            for (kind, wanted) in [("poststart", "running"), ("poststop", "stopped")] {
+                let status = state(stage, kind)?["status"].clone();
+                ensure_eq!(status, wanted, "{kind}: status");
+            }
+            for kind in [
+                "prestart",
+                "createRuntime",
+                "createContainer",
+                "startContainer",
+            ] {
+                ensure_eq!(state(stage, kind)?["status"], "created", "{kind}: status");
+            }
+            Ok(())
+        })
+        .but_runc("it says creating before createContainer")
+        .but_crun("startContainer gets another status"),
+        Case::steps("their own environment and nothing else", |stage| {
+            whole_life(stage)?;
+            for kind in ALL {
+                let environment = log(stage, &format!("{kind}.env"));
+                ensure!(environment.contains("GIVEN=yes"), "{kind}: {environment}");
+                let strange = environment.lines().find(|line| {
+                    !["GIVEN", "PATH", "PWD", "SHLVL", "_", "OLDPWD"]
+                        .iter()
+                        .any(|name| line.starts_with(&format!("{name}=")))
+                });
+                ensure!(strange.is_none(), "{kind}: {environment}");
+            }
+            Ok(())
+        }),
+        Case::steps(
+            "the runtime's mount namespace, or the container's",
+            |stage| {
+                add_reporters(stage);
+                stage.edit(|spec| spec["process"]["args"] = json!(["sleep", "100"]));
+                stage.create()?;
+                let inside = fs::read_link(format!("/proc/{}/ns/mnt", stage.pid()?))
+                    .expect("read")
+                    .display()
+                    .to_string();
+                stage.start()?;
+                stage.must("delete", &["--force"])?;
+                for kind in ALL {
+                    let is_inside = log(stage, &format!("{kind}.mnt")).trim() == inside;
+                    ensure_eq!(is_inside, kind.ends_with("Container"), "{kind}: inside");
+                }
+                Ok(())
+            },
+        ),
+    ]);
+}
+
+/// A hook of `kind` that fails, before one that would write its name.
+fn failing(stage: &Stage, kind: &str) -> String {
+    let directory = add_log(stage);
+    add(stage, kind, "cat >/dev/null; echo it hurts >&2; exit 3");
+    add(
+        stage,
+        kind,
+        &format!("cat >/dev/null; echo second >>{directory}/order"),
+    );
+    stage.edit(|spec| {
+        spec["process"]["args"] = json!(["sh", "-c", format!("echo process >>{directory}/order")]);
+    });
+    directory
+}
+
+#[test]
+fn failing_ones() {
+    let stops_create = |kind: &'static str| {
+        Case::steps(kind, move |stage| {
+            failing(stage, kind);
+            let outcome = stage.create_with(&stage.id, &[]);
+            ensure!(outcome.code != Some(0), "it is created: {outcome}");
+            ensure_eq!(log(stage, "order"), "", "order");
+            if stage.runtime == Runtime::Ours {
+                ensure!(outcome.stderr.contains("3"), "not why: {outcome}");
+            }
+            stage.must_not("state", &[])
+        })
+    };
+    let is_passed_over = |kind: &'static str| {
+        Case::steps(kind, move |stage| {
+            failing(stage, kind);
+            stage.create()?;
+            stage.start()?;
+            stage.wait_for("stopped")?;
+            stage.must("delete", &[])?;
+            let order = log(stage, "order");
+            ensure!(
+                order.contains("process\n") && order.contains("second\n"),
+                "{order}"
+            );
+            Ok(())
+        })
+    };
+    hold(&[
+        stops_create("prestart"),
+        stops_create("createRuntime"),
+        stops_create("createContainer"),
+        Case::steps(
+            "startContainer is an error of start, and the command doesn't run",
+            |stage| {
+                failing(stage, "startContainer");
+                stage.create()?;
+                stage.must_not("start", &[])?;
+                stage.wait_for("stopped")?;
+                ensure_eq!(log(stage, "order"), "", "order");
+                Ok(())
+            },
+        )
+        .but_runc("its start doesn't wait for it")
+        .but_crun("its start doesn't wait for it"),
+        is_passed_over("poststart").but_runc("it kills the container"),
+        is_passed_over("poststop").but_runc("those after it don't run"),
+        Case::steps("one that takes longer than its timeout", |stage| {
+            stage.edit(|spec| {
+                spec["hooks"]["createRuntime"] =
+                    json!([{ "path": "/bin/sleep", "args": ["sleep", "30"], "timeout": 1 }]);
+            });
+            let began = std::time::Instant::now();
+            let outcome = stage.create_with(&stage.id, &[]);
+            ensure!(outcome.code != Some(0), "it is created: {outcome}");
+            ensure!(began.elapsed().as_secs() < 20, "it waits");
+            Ok(())
+        }),
+        Case::steps("one that isn't there", |stage| {
+            stage
+                .edit(|spec| spec["hooks"]["createRuntime"] = json!([{ "path": "/no/such/hook" }]));
+            let outcome = stage.create_with(&stage.id, &[]);
+            ensure!(outcome.code != Some(0), "it is created: {outcome}");
+            Ok(())
+        }),
+    ]);
+}
