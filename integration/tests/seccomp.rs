@@ -393,3 +393,47 @@ fn a_listener_that_nobody_takes_is_an_error() {
         bench.state_names().is_empty()
     });
 }
+
+/// What `features` names is what the tests here use, and each name is accepted and works.
+#[test]
+fn features_say_what_works() {
+    let bench = Bench::new();
+    let said = bench.runtime().arg("features").expect(0).stdout;
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let seccomp = &said["linux"]["seccomp"];
+    assert_eq!(seccomp["enabled"], true);
+    assert_eq!(seccomp["knownFlags"], seccomp["supportedFlags"]);
+    let list = |key: &str| seccomp[key].as_array().expect("a list").clone();
+    assert_eq!(list("actions").len(), 9);
+    assert_eq!(list("operators").len(), 7);
+    let refuse = json!({ "names": ["getsid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 76 });
+    let works = |profile: &Value| {
+        let seen = outcomes(Runtime::Ours, &bench, profile, &["64:124"]);
+        assert_eq!(seen["64:124"], "ENOTUNIQ", "{profile}");
+    };
+    for action in list("actions")
+        .iter()
+        .filter(|name| *name != "SCMP_ACT_NOTIFY")
+    {
+        works(&but(
+            json!([refuse, { "names": ["vhangup"], "action": action }]),
+        ));
+    }
+    for operator in list("operators") {
+        let condition = json!({ "index": 0, "op": operator, "value": 1 });
+        let rule = json!({ "names": ["vhangup"], "action": "SCMP_ACT_LOG", "args": [condition] });
+        works(&but(json!([refuse, rule])));
+    }
+    for key in ["archs", "supportedFlags"] {
+        for name in list(key) {
+            let mut profile = but(json!([refuse]));
+            let of = if key == "archs" {
+                "architectures"
+            } else {
+                "flags"
+            };
+            profile[of] = json!([name]);
+            works(&profile);
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! entry. What has no test yet is false or absent, whatever the code may do.
 
 use bundles::promise::CAPABILITIES;
+use bundles::seccomp::features as seccomp;
 use serde_json::{Value, json};
 
 use crate::container::known_mount_options;
@@ -54,6 +55,14 @@ pub fn features() -> Value {
             "namespaces": NAMESPACES,
             "capabilities": CAPABILITIES.as_slice(),
             "cgroup": { "v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": false },
+            "seccomp": {
+                "enabled": true,
+                "actions": seccomp::ACTIONS,
+                "operators": seccomp::OPERATORS,
+                "archs": seccomp::ARCHITECTURES,
+                "knownFlags": seccomp::FLAGS,
+                "supportedFlags": seccomp::FLAGS,
+            },
             "apparmor": { "enabled": false },
             "selinux": { "enabled": false },
             "intelRdt": { "enabled": false },

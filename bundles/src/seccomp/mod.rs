@@ -10,6 +10,7 @@ mod banned;
 mod compile;
 mod condition;
 mod error;
+pub mod features;
 mod flags;
 mod multiplexed;
 mod networked;
