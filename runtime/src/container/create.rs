@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bundles::promise::Kind;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process};
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
@@ -243,6 +243,9 @@ fn make(
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     let joined = Joined::take(&mut spec)?;
+    if joined.has_pid_namespace() {
+        show_cgroups(&mut spec, &container.snapshot.cgroup);
+    }
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
     let id_maps = IdMaps::of(&spec)?;
     let (spec, rootfs) = match &tree {
@@ -284,6 +287,19 @@ fn make(
     };
     let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
     first_process::make(&arguments, &ours, &mut place)
+}
+
+/// Takes `cgroup` mounts apart into what they show, which libcontainer can't here.
+fn show_cgroups(spec: &mut Spec, cgroup: &Placement) {
+    let mounts = spec.mounts().clone().unwrap_or_default();
+    let shown = mounts.into_iter().flat_map(|mount| {
+        let is_cgroup = mount.typ().as_deref() == Some("cgroup");
+        is_cgroup
+            .then(|| cgroup.shown_by(&mount))
+            .flatten()
+            .unwrap_or_else(|| vec![mount])
+    });
+    spec.set_mounts(Some(shown.collect()));
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -34,6 +34,9 @@ struct Unfinished<'a> {
 pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: bool) -> Result<()> {
     let mut unfinished = vec![];
     for (index, planned) in normalised.mounts.iter().enumerate() {
+        if is_masked(&normalised.spec, planned) {
+            continue;
+        }
         let mut attributes = late_attributes(planned);
         if is_covered(&normalised.mounts[index + 1..], &normalised.spec, planned) {
             attributes.clear = 0;
@@ -63,6 +66,14 @@ pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: b
             .try_for_each(|one| one.finish(sealed, own_cgroups))?;
         if sealed { shut() } else { Ok(()) }
     })
+}
+
+/// Whether a masked path hides the mount: nobody will see what it lacks.
+fn is_masked(spec: &Spec, planned: &PlannedMount) -> bool {
+    let linux = spec.linux().as_ref();
+    let masked = linux.and_then(|linux| linux.masked_paths().as_ref());
+    let place = planned.mount.destination();
+    masked.is_some_and(|paths| paths.iter().any(|path| place.starts_with(path)))
 }
 
 /// Whether at the mount's place something else is on top: a later mount, or what libcontainer put there to

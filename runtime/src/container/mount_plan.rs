@@ -107,7 +107,7 @@ fn canonical(options: &MountOptions, bind: bool) -> Vec<String> {
     let recursive = mount_options::words(recursive.set, recursive.clear);
     words.extend(own.filter(|word| *word != "nosymfollow").map(str::to_owned));
     words.extend(recursive.map(|word| format!("r{word}")));
-    words.extend(options.data.iter().cloned());
+    words.extend(options.data.iter().flat_map(|option| in_pieces(option)));
     if !bind {
         // libcontainer knows some of these and then drops them (C4). With a value it doesn't know them and
         // hands them on, and the kernel, which knows them by their names, doesn't mind the value.
@@ -115,6 +115,18 @@ fn canonical(options: &MountOptions, bind: bool) -> Vec<String> {
         words.extend(flags.map(|flag| format!("{flag}=1")));
     }
     words
+}
+
+/// fsconfig(2) takes values of at most 255 bytes: a longer list of an overlay's lower layers goes one by one
+/// (from Linux 6.5 on).
+fn in_pieces(option: &str) -> Vec<String> {
+    match option.strip_prefix("lowerdir=") {
+        Some(layers) if layers.len() > 255 => layers
+            .split(':')
+            .map(|layer| format!("lowerdir+={layer}"))
+            .collect(),
+        _ => vec![option.to_owned()],
+    }
 }
 
 #[cfg(test)]

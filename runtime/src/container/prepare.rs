@@ -182,7 +182,7 @@ fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<OwnedFd> {
     let tree = if is_bind(mount) {
         clone_tree(mount, &options, sealed)?
     } else {
-        new_tmpfs(mount, &options)?
+        new_tmpfs(mount, &options, spec)?
     };
     set_attributes(&tree, only_restricting(options.own), false)
         .and_then(|()| set_attributes(&tree, options.recursive_own, true))
@@ -279,10 +279,16 @@ fn clone_tree(mount: &Mount, options: &MountOptions, sealed: bool) -> Result<Own
     open_tree(&source, "", flags).map_err(failed)
 }
 
-fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
+fn new_tmpfs(mount: &Mount, options: &MountOptions, spec: &Spec) -> Result<OwnedFd> {
+    let owner = root_of(spec);
     let make = || -> rustix::io::Result<OwnedFd> {
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(&context, "source", "tmpfs")?;
+        if let Some((uid, gid)) = owner {
+            // What is left of the mounts is made by the container's root, some of it in here.
+            fsconfig_set_string(&context, "uid", uid.to_string())?;
+            fsconfig_set_string(&context, "gid", gid.to_string())?;
+        }
         for option in &options.data {
             match option.split_once('=') {
                 Some((key, value)) => fsconfig_set_string(&context, key, value)?,
@@ -297,6 +303,19 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions) -> Result<OwnedFd> {
         )
     };
     make().map_err(|errno| Error::io("make the tmpfs", mount.destination())(errno.into()))
+}
+
+/// The ids that the root of a new user namespace has outside.
+fn root_of(spec: &Spec) -> Option<(u32, u32)> {
+    let linux = spec.linux().as_ref()?;
+    let outside = |maps: &Option<Vec<LinuxIdMapping>>| {
+        let map = maps.iter().flatten().find(|map| map.container_id() == 0);
+        map.map(LinuxIdMapping::host_id)
+    };
+    Some((
+        outside(linux.uid_mappings())?,
+        outside(linux.gid_mappings())?,
+    ))
 }
 
 fn set_attributes(tree: &OwnedFd, attr: MountAttr, recursive: bool) -> std::io::Result<()> {

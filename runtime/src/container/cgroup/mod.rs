@@ -11,6 +11,7 @@ mod join;
 mod layout;
 mod limits;
 mod made;
+mod mount;
 mod own;
 mod path;
 mod placement;
