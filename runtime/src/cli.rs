@@ -49,6 +49,8 @@ pub enum Command {
     Pause(commands::pause::Arguments),
     /// Let a paused container go on
     Resume(commands::resume::Arguments),
+    /// Print what a container uses, and what happens to it, as lines of JSON
+    Events(commands::events::Arguments),
     /// Change a container's limits
     Update(commands::update::Arguments),
     /// Print a container's processes

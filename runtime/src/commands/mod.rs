@@ -5,6 +5,7 @@ pub mod check;
 pub mod create;
 pub mod delete;
 pub mod doctor;
+pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod features;
@@ -51,6 +52,7 @@ impl Command {
                 | Self::Pause(_)
                 | Self::Resume(_)
                 | Self::Ps(_)
+                | Self::Events(_)
                 | Self::Update(_)
                 | Self::Delete(_)
                 | Self::List(_)
@@ -68,6 +70,7 @@ impl Command {
             Self::Pause(arguments) => pause::execute(global, &arguments),
             Self::Resume(arguments) => resume::execute(global, &arguments),
             Self::Update(arguments) => update::execute(global, &arguments),
+            Self::Events(arguments) => events::execute(global, &arguments),
             Self::Ps(arguments) => ps::execute(global, &arguments),
             Self::Delete(arguments) => delete::execute(global, &arguments),
             Self::Run(arguments) => run::execute(global, arguments),

@@ -12,6 +12,7 @@ mod create;
 mod delete;
 mod descriptors;
 mod error;
+mod events;
 mod exec;
 mod executor;
 mod failure;
@@ -55,12 +56,13 @@ mod validate;
 mod whole_file;
 
 pub use bundle::{Bundle, read_process};
-pub use cgroup::Placement;
+pub use cgroup::{Placement, Stats};
 pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups};
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;
 pub use descriptors::make_descriptors_sane;
 pub use error::{Error, Result};
+pub use events::{Event, events, stats};
 pub use exec::{
     Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
 };
