@@ -1,8 +1,6 @@
 //! The loopback interface of a new network namespace, which the kernel makes and leaves down.
 
-use std::fs::File;
-
-use nix::sched::{CloneFlags, setns};
+use nix::sched::CloneFlags;
 use nix::unistd::{Pid, geteuid};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -19,22 +17,13 @@ pub(super) fn bring_up(spec: &Spec, pid: Pid) -> Result<()> {
     if !namespaces::is_new(spec, LinuxNamespaceType::Network) {
         return Ok(());
     }
+    // In a child: root of a user namespace, as rootless engines have it, can't come back to the host's network.
+    let mut namespaces = CloneFlags::CLONE_NEWNET;
     if !geteuid().is_root() {
-        // Only with the privileges over the user namespace, from which there is no way back.
-        let both = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET;
-        return in_child(pid.as_raw(), both, change);
+        // Only with the privileges over the user namespace.
+        namespaces |= CloneFlags::CLONE_NEWUSER;
     }
-    let open = |path: String| File::open(&path).map_err(Error::io("open", path));
-    let own = open("/proc/self/ns/net".to_owned())?;
-    let theirs = open(format!("/proc/{pid}/ns/net"))?;
-    enter(&theirs)?;
-    let changed = change();
-    enter(&own)?;
-    changed
-}
-
-fn enter(namespace: &File) -> Result<()> {
-    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(Error::step("enter a network namespace"))
+    in_child(pid.as_raw(), namespaces, change)
 }
 
 fn change() -> Result<()> {
