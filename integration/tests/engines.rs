@@ -1,0 +1,44 @@
+//! opt-runtime under podman, containerd and Docker: the checks of `integration/engines/`.
+//!
+//! One after the other: each starts an engine, and together they would only wait for each other.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use integration::{Tool, opt_runtime, require_program};
+
+/// Up to 136 checks, each with containers of its own; a watchdog, never a measurement.
+const LIMIT: Duration = Duration::from_secs(900);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn check(engine: &str, program: &str, package: &str) {
+    require_program(program, package);
+    let _turn = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/run");
+    let checks = Tool::new(run)
+        .args([engine, "--runtime"])
+        .arg(opt_runtime())
+        .limit(LIMIT);
+    let outcome = checks.expect(0);
+    outcome.says(" 0 failed");
+    println!("{}", outcome.stdout);
+}
+
+#[test]
+fn podman_runs_containers() {
+    check("podman", "/usr/bin/podman", "podman");
+}
+
+#[test]
+fn containerd_runs_containers() {
+    check("containerd", "/usr/bin/containerd", "containerd");
+}
+
+#[test]
+fn docker_runs_containers() {
+    check("docker", "/usr/sbin/dockerd", "docker.io");
+}
