@@ -7,6 +7,7 @@
 mod attempts;
 mod calls;
 mod facts;
+mod lurk;
 mod meeting;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["kill-all"] => print(&attempts::kill_everything()),
         ["hold"] => meeting::hold(),
         ["meet"] => print(&meeting::meet()),
+        ["lurk"] => print(&lurk::lurk()),
         ["fault"] => calls::fault(),
         ["abort"] => std::process::abort(),
         ["catch"] => calls::catch_signals(),

@@ -12,7 +12,9 @@
 
 use std::path::PathBuf;
 
-use bundles::seccomp::{Decision, Filter, compile, compile_strict};
+use bundles::seccomp::{
+    Call, Decision, Filter, compile, compile_strict, native_audit_arch, syscall_number,
+};
 use libcontainer::capabilities::CapabilityExt;
 use libcontainer::oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -85,6 +87,32 @@ const CALLS_AFTER: &[&str] = &[
 /// And where capabilities are to be given back.
 const CALLS_TO_GIVE_BACK: &[&str] = &["capset"];
 
+/// The calls between a birth with a filter and execve(2): making the process and telling of it, and in it a
+/// session, a terminal, signals, limits, and waiting.
+const CALLS_AFTER_BIRTH: &[&str] = &[
+    "brk",
+    "close",
+    "dup2",
+    "dup3",
+    "execve",
+    "exit_group",
+    "fcntl",
+    "ioctl",
+    "madvise",
+    "mmap",
+    "mremap",
+    "munmap",
+    "prctl",
+    "prlimit64",
+    "recvmsg",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sendmsg",
+    "setrlimit",
+    "setsid",
+    "write",
+];
+
 impl SystemCallFilter {
     /// Takes the profile out of `spec`, which libcontainer would ignore in silence, and leaves its process
     /// the capability that loading takes. `None` where the spec has no profile. The spec's capabilities
@@ -144,6 +172,42 @@ impl SystemCallFilter {
     /// Whom to hand the listener to, where there is one.
     pub(super) fn listener(&self) -> Option<&Listener> {
         self.listener.as_ref()
+    }
+
+    /// Whether the process's parent can load it, which makes the process with these flags of clone(2). A filter
+    /// is inherited, and such a process never has the capability that loading takes: one with CAP_SYS_PTRACE
+    /// in the container could use it.
+    pub(super) fn can_be_inherited(&self, clone_flags: i32) -> bool {
+        let needed = CALLS_AFTER_BIRTH.iter().chain(CALLS_TO_GIVE_BACK);
+        self.moment == Moment::Late
+            && self.own.is_some()
+            && self.listener.is_none()
+            && needed.copied().all(|name| self.passes(name))
+            && self.passes_clone(clone_flags)
+    }
+
+    /// Whether clone(2) with these flags is made: profiles let it pass by its flags.
+    fn passes_clone(&self, flags: i32) -> bool {
+        let nr = syscall_number("clone").and_then(|nr| u32::try_from(nr).ok());
+        let (Some(arch), Some(nr)) = (native_audit_arch(), nr) else {
+            return false;
+        };
+        let flags = u64::from(flags.cast_unsigned());
+        let call = Call {
+            arch,
+            nr,
+            args: [flags, 0, 0, 0, 0, 0],
+        };
+        matches!(self.filter.decide(&call), Decision::Allow | Decision::Log)
+    }
+
+    /// In the parent: loads, and gives the capability back.
+    pub(super) fn load_to_be_inherited(&self) -> Result<(), Failure> {
+        self.load()?;
+        match self.own {
+            Some(own) => step("drop capabilities", || Ok(set_capabilities(None, own)?)),
+            None => Ok(()),
+        }
     }
 
     /// For the early moment: loads, where this is the time for it, and gives the capability back.

@@ -4,11 +4,11 @@ use std::io;
 
 use libcontainer::oci_spec::runtime::{LinuxSchedulerFlag, LinuxSchedulerPolicy, Scheduler};
 
-/// Gives the calling process the policy and the parameters of `scheduler`.
+/// Gives the process `pid` the policy and the parameters of `scheduler`.
 ///
 /// # Errors
 /// Those of sched_setattr(2).
-pub(crate) fn set_scheduler(scheduler: &Scheduler) -> io::Result<()> {
+pub(crate) fn set_scheduler(pid: i32, scheduler: &Scheduler) -> io::Result<()> {
     let flags = scheduler.flags().iter().flatten();
     let attr = libc::sched_attr {
         size: u32::try_from(size_of::<libc::sched_attr>()).map_err(io::Error::other)?,
@@ -21,8 +21,8 @@ pub(crate) fn set_scheduler(scheduler: &Scheduler) -> io::Result<()> {
         sched_period: scheduler.period().unwrap_or(0),
     };
     // SAFETY: `attr` is a live `struct sched_attr` that tells its own size; the kernel reads it and keeps
-    // nothing. Pid 0 is the caller.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) };
+    // nothing.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attr, 0) };
     if result == 0 {
         return Ok(());
     }

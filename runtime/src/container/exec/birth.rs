@@ -50,7 +50,8 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
                     listener.hand_over(pid)?;
                 }
             }
-            Some(Message::Ready(master)) => (is_ready, terminal) = (true, master),
+            Some(Message::Ready) => is_ready = true,
+            Some(Message::Terminal(master)) => terminal = Some(master),
             _ => break,
         }
     }

@@ -11,10 +11,12 @@ use super::super::terminal::passing;
 /// A message; those below go from the process to the runtime, but for [`Message::Go`].
 #[derive(Debug)]
 pub(super) enum Message {
+    /// The master end of the terminal that the process is to have.
+    Terminal(OwnedFd),
     /// The process has been made and has this pid.
     Pid(i32),
-    /// It has become what it is to be, and waits. Carries the master end of its terminal, if it has one.
-    Ready(Option<OwnedFd>),
+    /// It has become what it is to be, and waits.
+    Ready,
     /// It may execute its command.
     Go,
 }
@@ -40,7 +42,8 @@ impl Channel {
     pub(super) fn send(&self, message: &Message) -> Result<(), Errno> {
         let (text, descriptor) = match message {
             Message::Pid(pid) => ([&b"p"[..], &pid.to_ne_bytes()].concat(), None),
-            Message::Ready(terminal) => (b"r".to_vec(), terminal.as_ref()),
+            Message::Terminal(master) => (b"t".to_vec(), Some(master)),
+            Message::Ready => (b"r".to_vec(), None),
             Message::Go => (b"g".to_vec(), None),
         };
         passing::send(&self.0, &text, descriptor.map(AsFd::as_fd))
@@ -59,7 +62,10 @@ impl Channel {
                 let pid = pid.try_into().map_err(|_| Errno::BADMSG)?;
                 Ok(Some(Message::Pid(i32::from_ne_bytes(pid))))
             }
-            Some(b"r") => Ok(Some(Message::Ready(descriptor))),
+            Some(b"t") => descriptor.map_or(Err(Errno::BADMSG), |master| {
+                Ok(Some(Message::Terminal(master)))
+            }),
+            Some(b"r") => Ok(Some(Message::Ready)),
             Some(b"g") => Ok(Some(Message::Go)),
             _ => Err(Errno::BADMSG),
         }
@@ -81,12 +87,12 @@ mod tests {
         let (one, other) = Channel::pair().unwrap();
         let descriptor = one.0.try_clone().unwrap();
         one.send(&Message::Pid(-7)).unwrap();
-        one.send(&Message::Ready(None)).unwrap();
-        one.send(&Message::Ready(Some(descriptor))).unwrap();
+        one.send(&Message::Terminal(descriptor)).unwrap();
+        one.send(&Message::Ready).unwrap();
         one.send(&Message::Go).unwrap();
         assert!(matches!(other.receive(), Ok(Some(Message::Pid(-7)))));
-        assert!(matches!(other.receive(), Ok(Some(Message::Ready(None)))));
-        assert!(matches!(other.receive(), Ok(Some(Message::Ready(Some(_))))));
+        assert!(matches!(other.receive(), Ok(Some(Message::Terminal(_)))));
+        assert!(matches!(other.receive(), Ok(Some(Message::Ready))));
         assert!(matches!(other.receive(), Ok(Some(Message::Go))));
         drop(one);
         assert!(matches!(other.receive(), Ok(None)));

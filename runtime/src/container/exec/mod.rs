@@ -2,13 +2,15 @@
 //!
 //! Ours and not libcontainer's, whose exec applies neither the seccomp filter nor the user namespace. The
 //! steps: take hold of the container ([`target`]); make an *intermediate* that joins it ([`intermediate`]),
-//! and through that one the *member*, which takes on identity, filter and capabilities ([`member`]); look at
+//! takes on what the specification says ([`outside`], [`inside`]), and makes the *member* ([`member`]); look at
 //! the member, where the bundle is sealed, as the start gate does; let it execute; hold it or leave it.
 
 mod birth;
 mod channel;
+mod inside;
 mod intermediate;
 mod member;
+mod outside;
 mod request;
 mod sub_cgroup;
 mod target;
@@ -32,6 +34,7 @@ use super::terminal::{Attached, Console};
 use super::whole_file::write_pid_file;
 use super::{Error, Result, gate};
 use crate::policy;
+use crate::sys::set_scheduler;
 use birth::Born;
 pub use request::{Changes, ExecRequest};
 pub use sub_cgroup::{SubCgroup, SubCgroupError};
@@ -65,10 +68,23 @@ struct Task<'a> {
     sub_cgroups: &'a [SubCgroup],
     preserve_fds: u16,
     failures: FailureWriter,
+    /// Whether the environment is promised to be the listed one.
+    exact_environment: bool,
     /// Whether the process must not outlive the runtime, which holds it in the foreground.
     dies_with_parent: bool,
     /// Whether the runtime, without root's privileges, may look at a sealed process only if that allows it.
     can_be_looked_at: bool,
+}
+
+impl Task<'_> {
+    /// The filter, where the process is to be born with it.
+    fn inherited_filter(&self) -> Option<&SystemCallFilter> {
+        // Applying a profile takes more calls than can be foreseen.
+        let has_profile = self.process.apparmor_profile().is_some();
+        let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+        self.filter
+            .filter(|filter| !has_profile && filter.can_be_inherited(flags))
+    }
 }
 
 /// Executes what `request` asks for in the container `id`: its end, or success where it is detached.
@@ -117,10 +133,15 @@ pub fn exec(
         sub_cgroups: &options.sub_cgroups,
         preserve_fds: options.preserve_fds,
         failures: writer,
+        exact_environment: kind.is_some(),
         dies_with_parent: !options.detach,
         can_be_looked_at: kind.is_some() && !geteuid().is_root(),
     };
     let born = birth::make(&task, failures)?;
+    if let Some(scheduler) = process.scheduler() {
+        // From outside: it takes rights that the process hasn't, and isn't always inherited.
+        set_scheduler(born.process.pid, scheduler).map_err(Error::step("set the scheduler"))?;
+    }
     if let Some(kind) = kind {
         gate::observe(born.process.pid, &container.cgroup, &promised, kind)?;
     }

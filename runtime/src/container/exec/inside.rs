@@ -1,0 +1,148 @@
+//! What the new process is to have and only exists in the container; its parent takes it on, unseen.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use libcontainer::capabilities::{drop_privileges, reset_effective};
+use libcontainer::oci_spec::runtime::Process;
+use libcontainer::syscall::Syscall;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, chdir, setgroups};
+use rustix::fs::{fchown, fstat};
+use rustix::process::getcwd;
+use rustix::thread::set_no_new_privs;
+
+use super::super::command::Command;
+use super::super::failure::{Failure, step};
+use super::super::home;
+use super::super::terminal::pty;
+use super::Task;
+use super::intermediate::forbid_looking;
+use crate::sys::join_new_session_keyring;
+use crate::telling;
+
+/// Both ends of a terminal.
+pub(super) struct Ends {
+    pub master: OwnedFd,
+    pub slave: OwnedFd,
+}
+
+/// Opens a terminal of the container's own, if the process is to have one; it belongs to the process's user.
+pub(super) fn open_terminal(process: &Process) -> Result<Option<Ends>, Failure> {
+    if process.terminal() != Some(true) {
+        return Ok(None);
+    }
+    let open = || -> io::Result<Ends> {
+        let master = pty::open_inside()?;
+        let slave = pty::slave_of(&master)?;
+        let owner = rustix::process::Uid::from_raw(process.user().uid());
+        if fstat(&slave)?.st_uid != owner.as_raw() {
+            fchown(&slave, Some(owner), None)?;
+        }
+        Ok(Ends { master, slave })
+    };
+    open().map(Some).map_err(|error| Failure::Step {
+        step: "open a terminal".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Takes on working directory, identity and privileges, and finds the command. What is left of the caller's
+/// rights afterwards is what the specification gives.
+pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<Command, Failure> {
+    let process = task.process;
+    if let Some(bits) = process.user().umask() {
+        let mode = Mode::from_bits(bits).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL));
+        step("set the umask", || {
+            umask(mode?);
+            Ok(())
+        })?;
+    }
+    // As the root of the container first, as runc does: its user need not be able to reach the directory.
+    let is_there = chdir(process.cwd()).is_ok();
+    become_user(task, process, system)?;
+    let cwd = process.cwd().display();
+    step(&format!("chdir to cwd (\"{cwd}\")"), || {
+        enter_cwd(process, is_there)
+    })?;
+    let command = find_command(task, process)?;
+    step("drop capabilities", || drop_capabilities(process, system))?;
+    if process.no_new_privileges() == Some(true) {
+        step("set no_new_privs", || Ok(set_no_new_privs(true)?))?;
+    }
+    Ok(command)
+}
+
+fn become_user(task: &Task<'_>, process: &Process, system: &dyn Syscall) -> Result<(), Failure> {
+    let user = process.user();
+    step("set supplementary groups", || set_groups(task, process))?;
+    step("set the user and the group", || {
+        system
+            .set_id(Uid::from_raw(user.uid()), Gid::from_raw(user.gid()))
+            .map_err(told)
+    })?;
+    // A change of ids makes what fs.suid_dumpable says of it.
+    step("forbid being looked into", forbid_looking)?;
+    step("raise the effective capabilities", || {
+        reset_effective(system).map_err(told)
+    })?;
+    step("make a session keyring", join_new_session_keyring)
+}
+
+/// The listed groups and no others.
+fn set_groups(task: &Task<'_>, process: &Process) -> io::Result<()> {
+    let listed = process
+        .user()
+        .additional_gids()
+        .as_deref()
+        .unwrap_or_default();
+    let groups: Vec<Gid> = listed.iter().copied().map(Gid::from_raw).collect();
+    if !task.target.may_set_groups {
+        // CVE-2014-8989: nobody may drop a group here, and the container's first process has the same.
+        return match groups.as_slice() {
+            [] => Ok(()),
+            _ => Err(io::Error::other(
+                "the container's user namespace allows none",
+            )),
+        };
+    }
+    Ok(setgroups(&groups)?)
+}
+
+/// A directory that has no path from the root is one of the host's, reached through a descriptor that was
+/// left open somewhere (CVE-2024-21626).
+fn enter_cwd(process: &Process, is_there: bool) -> io::Result<()> {
+    if !is_there {
+        // A file system may refuse root and nobody else.
+        chdir(process.cwd())?;
+    }
+    let outside = || io::Error::other("it is not in the container");
+    let path = getcwd(vec![]).map_err(|_| outside())?;
+    if path.as_bytes().starts_with(b"/") {
+        return Ok(());
+    }
+    Err(outside())
+}
+
+/// The command, with a HOME where the specification's environment has none and may get one.
+fn find_command(task: &Task<'_>, process: &Process) -> Result<Command, Failure> {
+    let mut process = process.clone();
+    let mut env = process.env().clone().unwrap_or_default();
+    let has_home = env.iter().any(|entry| entry.starts_with("HOME="));
+    if !has_home && !task.exact_environment {
+        env.push(format!("HOME={}", home::of(process.user().uid())));
+        process.set_env(Some(env));
+    }
+    Command::of(&process)
+}
+
+fn drop_capabilities(process: &Process, system: &dyn Syscall) -> io::Result<()> {
+    let sets = process.capabilities().clone();
+    // Absent ones were made explicit when the process was taken in.
+    let sets = sets.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    drop_privileges(&sets, system).map_err(told)
+}
+
+fn told(error: impl std::error::Error) -> io::Error {
+    io::Error::other(telling::line(&error))
+}
