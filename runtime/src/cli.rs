@@ -65,6 +65,10 @@ pub enum Command {
     List(commands::list::Arguments),
     /// Write a config.json to begin with
     Spec(commands::spec::Arguments),
+    /// Save a running container's processes in files, by criu
+    Checkpoint(commands::checkpoint::Arguments),
+    /// Make a container again from what `checkpoint` saved
+    Restore(commands::restore::Arguments),
     /// Print what this runtime can do, as JSON
     Features,
     /// Make a bundle and stop there

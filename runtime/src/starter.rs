@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::container::survey_cgroups;
 use crate::features::OCI_VERSION_MAX;
 
 /// A spec that runs `sh` in `rootfs` with few capabilities, a terminal and its own namespaces; for a caller
@@ -61,8 +62,17 @@ fn process() -> Value {
 fn namespaces(rootless: bool) -> Value {
     // A host's network can't be set up for a new namespace without privilege, so it is shared then.
     let last = if rootless { "user" } else { "network" };
-    let kinds = ["pid", "ipc", "uts", "mount", "cgroup", last];
-    kinds.iter().map(|kind| json!({ "type": kind })).collect()
+    // As with runc: on version 1 a cgroup mount shows the container's own cgroup anyway.
+    let cgroup = has_only_version_2().then_some("cgroup");
+    let kinds = ["pid", "ipc", "uts", "mount", last]
+        .into_iter()
+        .chain(cgroup);
+    kinds.map(|kind| json!({ "type": kind })).collect()
+}
+
+fn has_only_version_2() -> bool {
+    let all = survey_cgroups().unwrap_or_default();
+    !all.is_empty() && all.iter().all(|hierarchy| hierarchy.is_unified)
 }
 
 fn mounts(rootless: bool) -> Value {

@@ -48,10 +48,16 @@ pub const CAPABILITIES: [&str; 41] = [
 ];
 
 /// The bit of `capability` in the masks of /proc/PID/status.
-pub(super) fn bit(capability: Capability) -> u64 {
+fn bit(capability: Capability) -> u64 {
     let name = format!("CAP_{capability}");
     let number = CAPABILITIES.iter().position(|known| *known == name);
     number.map_or(0, |number| 1 << number)
+}
+
+/// These capabilities as /proc/PID/status writes a set of them.
+pub fn capability_mask(capabilities: impl IntoIterator<Item = Capability>) -> u64 {
+    let bits = capabilities.into_iter().map(bit);
+    bits.fold(0, |mask, bit| mask | bit)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod spec_view;
 #[cfg(test)]
 mod tests;
 
-pub use capabilities::CAPABILITIES;
+pub use capabilities::{CAPABILITIES, capability_mask};
 pub use check::{Report, Row, check, compare};
 pub use exceptions::{EXCEPTION_ANNOTATION, Exception, UnknownException, exceptions};
 pub use explain::{Explanation, explain};

@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod checkpoint;
 pub mod create;
 pub mod delete;
 pub mod doctor;
@@ -13,6 +14,7 @@ pub mod kill;
 pub mod list;
 pub mod pause;
 pub mod ps;
+pub mod restore;
 pub mod resume;
 pub mod run;
 pub mod seal;
@@ -58,6 +60,7 @@ impl Command {
                 | Self::List(_)
                 | Self::Spec(_)
                 | Self::Features
+                | Self::Checkpoint(_)
         )
     }
 
@@ -77,6 +80,8 @@ impl Command {
             Self::Exec(arguments) => exec::execute(global, arguments),
             Self::List(arguments) => list::execute(global, &arguments),
             Self::Features => features::execute(),
+            Self::Checkpoint(arguments) => checkpoint::execute(global, &arguments),
+            Self::Restore(arguments) => restore::execute(global, &arguments),
             Self::Spec(arguments) => spec::execute(&arguments),
             Self::Bundle(arguments) => bundle::execute(&arguments),
             Self::Doctor(arguments) => doctor::execute(global, &arguments),

@@ -182,7 +182,7 @@ fn create_claimed(
     })
 }
 
-fn first_snapshot(
+pub(super) fn first_snapshot(
     id: &str,
     bundle: &Bundle,
     cgroup: Placement,

@@ -183,6 +183,14 @@ pub enum Error {
     /// The bundle asks for exceptions to its promise, and nobody granted them.
     #[error("the bundle asks for exceptions that were not granted: {0}")]
     NotGranted(String),
+    /// criu failed, or there is none.
+    #[error("criu {action}: {reason}")]
+    Criu {
+        /// What it was to do.
+        action: &'static str,
+        /// What it said.
+        reason: String,
+    },
     /// libcontainer failed; its message is its own.
     #[error("create container: {0}")]
     Libcontainer(String),

@@ -6,6 +6,7 @@
 mod bundle;
 mod callers_mounts;
 mod cgroup;
+mod checkpoint;
 mod command;
 mod copy_up;
 mod create;
@@ -58,6 +59,7 @@ mod whole_file;
 pub use bundle::{Bundle, read_process};
 pub use cgroup::{Placement, Stats};
 pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups};
+pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;
 pub use descriptors::make_descriptors_sane;

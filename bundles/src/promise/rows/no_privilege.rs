@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use oci_spec::runtime::{Capability, Spec};
 
-use crate::promise::capabilities::bit;
+use crate::promise::capability_mask;
 use crate::promise::exceptions;
 use crate::promise::spec_view::process;
 use crate::promise::{Kind, Observed, Protection};
@@ -56,8 +56,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
 }
 
 fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
-    let excepted = exceptions::capabilities(spec).into_iter().map(bit);
-    let excepted = excepted.fold(0, |mask, bit| mask | bit);
+    let excepted = capability_mask(exceptions::capabilities(spec));
     std::iter::zip(SETS, observed.status.capabilities)
         .filter(|(_, mask)| *mask & !excepted != 0)
         .map(|(name, mask)| format!("the {name} set is {mask:016x}"))

@@ -18,6 +18,7 @@ mod path;
 mod placement;
 mod prepare;
 mod rootless;
+mod saved;
 mod stats;
 mod survey;
 mod systemd;
