@@ -1,25 +1,26 @@
 //! Where containers are kept between commands: one directory an id, locked by the command that changes it.
 
-use std::fs::{self, DirBuilder, File};
+mod container;
+mod lock;
+
+use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oci_spec::runtime::Spec;
-use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
+use rustix::fs::FlockOperation;
 
 use super::cgroup::Placement;
 use super::ownership::{self, StateDirectory};
 use super::process::kill_if_alive;
-use super::snapshot::{Snapshot, Status};
-use super::whole_file::{PRIVATE, write_whole};
+use super::snapshot::Snapshot;
 use super::{Error, HostOptions, Result};
+use container::read_spec;
+use lock::{is_held, lock};
 
-const LOCK_FILE: &str = "lock";
-
-/// The bundle's spec as `create` read it; the bundle itself may be changed or gone by the time of `exec`.
-const SPEC_FILE: &str = "config.json";
+pub use container::Container;
 
 /// How long `delete --force` waits for another command to let go of a container.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -263,124 +264,6 @@ impl Store {
     }
 }
 
-/// A container that this command holds the lock of.
-#[derive(Debug)]
-pub struct Container {
-    /// Its directory in the store.
-    pub directory: PathBuf,
-    /// Its state as last written.
-    pub snapshot: Snapshot,
-    opened: StateDirectory,
-    _lock: File,
-}
-
-impl Container {
-    /// Writes the spec and the first state into a claimed directory.
-    pub(super) fn new(opened: StateDirectory, snapshot: Snapshot, spec: &Spec) -> Result<Self> {
-        let directory = opened.path().to_path_buf();
-        // Made here and nowhere else: a look at a container that is being removed must add nothing to it.
-        let path = directory.join(LOCK_FILE);
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(Error::io("make", &path))?;
-        let lock = lock(&opened, FlockOperation::LockExclusive)?;
-        // Before the state: a container that can be seen has its spec.
-        write_spec(&directory, spec)?;
-        let container = Self {
-            directory,
-            snapshot,
-            opened,
-            _lock: lock,
-        };
-        container.save()?;
-        Ok(container)
-    }
-
-    fn read(opened: StateDirectory, lock: File) -> Result<Self> {
-        Ok(Self {
-            directory: opened.path().to_path_buf(),
-            snapshot: Snapshot::read(&opened)?,
-            opened,
-            _lock: lock,
-        })
-    }
-
-    /// Lets go of the lock; what is known of the container stays.
-    pub(super) fn unlock(self) -> Snapshot {
-        self.snapshot
-    }
-
-    /// Writes the state whole or not at all.
-    pub(crate) fn save(&self) -> Result<()> {
-        self.snapshot.write(&self.directory)
-    }
-
-    /// The status now.
-    pub fn status(&self) -> Status {
-        self.snapshot.status()
-    }
-
-    /// How long its late hooks may take all together, where that is limited.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.opened.patience()
-    }
-
-    /// The spec that it was created from, as [`Store::spec`] gives it.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    pub fn spec(&self) -> Result<Spec> {
-        read_spec(&self.opened)
-    }
-
-    /// Refuses what needs another status; `wanted` is how errors call it.
-    ///
-    /// # Errors
-    /// [`Error::WrongStatus`].
-    pub(super) fn must_be(&self, needed: Status, wanted: &'static str) -> Result<()> {
-        let status = self.status();
-        if status == needed {
-            return Ok(());
-        }
-        Err(Error::WrongStatus {
-            id: self.snapshot.id.clone(),
-            wanted,
-            status,
-        })
-    }
-
-    /// The container's id.
-    pub fn id(&self) -> &str {
-        &self.snapshot.id
-    }
-
-    /// The socket on which the created process waits for `start`.
-    pub(crate) fn notify_socket(&self) -> PathBuf {
-        self.directory.join("notify.sock")
-    }
-
-    /// The pipe through which it says why it could not execute the command.
-    pub(super) fn failures(&self) -> PathBuf {
-        self.directory.join("failures")
-    }
-}
-
-fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
-    let path = directory.join(SPEC_FILE);
-    let text = serde_json::to_vec(spec).map_err(|error| Error::io("write", &path)(error.into()))?;
-    write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
-}
-
-fn read_spec(directory: &StateDirectory) -> Result<Spec> {
-    serde_json::from_slice(&directory.read(SPEC_FILE)?).map_err(|error| Error::Config {
-        path: directory.path().join(SPEC_FILE),
-        reason: error.to_string(),
-    })
-}
-
 /// Removes a directory with all that is in it; absent is fine.
 pub(super) fn remove_directory(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
@@ -398,20 +281,4 @@ fn absent(error: Error, id: &str) -> Error {
         }
         other => other,
     }
-}
-
-/// fcntl(2) says either of a record lock that another process holds.
-fn is_held(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES))
-}
-
-/// Locks a container against other commands, until the file is closed.
-///
-/// A record lock (fcntl(2)) belongs to this process alone. One of flock(2)'s would be shared with the
-/// created process, which is forked from this one and waits for `start` with all its files open.
-fn lock(directory: &StateDirectory, operation: FlockOperation) -> Result<File> {
-    let file = directory.open_file(LOCK_FILE, OFlags::WRONLY)?;
-    let path = directory.path().join(LOCK_FILE);
-    fcntl_lock(&file, operation).map_err(|errno| Error::io("lock", path)(errno.into()))?;
-    Ok(file)
 }

@@ -10,7 +10,6 @@ use std::process::Command;
 use integration::{Bench, Bundle, Outcome, Probe, Tool, opt_runtime, plain};
 use serde_json::{Value, json};
 
-#[path = "features/mount_options.rs"]
 mod mount_options;
 
 fn features() -> Value {

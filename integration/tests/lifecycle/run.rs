@@ -1,0 +1,60 @@
+//! `run`: create, start and delete in one.
+
+use integration::{Bench, Bundle, Outcome, Tool, plain};
+
+use super::own_id;
+
+#[test]
+fn run_has_the_oci_form_too() {
+    let bench = Bench::new();
+    let c1 = &own_id("c1");
+    let bundle = plain::bundle(&bench, "plain", &["echo", "ran"]);
+    let tool = bench
+        .runtime()
+        .arg("run")
+        .arg("-b")
+        .arg(&bundle.directory)
+        .arg(c1);
+    tool.expect(0).says("ran");
+    bench
+        .runtime()
+        .args(["run", c1])
+        .current_dir(&bundle.directory)
+        .expect(0)
+        .says("ran");
+    bench.assert_gone(c1);
+}
+
+/// Runs `bundle` in a mount namespace of the caller's, in which `/` has this propagation, and then tells what
+/// is still mounted there.
+fn run_in_callers_mounts(bench: &Bench, bundle: &Bundle, propagation: &str) -> Outcome {
+    let mut run = bundle.run(bench);
+    let command = run.command();
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let script = format!("mount --make-r{propagation} / && \"$@\" && cat /proc/self/mountinfo");
+    Tool::new("unshare")
+        .args(["--mount", "sh", "-c", &script, "sh"])
+        .arg(command.get_program())
+        .args(arguments)
+        .run()
+}
+
+#[test]
+fn without_a_mount_namespace_nothing_stays_mounted_at_the_callers() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["ls", "/proc/self/status"]);
+    bundle.edit(|spec| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut();
+        namespaces
+            .expect("namespaces")
+            .retain(|one| one["type"] != "mount");
+    });
+    let outcome = run_in_callers_mounts(&bench, &bundle, "private");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome.says("/proc/self/status");
+    let root = bundle.rootfs().to_string_lossy().into_owned();
+    assert!(!outcome.stdout.contains(&root), "{outcome}");
+    // What is shared would show in other namespaces, the host's among them.
+    let shared = run_in_callers_mounts(&bench, &bundle, "shared");
+    bench.assert_refused(&shared, "hint: unshare --mount");
+}

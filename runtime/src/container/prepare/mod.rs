@@ -1,0 +1,176 @@
+//! Mounts that must be made before libcontainer starts: bind mounts for a container with a user namespace,
+//! and idmapped ones.
+//!
+//! Inside the user namespace nobody may enter `/root` or a home directory of mode 0700, where commands
+//! and projects live, and libcontainer can't make idmapped mounts at all. So root first builds the tree
+//! in a mount namespace of its own and libcontainer takes it over as the root file system, with every
+//! mount in it locked by the kernel (mount_namespaces(7)). If anything fails or is killed, the namespace
+//! goes and the host never saw a mount.
+
+mod source;
+mod target;
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use bundles::promise::is_bind;
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use rustix::fs::CWD;
+use rustix::mount::{OpenTreeFlags, open_tree};
+
+use super::{Error, Result, mount_options, namespaces};
+use crate::sys::MountAttr;
+use source::{open_source, set_attributes};
+use target::{attach, open_target};
+
+/// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides
+/// the host's directory, which a hook in the container's namespaces could miss; everybody may pass them.
+const ATTACH_POINTS: [&str; 4] = ["/mnt", "/srv", "/media", "/tmp"];
+
+const NO_SUID_NO_DEV: MountAttr = MountAttr {
+    set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
+    clear: 0,
+    propagation: 0,
+    user_namespace: 0,
+};
+
+/// The part of a container's mounts that root makes beforehand.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// The whole spec.
+    spec: Spec,
+    /// The places in its list of mounts of those that are ours.
+    taken: Vec<usize>,
+    rootfs: PathBuf,
+    attached_at: &'static Path,
+    sealed: bool,
+}
+
+/// Whether `spec` needs this: a user namespace asked for by root, or an idmapped mount.
+fn is_needed(spec: &Spec) -> bool {
+    namespaces::is_listed(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
+        || spec.mounts().iter().flatten().any(is_id_mapped)
+}
+
+fn is_id_mapped(mount: &Mount) -> bool {
+    mount.uid_mappings().is_some()
+        || mount.gid_mappings().is_some()
+        || mount_options::parse(mount).id_mapped.is_some()
+}
+
+impl Tree {
+    /// Plans it for `spec`; `None` where nothing has to be made beforehand.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a mount that should be made beforehand and can't.
+    pub(super) fn plan(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Option<Self>> {
+        if !is_needed(spec) {
+            return Ok(None);
+        }
+        let all = spec.mounts().clone().unwrap_or_default();
+        let (taken, left): (Vec<usize>, Vec<usize>) = (0..all.len())
+            .partition(|index| is_taken(&all[*index], &all[*index..]) && !is_covered(&all, *index));
+        refuse_left_behind(left.iter().map(|index| &all[*index]), sealed)?;
+        let attach_point = ATTACH_POINTS
+            .into_iter()
+            .map(Path::new)
+            .find(|path| path.is_dir());
+        let attached_at = attach_point
+            .ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOENT))
+            .map_err(Error::io(
+                "attach the root file system at",
+                ATTACH_POINTS[0],
+            ))?;
+        Ok(Some(Self {
+            spec: spec.clone(),
+            taken,
+            rootfs: rootfs.to_path_buf(),
+            attached_at,
+            sealed,
+        }))
+    }
+
+    /// Where the root file system is once it is built.
+    pub(super) fn root(&self) -> &Path {
+        self.attached_at
+    }
+
+    /// The spec without the mounts that are made.
+    pub(super) fn rest(&self) -> Spec {
+        let mut rest = self.spec.clone();
+        let all = rest.mounts().clone().unwrap_or_default();
+        let left = all
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !self.taken.contains(index));
+        rest.set_mounts(Some(left.map(|(_, mount)| mount).collect()));
+        rest
+    }
+
+    /// Puts this process into a mount namespace of its own and builds the tree there.
+    ///
+    /// # Errors
+    /// The step, the path and the cause.
+    pub(super) fn build(&self) -> Result<()> {
+        let none: Option<&str> = None;
+        unshare(CloneFlags::CLONE_NEWNS).map_err(Error::step("make a mount namespace"))?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)
+            .map_err(Error::step("make the mount namespace private"))?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let root = open_tree(CWD, &self.rootfs, flags)
+            .map_err(|errno| Error::io("clone the root file system", &self.rootfs)(errno.into()))?;
+        if self.sealed {
+            set_attributes(&root, NO_SUID_NO_DEV, false)
+                .map_err(Error::io("set nosuid on", &self.rootfs))?;
+        }
+        let all = self.spec.mounts().as_deref().unwrap_or_default();
+        let taken = || self.taken.iter().map(|index| &all[*index]);
+        // Every source is opened before anything is attached: the tree may hide where it lies.
+        let opened = taken()
+            .map(|mount| open_source(mount, &self.spec, self.sealed))
+            .collect::<Result<Vec<_>>>()?;
+        attach(&root, CWD.as_fd(), self.attached_at)?;
+        for (mount, source) in std::iter::zip(taken(), &opened) {
+            let target = open_target(root.as_fd(), mount.destination(), source)?;
+            attach(source, target.as_fd(), Path::new(""))?;
+        }
+        Ok(())
+    }
+}
+
+/// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
+/// later one of its own would be covered by that, so it is libcontainer's as well.
+fn is_covered(all: &[Mount], index: usize) -> bool {
+    let (before, later) = all.split_at(index);
+    before.iter().enumerate().any(|(position, other)| {
+        later[0].destination().starts_with(other.destination())
+            && !is_taken(other, &all[position..])
+    })
+}
+
+/// libcontainer opens what it mounts inside the user namespace, by path, and maps no ids. That won't do for
+/// a sealed bundle, nor for a mount with mappings.
+fn refuse_left_behind<'a>(mut left: impl Iterator<Item = &'a Mount>, sealed: bool) -> Result<()> {
+    let refused = left.find(|mount| is_bind(mount) && sealed || is_id_mapped(mount));
+    let Some(mount) = refused else {
+        return Ok(());
+    };
+    Err(Error::unsupported(
+        format!(
+            "mounts: {} below one that is not a bind mount",
+            mount.destination().display()
+        ),
+        "with a user namespace or mapped ids this version makes bind mounts first",
+    ))
+}
+
+/// Bind mounts, and any tmpfs that a later bind mount lies in.
+fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
+    is_bind(mount)
+        || mount.typ().as_deref() == Some("tmpfs")
+            && later
+                .iter()
+                .any(|other| is_bind(other) && other.destination().starts_with(mount.destination()))
+}
