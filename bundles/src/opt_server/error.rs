@@ -40,6 +40,26 @@ pub enum SandboxError {
         /// Why not.
         reason: &'static str,
     },
+    /// What can't be writable.
+    #[error("{command}: \"mount-writable\": {} can't be writable: {reason}", Told(.path))]
+    NotWritable {
+        /// Where the command is defined: file, line and name.
+        command: String,
+        /// The path on the host.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A device that a sandbox can't have.
+    #[error("{command}: \"devices\": {} can't be in a sandbox: {reason}", Told(.path))]
+    Device {
+        /// Where the command is defined: file, line and name.
+        command: String,
+        /// The device.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// An argument that can't be passed.
     #[error("{command}: argument {position}: {reason}")]
     Argument {

@@ -5,14 +5,17 @@
 //! [`Sandbox::skeleton`] are the bundle; [`Sandbox::info`] is what `--sandbox-info` prints.
 
 pub mod config;
+mod devices;
 mod error;
 mod identity;
 mod mounts;
 mod request;
+mod resources;
 mod sandbox;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod writable;
 
 pub use error::SandboxError;
 pub use identity::Identity;

@@ -50,10 +50,20 @@ pub(super) struct Readables {
 }
 
 /// A wanted path, before it is followed.
-struct Wanted {
+pub(super) struct Wanted {
     path: PathBuf,
     key: &'static str,
     reason: String,
+}
+
+impl Wanted {
+    pub(super) fn of(path: &Path, key: &'static str) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            key,
+            reason: String::new(),
+        }
+    }
 }
 
 /// Finds out what has to be mounted for `request`, whose executable needs `resolution`.
@@ -119,7 +129,7 @@ fn name_of(path: &Path) -> String {
 }
 
 /// The sandbox's own directories, and what can't be had read-only through a bind mount.
-fn refuse_reserved(
+pub(super) fn refuse_reserved(
     request: &Request<'_>,
     wanted: &Wanted,
     canonical: &Path,

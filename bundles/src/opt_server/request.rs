@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::config::{Command, Config};
+use super::config::{Command, Config, Limits};
 use super::{Identity, SandboxError};
 
 /// One command line of a user's.
@@ -18,9 +18,16 @@ pub struct Request<'a> {
     pub project: PathBuf,
     /// Who the command is.
     pub identity: Identity,
+    /// Limits that the caller brings, such as those of the user's group.
+    pub limits: Limits,
 }
 
 impl Request<'_> {
+    /// The limits that hold: of the configuration's and the caller's, the smaller ones.
+    pub fn limits(&self) -> Limits {
+        self.command.extensions.limits.narrowed(&self.limits)
+    }
+
     /// Where the command is defined, for messages.
     pub(super) fn origin(&self) -> String {
         format!(

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
 
+use super::devices::{self, Device};
 use super::mounts::{self, Readables};
+use super::writable::{self, Writables};
 use super::{PROJECT, Request, SandboxError, spec};
 use crate::bundle::{HostPath, Skeleton};
 use crate::elf::Resolver;
@@ -20,6 +22,8 @@ pub struct Sandbox<'a> {
     pub(super) command_line: Vec<String>,
     pub(super) project: PathBuf,
     pub(super) readables: Readables,
+    pub(super) writables: Writables,
+    pub(super) devices: Vec<Device>,
     /// The configuration, where it lies in the project: its path, and its name inside.
     pub(super) own_config: Option<(PathBuf, PathBuf)>,
 }
@@ -39,6 +43,8 @@ impl<'a> Sandbox<'a> {
                 source,
             })?;
         let readables = mounts::plan(&request, &resolution)?;
+        let writables = writable::plan(&request)?;
+        let devices = devices::plan(&request)?;
         let own_config = own_config(&request, &project)?;
         Ok(Self {
             own_config,
@@ -46,6 +52,8 @@ impl<'a> Sandbox<'a> {
             command_line,
             project,
             readables,
+            writables,
+            devices,
         })
     }
 
@@ -63,7 +71,11 @@ impl<'a> Sandbox<'a> {
         for (path, readable) in &self.readables.mounts {
             skeleton.add_target(path, readable.is_directory);
         }
-        for (link, target) in &self.readables.links {
+        for (path, writable) in &self.writables.mounts {
+            skeleton.add_target(path, writable.is_directory);
+        }
+        let links = self.readables.links.iter().chain(&self.writables.links);
+        for (link, target) in links {
             skeleton.add_link(link, target);
         }
         skeleton
@@ -78,6 +90,16 @@ impl<'a> Sandbox<'a> {
         }
         lines.push_str("Mount: '/proc' the sandbox's own processes only\n");
         lines.push_str("Mount: '/dev' null, zero, full, random, urandom, tty and a private shm\n");
+        for device in &self.devices {
+            let path = device.path.display();
+            lines.push_str(&format!(
+                "Mount: '{path}' device: \"devices\" of the configuration\n"
+            ));
+        }
+        for (path, writable) in &self.writables.mounts {
+            let path = path.display();
+            lines.push_str(&format!("Mount: '{path}' read-write: {}\n", writable.why));
+        }
         lines.push_str("Mount: '/tmp' read-write: a temporary directory of its own\n");
         let project = self.project.display();
         lines.push_str(&format!(

@@ -4,21 +4,21 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use oci_spec::runtime::{
-    Linux, LinuxDeviceCgroup, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace,
-    LinuxNamespaceType, LinuxResources, Mount, PosixRlimitBuilder, PosixRlimitType, Process, Root,
-    Spec, User,
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Mount,
+    Process, Root, Spec, User,
 };
 
+use super::config::Network;
 use super::mounts::Readable;
 use super::sandbox::Sandbox;
-use super::{Identity, PROJECT, TEMPORARY};
-use crate::promise::{KIND_ANNOTATION, Kind, seal, why_key};
+use super::{Identity, PROJECT, TEMPORARY, resources};
+use crate::promise::{EXCEPTION_ANNOTATION, Exception, KIND_ANNOTATION, Kind, seal, why_key};
+use crate::seccomp;
 
 const OCI_VERSION: &str = "1.2.1";
 
 /// Builds the spec: what this command needs, then sealed, which adds what every sealed bundle has.
 pub(super) fn build(sandbox: &Sandbox<'_>) -> Spec {
-    let identity = sandbox.request.identity;
     let mut spec = Spec::default();
     let mut root = Root::default();
     root.set_path("rootfs".into()).set_readonly(Some(true));
@@ -27,7 +27,7 @@ pub(super) fn build(sandbox: &Sandbox<'_>) -> Spec {
         .set_root(Some(root))
         .set_hostname(Some("sandbox".to_owned()))
         .set_process(Some(process(sandbox)))
-        .set_linux(Some(linux(identity)))
+        .set_linux(Some(linux(sandbox)))
         .set_annotations(Some(annotations(sandbox, &mounts)))
         .set_mounts(Some(mounts.into_iter().map(|(mount, _)| mount).collect()));
     seal(&mut spec, Kind::OptServer);
@@ -38,11 +38,6 @@ fn process(sandbox: &Sandbox<'_>) -> Process {
     let id = sandbox.request.identity.inside();
     let mut user = User::default();
     user.set_uid(id).set_gid(id).set_umask(Some(0o022));
-    let no_core_files = PosixRlimitBuilder::default()
-        .typ(PosixRlimitType::RlimitCore)
-        .hard(0_u64)
-        .soft(0_u64)
-        .build();
     let mut process = Process::default();
     process
         .set_terminal(None)
@@ -50,7 +45,7 @@ fn process(sandbox: &Sandbox<'_>) -> Process {
         .set_args(Some(sandbox.command_line.clone()))
         .set_cwd(PROJECT.into())
         .set_env(Some(environment(sandbox)))
-        .set_rlimits(no_core_files.ok().map(|rlimit| vec![rlimit]));
+        .set_rlimits(Some(resources::rlimits(&sandbox.request.limits())));
     process
 }
 
@@ -77,6 +72,7 @@ fn environment(sandbox: &Sandbox<'_>) -> Vec<String> {
 
 /// The mounts in order, each with the reason why it is there.
 fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
+    let (scratch, shared_memory) = resources::sizes(&sandbox.request.limits());
     let own = [
         (
             "/proc",
@@ -93,26 +89,21 @@ fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
         (
             "/dev/shm",
             "tmpfs",
-            &["nosuid", "nodev", "noexec", "mode=1777", "size=256m"],
+            &["nosuid", "nodev", "noexec", "mode=1777", &shared_memory],
             "shared memory of its own, so that no neighbour sees it",
         ),
         (
             TEMPORARY,
             "tmpfs",
-            &["nosuid", "nodev", "mode=1777", "size=1g"],
+            &["nosuid", "nodev", "mode=1777", &scratch],
             "a temporary directory of its own, gone with the sandbox",
         ),
     ];
     let own = own
         .into_iter()
         .map(|(path, typ, options, why)| (file_system(path, typ, options), why.to_owned()));
-    let readables = sandbox
-        .readables
-        .mounts
-        .iter()
-        .map(|(path, readable)| (read_only(path, readable), readable.why()));
     let project = (
-        project(&sandbox.project, sandbox.request.identity),
+        project(sandbox),
         "the project directory: the command's working directory, writable".to_owned(),
     );
     let own_config = sandbox.own_config.iter().map(|(path, inside)| {
@@ -120,10 +111,25 @@ fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
         let why = "this command's configuration: read-only, though it lies in the project";
         (mount(inside, "bind", path, &options), why.to_owned())
     });
-    own.chain(readables)
+    own.chain(hosts(sandbox))
         .chain(std::iter::once(project))
         .chain(own_config)
         .collect()
+}
+
+/// What is the host's: readable or writable, what lies above first.
+fn hosts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
+    let readables = sandbox.readables.mounts.iter();
+    let readables = readables.map(|(path, readable)| (read_only(path, readable), readable.why()));
+    let identity = sandbox.request.identity;
+    let writables = sandbox.writables.mounts.iter();
+    let writables = writables.map(|(path, writable)| {
+        let mount = owned(path, path, writable.owner, identity);
+        (mount, writable.why.clone())
+    });
+    let mut all: Vec<(Mount, String)> = readables.chain(writables).collect();
+    all.sort_by(|(one, _), (other, _)| one.destination().cmp(other.destination()));
+    all
 }
 
 fn file_system(path: &str, typ: &str, options: &[&str]) -> Mount {
@@ -151,21 +157,29 @@ fn mount(destination: &Path, typ: &str, source: &Path, options: &[&str]) -> Moun
     mount
 }
 
-/// Writable, and with ids of its own: files of the project's owner are the command's inside, and what the
-/// command makes there belongs to the owner.
-fn project(source: &Path, identity: Identity) -> Mount {
+fn project(sandbox: &Sandbox<'_>) -> Mount {
+    let identity = sandbox.request.identity;
+    let owner = match identity {
+        Identity::Own {
+            project_uid,
+            project_gid,
+            ..
+        } => (project_uid, project_gid),
+        Identity::Caller { uid, gid } => (uid, gid),
+    };
+    owned(Path::new(PROJECT), &sandbox.project, owner, identity)
+}
+
+/// Writable, and with ids of its own: files of the owner are the command's inside, and what the command
+/// makes there belongs to the owner.
+fn owned(destination: &Path, source: &Path, owner: (u32, u32), identity: Identity) -> Mount {
     let options = ["bind", "rw", "nosuid", "nodev"];
-    let mut mount = mount(Path::new(PROJECT), "bind", source, &options);
-    if let Identity::Own {
-        first_id,
-        project_uid,
-        project_gid,
-    } = identity
-    {
+    let mut mount = mount(destination, "bind", source, &options);
+    if let Identity::Own { first_id, .. } = identity {
         let on_host = first_id + identity.inside();
         mount
-            .set_uid_mappings(Some(vec![id_mapping(project_uid, on_host, 1)]))
-            .set_gid_mappings(Some(vec![id_mapping(project_gid, on_host, 1)]));
+            .set_uid_mappings(Some(vec![id_mapping(owner.0, on_host, 1)]))
+            .set_gid_mappings(Some(vec![id_mapping(owner.1, on_host, 1)]));
     }
     mount
 }
@@ -179,32 +193,37 @@ fn id_mapping(inside: u32, on_host: u32, count: u32) -> LinuxIdMapping {
         .unwrap_or_default()
 }
 
-fn linux(identity: Identity) -> Linux {
-    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
-    let namespaces = [Pid, Ipc, Uts, Mount, Network, Cgroup, User].map(|typ| {
+fn linux(sandbox: &Sandbox<'_>) -> Linux {
+    use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network as Net, Pid, User, Uts};
+    let extensions = &sandbox.request.command.extensions;
+    let is_hosts = extensions.network == Network::Host;
+    let types = [Pid, Ipc, Uts, Mount, Net, Cgroup, User];
+    let own = types.into_iter().filter(|typ| !(is_hosts && *typ == Net));
+    let namespaces = own.map(|typ| {
         let mut namespace = LinuxNamespace::default();
         namespace.set_typ(typ);
         namespace
     });
-    let (uid, gid, count) = identity.mapping();
+    let profile = match extensions.network {
+        Network::None => seccomp::opt_server(),
+        Network::Host => seccomp::networked(),
+    };
+    let profile = seccomp::with_calls(profile.to_oci(), &extensions.seccomp);
+    let (uid, gid, count) = sandbox.request.identity.mapping();
     let mut linux = Linux::default();
     linux
-        .set_namespaces(Some(namespaces.into()))
+        .set_namespaces(Some(namespaces.collect()))
         .set_uid_mappings(Some(vec![id_mapping(0, uid, count)]))
         .set_gid_mappings(Some(vec![id_mapping(0, gid, count)]))
-        .set_resources(Some(resources()))
+        .set_resources(Some(resources::resources(
+            &sandbox.request.limits(),
+            &sandbox.devices,
+        )))
+        .set_devices(resources::nodes(&sandbox.devices))
+        .set_seccomp(Some(profile))
         .set_masked_paths(None)
         .set_readonly_paths(None);
     linux
-}
-
-/// No device but those that every container gets; the number of processes comes with sealing.
-fn resources() -> LinuxResources {
-    let mut none = LinuxDeviceCgroup::default();
-    none.set_allow(false).set_access(Some("rwm".to_owned()));
-    let mut resources = LinuxResources::default();
-    resources.set_devices(Some(vec![none]));
-    resources
 }
 
 fn annotations(sandbox: &Sandbox<'_>, mounts: &[(Mount, String)]) -> HashMap<String, String> {
@@ -220,5 +239,22 @@ fn annotations(sandbox: &Sandbox<'_>, mounts: &[(Mount, String)]) -> HashMap<Str
         "org.opt-runtime.command".to_owned(),
         sandbox.request.command.name.clone(),
     );
+    for (exception, why) in exceptions(sandbox) {
+        annotations.insert(format!("{EXCEPTION_ANNOTATION}{exception}"), why);
+    }
     annotations
+}
+
+/// What the configuration takes back of the promise, each with who says so.
+fn exceptions(sandbox: &Sandbox<'_>) -> Vec<(Exception, String)> {
+    let origin = sandbox.request.origin();
+    let devices = sandbox.devices.iter().map(|device| {
+        let why = format!("\"devices\" of {origin}");
+        (Exception::Device(device.path.clone()), why)
+    });
+    let network = (sandbox.request.command.extensions.network == Network::Host).then(|| {
+        let why = format!("\"network\" of {origin}: the host's network, and every service on it");
+        (Exception::HostNetwork, why)
+    });
+    devices.chain(network).collect()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
+use super::config::{Config, Limits};
 use super::mounts::{self, Readables};
 use super::*;
 use crate::elf::{Dependency, Resolution, Role};
@@ -29,6 +29,7 @@ fn request<'a>(config: &'a Config, arguments: &'a [String], project: &Path) -> R
         arguments,
         project: project.to_path_buf(),
         identity: Identity::own(7, 1000, 1001),
+        limits: Limits::default(),
     }
 }
 
@@ -199,6 +200,8 @@ fn configured_variables_replace_ours() {
         command_line: vec!["/bin/true".to_owned()],
         project: base.to_path_buf(),
         readables: Readables::default(),
+        writables: Default::default(),
+        devices: vec![],
         own_config: None,
     };
     let spec = sandbox.spec();

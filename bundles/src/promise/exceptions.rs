@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use oci_spec::runtime::{Capability, Spec};
+use oci_spec::runtime::{Capability, LinuxNamespaceType, Spec};
 
-use super::spec_view::is_plain_path;
+use super::spec_view::{is_plain_path, namespaces};
 
 /// Prefix of the annotations that ask for an exception; which one follows it. The value is the reason.
 pub const EXCEPTION_ANNOTATION: &str = "org.opt-runtime.exception.";
@@ -23,12 +23,14 @@ pub enum Exception {
     Device(PathBuf),
     /// `system-call.NAME`: this system call, whatever its arguments.
     SystemCall(String),
+    /// `host-network`: the host's network namespace in the place of one of its own.
+    HostNetwork,
 }
 
 /// A bundle asks for an exception that this version doesn't know; such a bundle must not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "exception \"{0}\" is not one this version knows (capability.CAP_NAME, root, device./dev/NAME, system-call.NAME)"
+    "exception \"{0}\" is not one this version knows (capability.CAP_NAME, root, device./dev/NAME, system-call.NAME, host-network)"
 )]
 pub struct UnknownException(String);
 
@@ -40,6 +42,7 @@ impl Exception {
             Self::Root => "nobody",
             Self::Device(_) => "no devices",
             Self::SystemCall(_) => "few system calls",
+            Self::HostNetwork => "own world",
         }
     }
 }
@@ -51,6 +54,9 @@ impl FromStr for Exception {
         let unknown = || UnknownException(text.to_owned());
         if text == "root" {
             return Ok(Self::Root);
+        }
+        if text == "host-network" {
+            return Ok(Self::HostNetwork);
         }
         match text.split_once('.').ok_or_else(unknown)? {
             ("capability", name) => {
@@ -72,6 +78,7 @@ impl fmt::Display for Exception {
         match self {
             Self::Capability(capability) => write!(f, "capability.CAP_{capability}"),
             Self::Root => f.write_str("root"),
+            Self::HostNetwork => f.write_str("host-network"),
             Self::Device(path) => write!(f, "device.{}", path.display()),
             Self::SystemCall(name) => write!(f, "system-call.{name}"),
         }
@@ -112,6 +119,12 @@ pub(super) fn system_calls(spec: &Spec) -> Vec<String> {
     known(spec).into_iter().filter_map(system_call).collect()
 }
 
+/// Whether `spec` asks for the host's network, and for no other in its place.
+pub(super) fn has_host_network(spec: &Spec) -> bool {
+    let is_absent = namespaces(spec).all(|(typ, _)| typ != LinuxNamespaceType::Network);
+    is_absent && known(spec).contains(&Exception::HostNetwork)
+}
+
 pub(super) fn devices(spec: &Spec) -> Vec<PathBuf> {
     let device = |exception| match exception {
         Exception::Device(path) => Some(path),
@@ -128,6 +141,7 @@ mod tests {
     fn exceptions_are_read_and_written_alike() {
         for text in [
             "root",
+            "host-network",
             "capability.CAP_NET_BIND_SERVICE",
             "device./dev/dri/card0",
             "system-call.io_uring_setup",

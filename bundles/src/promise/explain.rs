@@ -7,7 +7,7 @@ use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
 
 use super::spec_view::{host_id, is_bind, is_read_only, linux, mounts, process};
-use super::{Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
+use super::{EXCEPTION_ANNOTATION, Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
 use crate::seccomp;
 
 /// Everything that `explain` prints, as data.
@@ -21,6 +21,8 @@ pub struct Explanation {
     pub promise: Option<&'static str>,
     /// The promise's rows: name and meaning; empty where the bundle makes no promise.
     pub protections: Vec<(&'static str, &'static str)>,
+    /// The exceptions to it that the bundle asks for, each with its reason.
+    pub exceptions: Vec<(String, String)>,
     /// Every mount, in order.
     pub mounts: Vec<MountExplained>,
     /// Symbolic links of the root that lead to the mounts, with their targets.
@@ -65,6 +67,7 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
                 .map(|row| (row.name, row.meaning))
                 .collect()
         }),
+        exceptions: exceptions(spec),
         mounts: mounts(spec)
             .iter()
             .map(|mount| explain_mount(spec, mount))
@@ -105,6 +108,17 @@ fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
         what,
         why,
     }
+}
+
+/// Also those that this version doesn't know, which the runtime refuses.
+fn exceptions(spec: &Spec) -> Vec<(String, String)> {
+    let annotations = spec.annotations().iter().flatten();
+    let mut exceptions: Vec<(String, String)> = annotations
+        .filter_map(|(key, why)| Some((key.strip_prefix(EXCEPTION_ANNOTATION)?, why)))
+        .map(|(what, why)| (what.to_owned(), why.clone()))
+        .collect();
+    exceptions.sort_unstable();
+    exceptions
 }
 
 fn identity(spec: &Spec) -> String {
@@ -235,6 +249,9 @@ impl fmt::Display for Explanation {
         }
         for (name, meaning) in &self.protections {
             writeln!(f, "  {name:<18} {meaning}")?;
+        }
+        for (what, why) in &self.exceptions {
+            writeln!(f, "  except {what}: {why}")?;
         }
         if !self.mounts.is_empty() {
             self.write_mounts(f)?;

@@ -5,6 +5,7 @@
 //! [`Filter::decide`] tells what the kernel would do with a call, without loading anything.
 //! [`banned_calls`] are the calls that a sealed bundle's filter has to refuse, whatever its text.
 
+mod additions;
 mod allowed;
 mod banned;
 mod compile;
@@ -27,6 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use additions::{addition_refused, with_calls};
 pub use banned::{banned_calls, is_banned_name};
 pub use compile::{Filter, compile, compile_strict};
 pub use error::SeccompError;

@@ -9,12 +9,15 @@ use runtime::own_executable;
 use runtime::telling;
 
 /// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
-/// put it there. What was ignored in it is told on standard error.
-pub fn load(given: Option<&Path>) -> Result<Config> {
+/// put it there. What was ignored in it is told on standard error, and refused where `strict`.
+pub fn load(given: Option<&Path>, strict: bool) -> Result<Config> {
     let config = match given {
         Some(path) => Config::load(path)?,
         None => found()?,
     };
+    if strict {
+        return Ok(config.strict()?);
+    }
     for warning in &config.warnings {
         telling::say(&format!("opt-server: warning: {warning}\n"));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::MAX_SIZE;
+use super::{MAX_SIZE, Warning};
 
 /// Why a `config.json`, or the command asked of it, is refused.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,15 @@ pub enum ConfigError {
         /// What the fault is in.
         whose: Whose,
         /// The fault.
-        problem: Problem,
+        problem: Box<Problem>,
+    },
+    /// Keys that only give a warning, where warnings are refused.
+    #[error("{first}; --strict refuses it{}", More(*.more))]
+    Strict {
+        /// The first of them.
+        first: Box<Warning>,
+        /// How many more there are.
+        more: usize,
     },
     /// Nothing of this name in `commands`.
     #[error("{}: no command {}; {}", .path.display(), Quoted(.name), Known(.nearest.as_deref(), .known))]
@@ -97,6 +105,8 @@ pub enum Whose {
     Command(String),
     /// A command whose name is not known, by its place in `commands`, from 1.
     Nth(usize),
+    /// A user group.
+    Group(String),
 }
 
 impl fmt::Display for Whose {
@@ -104,6 +114,7 @@ impl fmt::Display for Whose {
         match self {
             Self::File => Ok(()),
             Self::Command(name) => write!(f, "command {}: ", Quoted(name)),
+            Self::Group(name) => write!(f, "user group {}: ", Quoted(name)),
             Self::Nth(number) => write!(f, "command number {number}: "),
         }
     }
@@ -139,10 +150,37 @@ pub enum Problem {
     Misspelt { key: String, meant: &'static str },
     #[error("{} belongs in a command, not at the top of the file", Quoted(.key))]
     Misplaced { key: String },
-    #[error("{} is reserved, and not supported by this version", Quoted(.key))]
-    Reserved { key: String },
-    #[error("\"name\" must not contain {what}: {}", Quoted(.name))]
-    BadName { name: String, what: &'static str },
+    #[error("unknown key {} in {object:?}; {}", Quoted(.key), Choices(*.meant, .known))]
+    NotInObject {
+        key: String,
+        object: &'static str,
+        meant: Option<&'static str>,
+        known: Vec<&'static str>,
+    },
+    #[error("{key:?} must be {wanted}, not {found}")]
+    OutOfRange {
+        key: &'static str,
+        wanted: String,
+        found: String,
+    },
+    #[error("{key:?} must not contain a control character: {}", Quoted(.found))]
+    ControlCharacter { key: &'static str, found: String },
+    #[error("\"seccomp\" can't allow {}: {reason}", Quoted(.found))]
+    SystemCall { found: String, reason: String },
+    #[error("\"devices\" must be paths below /dev, not {}", Quoted(.found))]
+    NotADevice { found: String },
+    #[error(
+        "\"identity\" has {count} ids from {first}, which goes beyond the last there is, 4294967294"
+    )]
+    TooManyIds { first: u32, count: u32 },
+    #[error("user {} is already in the group {}", Quoted(.user), Quoted(.other))]
+    TwoGroups { user: String, other: String },
+    #[error("{key:?} must not contain {what}: {}", Quoted(.name))]
+    BadName {
+        key: &'static str,
+        name: String,
+        what: &'static str,
+    },
     #[error("{key:?} must be an absolute path, not {}", Quoted(.found))]
     RelativePath { key: &'static str, found: String },
     #[error("{key:?} must not contain \"..\": {}", Quoted(.found))]
@@ -174,6 +212,41 @@ impl fmt::Display for Quoted<'_> {
         match self.0.char_indices().nth(MOST) {
             None => write!(f, "{:?}", self.0),
             Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
+        }
+    }
+}
+
+/// Where a key of ours stands that is not in its place.
+pub(super) struct Hint(pub bool);
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            true => f.write_str("; hint: ours belongs in \"x-opt-runtime\""),
+            false => Ok(()),
+        }
+    }
+}
+
+struct More(usize);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+/// The second half of "unknown key" in an object of ours.
+struct Choices<'a>(Option<&'a str>, &'a [&'a str]);
+
+impl fmt::Display for Choices<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(meant) => write!(f, "did you mean {meant:?}?"),
+            None => write!(f, "it may have {}", self.1.join(", ")),
         }
     }
 }

@@ -16,7 +16,7 @@ const STICKY: u32 = 0o1000;
 
 /// Who says that a file is the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::opt_server) enum Word {
     /// The caller named it.
     Named,
     /// Nobody: it lay where one is looked for, and the caller has this uid.

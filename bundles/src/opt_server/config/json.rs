@@ -75,7 +75,7 @@ impl<'a> Document<'a> {
             path,
             line,
             whose: whose.clone(),
-            problem,
+            problem: Box::new(problem),
         }
     }
 }
@@ -83,6 +83,9 @@ impl<'a> Document<'a> {
 impl<'a> Node<'a> {
     /// The members of an object, in the text's order and with duplicates.
     pub fn members(self) -> Option<Vec<Member<'a>>> {
+        if !self.0.get().starts_with('{') {
+            return None;
+        }
         serde_json::Deserializer::from_str(self.0.get())
             .deserialize_map(Members)
             .ok()
@@ -90,6 +93,9 @@ impl<'a> Node<'a> {
 
     /// The elements of an array.
     pub fn elements(self) -> Option<Vec<Node<'a>>> {
+        if !self.0.get().starts_with('[') {
+            return None;
+        }
         let elements: Vec<&RawValue> = serde_json::from_str(self.0.get()).ok()?;
         Some(elements.into_iter().map(Node).collect())
     }
@@ -97,6 +103,27 @@ impl<'a> Node<'a> {
     /// A string, with its escapes resolved.
     pub fn string(self) -> Option<String> {
         serde_json::from_str(self.0.get()).ok()
+    }
+
+    /// A whole number that isn't negative.
+    pub fn number(self) -> Option<u64> {
+        serde_json::from_str(self.0.get()).ok()
+    }
+
+    /// `true` or `false`.
+    pub fn truth(self) -> Option<bool> {
+        serde_json::from_str(self.0.get()).ok()
+    }
+
+    /// As [`Self::describe`], and a number as it stands there.
+    pub fn describe_number(self) -> String {
+        const MOST: usize = 30;
+        match self.describe() {
+            described if described == "a number" && self.0.get().len() <= MOST => {
+                self.0.get().to_owned()
+            }
+            described => described,
+        }
     }
 
     /// What the value is, for "must be …, not this".

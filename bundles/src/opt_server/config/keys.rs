@@ -1,103 +1,305 @@
-//! The keys that we know, and which of them a misspelt one was meant to be.
+//! Every key that `config.json` may have: its type, its default and its meaning, in one table.
+//!
+//! The parser judges keys by it, the published schema and the reference in the documentation are made from it.
 
-/// Keys of the file's outermost object.
-pub(super) const TOP: &[&str] = &["server-name", "commands"];
-/// Keys that a command must have.
-pub(super) const REQUIRED: &[&str] = &["name", "executable"];
-/// Keys that a command may have.
-pub(super) const OPTIONAL: &[&str] = &[
-    "mount-readable",
-    "mount-dependencies",
-    "environment-variables",
-    "append-options",
+use super::limits::{LIMITS, Limit};
+
+/// A key of an object.
+#[derive(Debug)]
+pub struct Key {
+    /// As the file has it.
+    pub name: &'static str,
+    /// What its value may be.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub is_required: bool,
+    /// What holds without it, for a person.
+    pub default: &'static str,
+    /// What it means, for a person: one sentence or two, without a full stop at the end.
+    pub meaning: &'static str,
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub enum Shape {
+    /// Any string.
+    Text,
+    /// A command's name, or a group's: no slash, white space or control character.
+    Name,
+    /// An absolute path without `..`.
+    Path,
+    /// A path below /dev.
+    Device,
+    /// A path, or the bare name of a library as the dynamic loader searches for it.
+    Library,
+    /// The name of a system call.
+    SystemCall,
+    /// `NAME=value`.
+    Assignment,
+    /// `true` or `false`.
+    Truth,
+    /// A whole number, from the first to the second.
+    Number(u64, u64),
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// An array.
+    List(&'static Shape),
+    /// An object from names to values.
+    Named(&'static Shape),
+    /// An object from names of environment variables to strings.
+    Variables,
+    /// An object of PIFOP's, which may have more keys than we know.
+    Open(&'static [Key]),
+    /// An object of ours: with these keys and no other.
+    Closed(&'static [Key]),
+    /// The limits of [`LIMITS`].
+    Limits,
+    /// Any of these.
+    Either(&'static [Shape]),
+}
+
+/// Under which our own extensions stand.
+pub(super) const EXTENSIONS: &str = "x-opt-runtime";
+
+const fn required(name: &'static str, shape: Shape, meaning: &'static str) -> Key {
+    Key {
+        name,
+        shape,
+        is_required: true,
+        default: "refused",
+        meaning,
+    }
+}
+
+const fn optional(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        name,
+        shape,
+        is_required: false,
+        default,
+        meaning,
+    }
+}
+
+/// The file's outermost object.
+pub static TOP: [Key; 4] = [
+    optional(
+        "$schema",
+        Shape::Text,
+        "none",
+        "the schema's address, for editors",
+    ),
+    optional("server-name", Shape::Text, "none", "a name for people"),
+    optional(
+        "commands",
+        Shape::List(&Shape::Open(&COMMAND)),
+        "no commands",
+        "what users may call",
+    ),
+    optional(
+        EXTENSIONS,
+        Shape::Closed(&SERVER),
+        "none",
+        "extensions for the server, and for all of its commands",
+    ),
 ];
-/// Where extensions of our own will stand.
-const RESERVED: &str = "x-opt-runtime";
 
-/// What to make of a key that is not one of those known where it stands.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Someone else's extension: none of our business.
-    Foreign,
-    /// Ours, but nothing that this version does; ignoring it would be to fail open.
-    Reserved,
-    /// Nearly this known key.
-    Misspelt(&'static str),
-    /// A command's key (or nearly one) at the top of the file, where it would do nothing.
-    Misplaced,
-    /// Perhaps one of PIFOP's that is not documented.
-    Unknown,
+/// A command.
+pub static COMMAND: [Key; 7] = [
+    required(
+        "name",
+        Shape::Name,
+        "the word that users type; no name twice",
+    ),
+    required(
+        "executable",
+        Shape::Path,
+        "the program, or a script with a `#!` line",
+    ),
+    optional(
+        "mount-readable",
+        Shape::List(&Shape::Path),
+        "none",
+        "files and directories that the command can read (and execute) besides",
+    ),
+    optional(
+        "mount-dependencies",
+        Shape::Choice(&["DIRECTORIES", "FILES"]),
+        "`\"DIRECTORIES\"`",
+        "how its shared libraries come in: the directories that they are in, or the files alone",
+    ),
+    optional(
+        "environment-variables",
+        Shape::Either(&[Shape::Variables, Shape::List(&Shape::Assignment)]),
+        "none",
+        "added to the environment, or replacing what is in it",
+    ),
+    optional(
+        "append-options",
+        Shape::Either(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "none",
+        "the last arguments of every command line, whatever the user typed",
+    ),
+    optional(
+        EXTENSIONS,
+        Shape::Closed(&EXTENSION),
+        "none",
+        "extensions for this command",
+    ),
+];
+
+static WRITABLE_FORMS: [Shape; 2] = [Shape::Path, Shape::Closed(&WRITABLE)];
+static WRITABLE_ENTRY: Shape = Shape::Either(&WRITABLE_FORMS);
+
+const MOUNT_WRITABLE: Key = optional(
+    "mount-writable",
+    Shape::List(&WRITABLE_ENTRY),
+    "none",
+    "directories and files of the host's that the command can write; best none",
+);
+const NETWORK: Key = optional(
+    "network",
+    Shape::Choice(&["none", "host"]),
+    "`\"none\"`",
+    "`host` gives the command the host's own network, its local services included",
+);
+const LIMITED: Key = optional(
+    "limits",
+    Shape::Limits,
+    "none",
+    "limits on each execution; where several hold, the smallest counts",
+);
+const SECCOMP: Key = optional(
+    "seccomp",
+    Shape::List(&Shape::SystemCall),
+    "none",
+    "system calls to allow besides; one that would break the promise is refused",
+);
+const DEVICES: Key = optional(
+    "devices",
+    Shape::List(&Shape::Device),
+    "none",
+    "device files, such as a GPU's, that the command can use; those that give the host away are refused",
+);
+const DLOPEN: Key = optional(
+    "dlopen",
+    Shape::List(&Shape::Library),
+    "none",
+    "plug-ins, libraries and helper programs that it finds at run time (or directories of them): mounted with all the libraries that they need",
+);
+const OUTPUT: Key = optional(
+    "output",
+    Shape::Choice(&["end", "truncate"]),
+    "`\"end\"`",
+    "when `max-output` is reached: end the command, or drop what it prints from there on",
+);
+const POOL: Key = optional(
+    "pool",
+    Shape::Number(0, 64),
+    "0",
+    "sandboxes that the server keeps ready for it",
+);
+
+/// `x-opt-runtime` of a command.
+pub static EXTENSION: [Key; 8] = [
+    MOUNT_WRITABLE,
+    NETWORK,
+    LIMITED,
+    SECCOMP,
+    DEVICES,
+    DLOPEN,
+    OUTPUT,
+    POOL,
+];
+
+/// `x-opt-runtime` at the top of the file: a command's, for all of them, and what only the server has.
+pub static SERVER: [Key; 10] = [
+    MOUNT_WRITABLE,
+    NETWORK,
+    LIMITED,
+    SECCOMP,
+    DEVICES,
+    DLOPEN,
+    OUTPUT,
+    POOL,
+    optional(
+        "identity",
+        Shape::Closed(&IDENTITY),
+        "1879048192 and the 268435456 ids from there",
+        "the range of the host's user and group ids from which every execution gets its own",
+    ),
+    optional(
+        "user-groups",
+        Shape::Named(&Shape::Closed(&GROUP)),
+        "none",
+        "groups of users, by name, with what PIFOP's user groups have",
+    ),
+];
+
+/// An entry of `mount-writable` that says more than its path.
+pub static WRITABLE: [Key; 2] = [
+    required("path", Shape::Path, "the directory or file"),
+    optional(
+        "why",
+        Shape::Text,
+        "none",
+        "the reason, for `--sandbox-info` and `explain`",
+    ),
+];
+
+/// `identity`.
+pub static IDENTITY: [Key; 2] = [
+    required(
+        "first-id",
+        Shape::Number(65_536, 4_294_967_230),
+        "the first id: no user of the host's, nor a container, may have one in the range",
+    ),
+    required(
+        "ids",
+        Shape::Number(64, 4_294_901_759),
+        "how many; each execution at the same time needs 64",
+    ),
+];
+
+/// A user group.
+pub static GROUP: [Key; 4] = [
+    optional(
+        "users",
+        Shape::List(&Shape::Name),
+        "nobody",
+        "its members; nobody is in two",
+    ),
+    optional(
+        "limits",
+        Shape::Limits,
+        "none",
+        "limits on each member's executions",
+    ),
+    optional(
+        "monitoring-rights",
+        Shape::Truth,
+        "false",
+        "whether its members may see how the server does",
+    ),
+    optional(
+        "admin-rights",
+        Shape::Truth,
+        "false",
+        "whether its members may change what others run",
+    ),
+];
+
+/// The names of `keys`.
+pub(super) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> + Clone {
+    keys.iter().map(|key| key.name)
 }
 
-/// Judges a key at the top of the file.
-pub(super) fn judge_top(key: &str) -> Verdict {
-    match judge(key, TOP.iter().copied()) {
-        // `name` and `executable` are left out: PIFOP may well have keys like them here.
-        Verdict::Unknown if nearest(key, OPTIONAL.iter().copied()).is_some() => Verdict::Misplaced,
-        verdict => verdict,
-    }
-}
-
-/// Judges a key of a command.
-pub(super) fn judge_command(key: &str) -> Verdict {
-    judge(key, REQUIRED.iter().chain(OPTIONAL).copied())
-}
-
-fn judge(key: &str, known: impl Iterator<Item = &'static str>) -> Verdict {
-    if nearest(key, [RESERVED].into_iter()).is_some() {
-        Verdict::Reserved
-    } else if key.starts_with("x-") {
-        Verdict::Foreign
-    } else {
-        nearest(key, known).map_or(Verdict::Unknown, Verdict::Misspelt)
-    }
-}
-
-/// The known word that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = letters(word);
-    known
-        .filter_map(|known| {
-            let wanted = letters(known);
-            // Two slips; one in a short word ("note" is not "name"), three or four in a long one.
-            let most = if wanted.len() <= 4 {
-                1
-            } else {
-                2.max(wanted.len() / 5)
-            };
-            distance(&plain, &wanted, most).map(|slips| (slips, known))
-        })
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, known)| known)
-}
-
-/// A word as it is compared: no case, `-` or `_`.
-fn letters(word: &str) -> Vec<char> {
-    word.chars()
-        .filter(|c| !matches!(c, '-' | '_'))
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
-/// How many slips make `a` into `b`: a letter too many, too few, wrong, or two neighbours swapped.
-/// None if there are more than `most`.
-fn distance(a: &[char], b: &[char], most: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > most {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let wrong = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = wrong.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    Some(last[b.len()]).filter(|slips| *slips <= most)
+/// The names of the limits.
+pub(super) fn limit_names() -> impl Iterator<Item = &'static str> + Clone {
+    LIMITS.iter().map(|limit: &Limit| limit.name)
 }

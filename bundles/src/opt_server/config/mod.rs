@@ -6,10 +6,16 @@
 //! error, because a misspelt `mount-dependencies` would fall back to the wider default in silence.
 
 mod error;
+mod extensions;
 mod file;
 mod json;
-mod keys;
+mod judge;
+pub mod keys;
+mod limits;
+mod lines;
 mod parse;
+mod read_extensions;
+mod spelling;
 mod values;
 
 #[cfg(test)]
@@ -19,7 +25,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, Whose};
+pub use extensions::{
+    AtOutputLimit, Extensions, IdRange, Network, ServerExtensions, UserGroup, Writable,
+};
 pub use file::MAX_SIZE;
+pub use limits::{DEFAULT_GRACE, LIMITS, Limit, LimitError, Limits};
+pub use lines::Lines;
+
 use file::Word;
 
 /// The name of the configuration.
@@ -34,8 +46,14 @@ pub struct Config {
     pub server_name: Option<String>,
     /// `commands`, in the file's order; no two have the same name.
     pub commands: Vec<Command>,
+    /// `x-opt-runtime` at the top: what only the server has. What holds for commands is in each of them.
+    pub extensions: ServerExtensions,
     /// What was ignored, in the file's order.
     pub warnings: Vec<Warning>,
+    /// Where everything stands.
+    pub lines: Lines,
+    /// On whose word it was taken, for [`Self::reload`].
+    word: Word,
 }
 
 /// One entry of `commands`: a word that users type, and what it runs.
@@ -53,6 +71,8 @@ pub struct Command {
     pub environment_variables: Vec<(String, String)>,
     /// `append-options`: the last arguments of every command line, whatever the user typed.
     pub append_options: Vec<String>,
+    /// `x-opt-runtime`, its own and the file's.
+    pub extensions: Extensions,
     /// The line of `config.json`, from 1, on which this entry begins.
     pub line: usize,
 }
@@ -85,7 +105,7 @@ impl fmt::Display for MountDependencies {
 
 /// A key that we do not know and ignored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{line}: {whose}unknown key {} is ignored", .path.display(), error::Quoted(.key))]
+#[error("{}:{line}: {whose}unknown key {} is ignored{}", .path.display(), error::Quoted(.key), error::Hint(*.is_extension))]
 pub struct Warning {
     /// The `config.json`.
     pub path: PathBuf,
@@ -95,19 +115,49 @@ pub struct Warning {
     pub whose: Whose,
     /// The key.
     pub key: String,
+    /// Whether it is a key of `x-opt-runtime`.
+    pub is_extension: bool,
 }
 
 impl Config {
     /// Reads and checks a `config.json` that the caller named: a regular file of no more than [`MAX_SIZE`]
     /// bytes that not everyone may write.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&file::read(path, Word::Named)?, path)
+        Self::read(path, Word::Named)
     }
 
     /// Likewise one that nobody named, such as [`Self::locate`] finds: it and its directory must be root's
     /// or those of `caller` (an effective uid), and nobody else may write them.
     pub fn load_unnamed(path: &Path, caller: u32) -> Result<Self, ConfigError> {
-        Self::parse(&file::read(path, Word::Nobody { caller })?, path)
+        Self::read(path, Word::Nobody { caller })
+    }
+
+    /// Reads the same file again, as it was read: what is new, or what is wrong with it and where. This one
+    /// is not touched.
+    pub fn reload(&self) -> Result<Self, ConfigError> {
+        Self::read(&self.path, self.word)
+    }
+
+    fn read(path: &Path, word: Word) -> Result<Self, ConfigError> {
+        let mut config = Self::parse(&file::read(path, word)?, path)?;
+        config.word = word;
+        Ok(config)
+    }
+
+    /// The same, unless something in it was ignored.
+    pub fn strict(mut self) -> Result<Self, ConfigError> {
+        if self.warnings.is_empty() {
+            return Ok(self);
+        }
+        let first = Box::new(self.warnings.remove(0));
+        let more = self.warnings.len();
+        Err(ConfigError::Strict { first, more })
+    }
+
+    /// The group that `user` is in.
+    pub fn user_group(&self, user: &str) -> Option<&UserGroup> {
+        let is_member = |group: &&UserGroup| group.users.iter().any(|one| one == user);
+        self.extensions.user_groups.iter().find(is_member)
     }
 
     /// Where a configuration that nobody names is looked for: [`FILE_NAME`] here, else beside
@@ -133,8 +183,11 @@ impl Config {
             .ok_or_else(|| ConfigError::UnknownCommand {
                 path: self.path.clone(),
                 name: name.to_owned(),
-                nearest: keys::nearest(name, self.commands.iter().map(|command| &*command.name))
-                    .map(str::to_owned),
+                nearest: spelling::nearest(
+                    name,
+                    self.commands.iter().map(|command| &*command.name),
+                )
+                .map(str::to_owned),
                 known: self
                     .commands
                     .iter()

@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::error::{ConfigError, Problem, Whose};
+use super::extensions::Said;
+use super::file::Word;
 use super::json::{Document, Member, Node};
-use super::keys::{self, Verdict};
+use super::judge::{self, Verdict};
+use super::keys::EXTENSIONS;
+use super::lines::Lines;
+use super::read_extensions;
 use super::values::{self, Value};
 use super::{Command, Config, Warning, file};
 
@@ -18,7 +23,10 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
         path: path.to_owned(),
         server_name: None,
         commands: Vec::new(),
+        extensions: Default::default(),
         warnings: Vec::new(),
+        lines: Lines::of(&document, root),
+        word: Word::Named,
     };
     let members = root.members().ok_or_else(|| {
         document.error(
@@ -30,20 +38,29 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
         )
     })?;
     no_duplicates(&document, &Whose::File, &members)?;
+    let whose = Whose::File;
+    let value = |node| Value {
+        document: &document,
+        whose: &whose,
+        node,
+    };
+    // It may stand after the commands that it holds for.
+    let said = match members.iter().find(|member| member.key == EXTENSIONS) {
+        Some(member) => read_extensions::of_file(value(member.value))?,
+        None => Said::default(),
+    };
     for member in &members {
-        let value = Value {
-            document: &document,
-            whose: &Whose::File,
-            node: member.value,
-        };
+        let value = value(member.value);
         match &*member.key {
             "server-name" => config.server_name = Some(value.string("server-name")?),
-            "commands" => config.commands = commands(value, &mut config.warnings)?,
+            "commands" => config.commands = commands(value, &said, &mut config.warnings)?,
+            "$schema" => drop(value.string("$schema")?),
+            EXTENSIONS => config.extensions = said.of_server(),
             key => config.warnings.extend(unknown(
                 &document,
                 &Whose::File,
                 member,
-                keys::judge_top(key),
+                judge::judge_top(key),
             )?),
         }
     }
@@ -51,7 +68,11 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn commands(value: Value<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<Command>, ConfigError> {
+fn commands(
+    value: Value<'_>,
+    file: &Said,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Command>, ConfigError> {
     let document = value.document;
     let mut commands = Vec::new();
     let mut lines: HashMap<String, usize> = HashMap::new();
@@ -60,7 +81,7 @@ fn commands(value: Value<'_>, warnings: &mut Vec<Warning>) -> Result<Vec<Command
         .into_iter()
         .enumerate()
     {
-        let command = command(document, node, place + 1, warnings)?;
+        let command = command(document, node, place + 1, file, warnings)?;
         if let Some(first) = lines.insert(command.name.clone(), command.line) {
             let whose = Whose::Command(command.name);
             return Err(document.error(node, &whose, Problem::DuplicateName { first }));
@@ -75,6 +96,7 @@ fn command(
     document: &Document<'_>,
     node: Node<'_>,
     number: usize,
+    file: &Said,
     warnings: &mut Vec<Warning>,
 ) -> Result<Command, ConfigError> {
     let nameless = Whose::Nth(number);
@@ -102,6 +124,7 @@ fn command(
     let mut mount_dependencies = Default::default();
     let mut environment_variables = Vec::new();
     let mut append_options = Vec::new();
+    let mut said = Said::default();
     for member in &members {
         let value = Value {
             document,
@@ -109,13 +132,19 @@ fn command(
             node: member.value,
         };
         match &*member.key {
-            "name" => name = Some(value.name()?),
+            "name" => name = Some(value.name("name")?),
             "executable" => executable = Some(value.path("executable")?),
             "mount-readable" => mount_readable = value.paths("mount-readable")?,
             "mount-dependencies" => mount_dependencies = value.mount_dependencies()?,
             "environment-variables" => environment_variables = value.variables()?,
             "append-options" => append_options = value.options()?,
-            key => warnings.extend(unknown(document, &whose, member, keys::judge_command(key))?),
+            EXTENSIONS => said = read_extensions::of_command(value)?,
+            key => warnings.extend(unknown(
+                document,
+                &whose,
+                member,
+                judge::judge_command(key),
+            )?),
         }
     }
     let missing = |key| document.error(node, &whose, Problem::Missing { key });
@@ -126,12 +155,13 @@ fn command(
         mount_dependencies,
         environment_variables,
         append_options,
+        extensions: said.over(file),
         line: document.line(node),
     })
 }
 
 /// A key given twice: serde_json and most other readers take the last, a human the first.
-fn no_duplicates(
+pub(super) fn no_duplicates(
     document: &Document<'_>,
     whose: &Whose,
     members: &[Member<'_>],
@@ -156,16 +186,16 @@ fn unknown(
     let key = member.key.clone();
     let problem = match verdict {
         Verdict::Foreign => return Ok(None),
-        Verdict::Unknown => {
+        Verdict::Unknown { is_extension } => {
             let (path, line) = (document.path().to_owned(), document.line(member.at));
             return Ok(Some(Warning {
                 path,
                 line,
                 whose: whose.clone(),
                 key,
+                is_extension,
             }));
         }
-        Verdict::Reserved => Problem::Reserved { key },
         Verdict::Misspelt(meant) => Problem::Misspelt { key, meant },
         Verdict::Misplaced => Problem::Misplaced { key },
     };

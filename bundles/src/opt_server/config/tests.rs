@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
-use super::{Command, Config, ConfigError, MAX_SIZE, MountDependencies};
+use super::{
+    AtOutputLimit, Command, Config, ConfigError, Extensions, Limits, MAX_SIZE, MountDependencies,
+    Network, Writable,
+};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/opt_server_config")
@@ -103,6 +106,7 @@ fn a_full_file_is_read_whole() {
             ("EMPTY", ""),
         ]),
         append_options: owned(&["execMode=4", "two words", "$HOME", "*"]),
+        extensions: Extensions::default(),
         line: 5,
     };
     let cafe = Command {
@@ -112,6 +116,7 @@ fn a_full_file_is_read_whole() {
         mount_dependencies: MountDependencies::Directories,
         environment_variables: variables(&[("B", "1=2"), ("A", "")]),
         append_options: owned(&["two words", "", "# not a comment", "$HOME"]),
+        extensions: Extensions::default(),
         line: 14,
     };
     let glpsol = Command {
@@ -121,6 +126,7 @@ fn a_full_file_is_read_whole() {
         mount_dependencies: MountDependencies::Directories,
         environment_variables: vec![],
         append_options: vec![],
+        extensions: Extensions::default(),
         line: 21,
     };
     assert_eq!(config.server_name.as_deref(), Some("My Server"));
@@ -361,4 +367,113 @@ fn what_is_not_a_regular_file_is_refused_at_once() {
     assert_eq!(Config::load(&missing).unwrap_err().to_string(), message);
     std::os::unix::fs::symlink(data().join("full.json"), &missing).unwrap();
     assert!(Config::load(&missing).is_ok(), "a link to a file is a file");
+}
+
+#[test]
+fn extensions_are_read_and_the_files_hold_for_every_command() {
+    let config = parse(&fs::read(data().join("extensions.json")).unwrap()).unwrap();
+    let writable = |path: &str, why: Option<&str>| Writable {
+        path: path.into(),
+        why: why.map(str::to_owned),
+    };
+    let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let server = Limits {
+        max_memory: Some(1024),
+        max_processes: Some(64),
+        max_open_files: Some(256),
+        scratch_size: Some(64 << 20),
+        ..Limits::default()
+    };
+    let gurobi = Extensions {
+        mount_writable: vec![
+            writable("/srv/log", None),
+            writable("/srv/cache", None),
+            writable("/srv/licences", Some("tokens are counted there")),
+        ],
+        network: Network::Host,
+        limits: Limits {
+            max_time: Some(60),
+            max_output: Some(1_000_000),
+            grace: Some(0),
+            ..server
+        },
+        seccomp: strings(&["io_setup", "io_submit"]),
+        devices: vec!["/dev/dri/renderD128".into()],
+        dlopen: vec!["/opt/gurobi/lib".into(), "libgurobi.so.11".into()],
+        output: AtOutputLimit::Truncate,
+        pool: 2,
+    };
+    let glpsol = Extensions {
+        mount_writable: vec![writable("/srv/log", None)],
+        limits: server,
+        pool: 1,
+        ..Extensions::default()
+    };
+    assert_eq!(config.commands[0].extensions, gurobi);
+    assert_eq!(config.commands[1].extensions, glpsol);
+    assert_eq!(config.extensions.limits, server);
+    let range = config.extensions.identity.unwrap();
+    assert_eq!((range.first, range.count), (2_000_000, 65_536));
+    let students = config.user_group("bob").unwrap();
+    assert_eq!(students.name, "students");
+    assert_eq!(students.limits.max_parallel_processes, Some(2));
+    assert!(!students.admin_rights && config.user_group("eve").unwrap().admin_rights);
+    assert!(config.user_group("mallory").is_none());
+}
+
+#[test]
+fn every_value_has_its_line() {
+    let config = parse(&fs::read(data().join("extensions.json")).unwrap()).unwrap();
+    for (pointer, line) in [
+        ("", 1),
+        ("/commands/0", 4),
+        ("/commands/0/name", 5),
+        ("/commands/0/x-opt-runtime/mount-writable/1/path", 8),
+        ("/commands/0/x-opt-runtime/limits/max-memory", 10),
+        ("/commands/0/x-opt-runtime/limits/nothing-there", 10),
+        ("/commands/1", 18),
+        ("/x-opt-runtime/identity", 24),
+        ("/nothing/there", 1),
+    ] {
+        assert_eq!(config.lines.line(pointer), line, "{pointer}");
+    }
+}
+
+#[test]
+fn strict_refuses_what_would_only_be_warned_of() {
+    let read = |name: &str| parse(&fs::read(data().join(name)).unwrap()).unwrap();
+    let error = read("unknown-keys.json").strict().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "config.json:2: unknown key \"server-id\" is ignored; --strict refuses it, and 4 more"
+    );
+    assert!(read("full.json").strict().is_ok());
+}
+
+#[test]
+fn a_bad_new_file_is_an_error_and_the_old_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    fs::write(&path, r#"{"server-name": "one"}"#).unwrap();
+    let owner = fs::metadata(&path).unwrap().uid();
+    let old = Config::load_unnamed(&path, owner).unwrap();
+    fs::write(&path, "{\"server-name\":\n 2}").unwrap();
+    let error = old.reload().unwrap_err().to_string();
+    assert!(
+        error.ends_with("config.json:2: \"server-name\" must be a string, not a number"),
+        "{error}"
+    );
+    assert_eq!(old.server_name.as_deref(), Some("one"));
+    fs::write(&path, r#"{"server-name": "two"}"#).unwrap();
+    assert_eq!(old.reload().unwrap().server_name.as_deref(), Some("two"));
+    // As it was read at first: nobody named it, so others must not be able to write it.
+    fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+    assert!(
+        old.reload()
+            .unwrap_err()
+            .to_string()
+            .contains("may be written by others")
+    );
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(old.reload(), Err(ConfigError::Read { .. })));
 }

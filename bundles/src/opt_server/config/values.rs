@@ -29,11 +29,11 @@ pub(super) fn bad_name(name: &str) -> Option<&'static str> {
 }
 
 impl<'a> Value<'a> {
-    fn error(self, problem: Problem) -> ConfigError {
+    pub fn error(self, problem: Problem) -> ConfigError {
         self.document.error(self.node, self.whose, problem)
     }
 
-    fn wrong_type(self, key: &'static str, wanted: &'static str) -> ConfigError {
+    pub fn wrong_type(self, key: &'static str, wanted: &'static str) -> ConfigError {
         self.error(Problem::WrongType {
             key,
             wanted,
@@ -83,17 +83,19 @@ impl<'a> Value<'a> {
         self.array(key, wanted)?.into_iter().map(element).collect()
     }
 
-    pub fn name(self) -> Result<String, ConfigError> {
-        let name = self.string("name")?;
+    /// A name that people type: `key` is what it is given in.
+    pub fn name(self, key: &'static str) -> Result<String, ConfigError> {
+        let name = self.string(key)?;
         if name.is_empty() {
-            return Err(self.error(Problem::Empty {
-                key: "name",
-                wanted: "the word that users type",
-            }));
+            let wanted = match key {
+                "name" => "the word that users type",
+                _ => "a name",
+            };
+            return Err(self.error(Problem::Empty { key, wanted }));
         }
         match bad_name(&name) {
             None => Ok(name),
-            Some(what) => Err(self.error(Problem::BadName { name, what })),
+            Some(what) => Err(self.error(Problem::BadName { key, name, what })),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
+use crate::promise::exceptions::has_host_network;
 use crate::promise::spec_view::{has_new_namespace, namespaces};
 use crate::promise::{Kind, Observed, Protection};
 
@@ -13,8 +14,11 @@ pub(crate) const ROW: Protection = Protection {
     on_process,
 };
 
-/// The namespaces that a kind needs: as the OCI spec calls them, and as `/proc/PID/ns` does.
-fn needed(kind: Kind) -> &'static [(LinuxNamespaceType, &'static str)] {
+/// The namespaces that a bundle needs: as the OCI spec calls them, and as `/proc/PID/ns` does.
+fn needed(
+    spec: &Spec,
+    kind: Kind,
+) -> impl Iterator<Item = &'static (LinuxNamespaceType, &'static str)> {
     const ALL: [(LinuxNamespaceType, &str); 7] = [
         (LinuxNamespaceType::Mount, "mnt"),
         (LinuxNamespaceType::Pid, "pid"),
@@ -24,10 +28,14 @@ fn needed(kind: Kind) -> &'static [(LinuxNamespaceType, &'static str)] {
         (LinuxNamespaceType::Cgroup, "cgroup"),
         (LinuxNamespaceType::User, "user"),
     ];
-    match kind {
+    let wanted = match kind {
         Kind::Sealed => &ALL[..2],
-        Kind::OptServer => &ALL,
-    }
+        Kind::OptServer => &ALL[..],
+    };
+    let hosts_network = has_host_network(spec);
+    wanted
+        .iter()
+        .filter(move |(typ, _)| !(hosts_network && *typ == LinuxNamespaceType::Network))
 }
 
 fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
@@ -37,17 +45,15 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
         .enumerate()
         .filter(|(index, typ)| all[..*index].contains(typ))
         .map(|(index, typ)| format!("linux.namespaces[{index}] is another {typ} namespace"));
-    needed(kind)
-        .iter()
+    needed(spec, kind)
         .filter(|(typ, _)| !has_new_namespace(spec, *typ))
         .map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace"))
         .chain(repeated)
         .collect()
 }
 
-fn on_process(observed: &Observed, _: &Spec, kind: Kind) -> Vec<String> {
-    needed(kind)
-        .iter()
+fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
+    needed(spec, kind)
         .filter_map(|(_, name)| match observed.namespaces.get(*name) {
             None => Some(format!("its {name} namespace can't be seen")),
             Some(ids) if ids.theirs == ids.ours => Some(format!("its {name} namespace is ours")),

@@ -6,10 +6,7 @@ mod tests;
 
 use std::path::Path;
 
-use oci_spec::runtime::{
-    LinuxNamespace, LinuxNamespaceType, LinuxPids, LinuxSeccomp, LinuxSeccompAction, LinuxSyscall,
-    Mount, Spec,
-};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec};
 
 use super::exceptions;
 use super::rows::{few_system_calls, nothing_inherited::HANDED_DOWN};
@@ -156,33 +153,13 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
     let profile = match kind {
         // Another engine's container has the network that the engine gave it.
         Kind::Sealed => seccomp::networked(),
+        Kind::OptServer if exceptions::has_host_network(spec) => seccomp::networked(),
         Kind::OptServer => seccomp::opt_server(),
     };
-    let profile = with_calls(profile.to_oci(), &exceptions::system_calls(spec));
+    let profile = seccomp::with_calls(profile.to_oci(), &exceptions::system_calls(spec));
     let linux = spec.linux_mut().get_or_insert_default();
     linux.set_seccomp(Some(profile));
     vec!["linux.seccomp replaced by the sealed profile".to_owned()]
-}
-
-/// `profile` with these calls allowed, whatever their arguments.
-fn with_calls(mut profile: LinuxSeccomp, calls: &[String]) -> LinuxSeccomp {
-    if calls.is_empty() {
-        return profile;
-    }
-    let mut entries = profile.syscalls().clone().unwrap_or_default();
-    for entry in &mut entries {
-        let others = entry.names().iter().filter(|name| !calls.contains(name));
-        let others = others.cloned().collect();
-        entry.set_names(others);
-    }
-    entries.retain(|entry| !entry.names().is_empty());
-    let mut allowed = LinuxSyscall::default();
-    allowed
-        .set_names(calls.to_vec())
-        .set_action(LinuxSeccompAction::ScmpActAllow);
-    entries.push(allowed);
-    profile.set_syscalls(Some(entries));
-    profile
 }
 
 fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
@@ -192,6 +169,7 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
         // A user namespace needs mappings, which only the caller can choose.
         Kind::OptServer => &[Mount, Pid, Ipc, Uts, Network, Cgroup],
     };
+    let hosts_network = exceptions::has_host_network(spec);
     let linux = spec.linux_mut().get_or_insert_default();
     let mut changes = vec![];
     if let Some("shared" | "rshared" | "unbindable") = linux.rootfs_propagation().as_deref() {
@@ -200,6 +178,9 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
     }
     let namespaces = linux.namespaces_mut().get_or_insert_default();
     changes.extend(drop_earlier(namespaces));
+    let wanted = wanted
+        .iter()
+        .filter(|typ| !(hosts_network && **typ == Network));
     for typ in wanted {
         if !namespaces
             .iter()

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bundles::bundle;
 use bundles::elf::Resolver;
+use bundles::opt_server::config::Limits;
 use bundles::opt_server::{Identity, Request, Sandbox};
 use bundles::promise::{Kind, explain};
 use nix::unistd::{getegid, geteuid};
@@ -20,6 +21,9 @@ pub struct Arguments {
     /// The configuration [default: config.json here, else beside this executable]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Refuse a configuration with keys that aren't known
+    #[arg(long)]
+    strict: bool,
     /// The project directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
@@ -39,13 +43,14 @@ pub struct Arguments {
 /// Runs one command line and exits with its command's code.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
-    let config = configuration::load(arguments.config.as_deref())?;
+    let config = configuration::load(arguments.config.as_deref(), arguments.strict)?;
     let request = Request {
         config: &config,
         command: config.command(&arguments.name)?,
         arguments: &arguments.arguments,
         project: arguments.project.clone(),
         identity: identity(&arguments.project)?,
+        limits: Limits::default(),
     };
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
