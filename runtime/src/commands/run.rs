@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use runtime::container::{self, CreateOptions, RunOptions};
-use runtime::own_executable;
+use runtime::{own_executable, telling};
 
 use crate::global::Global;
+
+/// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
+const KILLED: u8 = 137;
 
 /// Arguments of `run`: `run BUNDLE`, or as the OCI runtimes have it `run -b BUNDLE ID`.
 #[derive(Debug, clap::Args)]
@@ -74,6 +77,9 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         Ok(bundle)
     })?;
     global.note_changes(&changed);
+    if outcome.was_out_of_memory && outcome.code == KILLED {
+        telling::say("opt-runtime: the kernel killed the command for want of memory\n");
+    }
     Ok(ExitCode::from(outcome.code))
 }
 

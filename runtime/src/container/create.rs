@@ -152,6 +152,10 @@ fn create_claimed(
     failures.close_writer();
     let pid = match made {
         Ok(pid) => pid,
+        // Nothing that a killed process could have said.
+        Err(_) if container.snapshot.cgroup.memory_use().killed > 0 => {
+            return Err(Error::OutOfMemory);
+        }
         Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
     debug!(pid, "made the first process");
@@ -243,9 +247,7 @@ fn make(
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     let joined = Joined::take(&mut spec)?;
-    if joined.has_pid_namespace() {
-        show_cgroups(&mut spec, &container.snapshot.cgroup);
-    }
+    show_cgroups(&mut spec, &container.snapshot.cgroup);
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
     let id_maps = IdMaps::of(&spec)?;
     let (spec, rootfs) = match &tree {
@@ -289,7 +291,7 @@ fn make(
     first_process::make(&arguments, &ours, &mut place)
 }
 
-/// Takes `cgroup` mounts apart into what they show, which libcontainer can't here.
+/// Takes `cgroup` mounts apart into what they show, where hierarchies are of version 1.
 fn show_cgroups(spec: &mut Spec, cgroup: &Placement) {
     let mounts = spec.mounts().clone().unwrap_or_default();
     let shown = mounts.into_iter().flat_map(|mount| {

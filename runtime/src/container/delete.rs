@@ -90,7 +90,7 @@ fn remove_resources(snapshot: &Snapshot) -> Result<()> {
     let with_processes = snapshot.status == Status::Creating || !snapshot.has_pid_namespace;
     snapshot.cgroup.remove(with_processes)?;
     if snapshot.status == Status::Creating {
-        snapshot.cgroup.remove_by_name()?;
+        snapshot.cgroup.remove_unnoted()?;
     }
     Ok(())
 }

@@ -99,6 +99,12 @@ pub enum Error {
     /// A process that isn't the container's creator keeps its lock.
     #[error("container \"{0}\" is held by another process")]
     Held(String),
+    /// The kernel ended a process that was to execute the command.
+    #[error(
+        "the kernel ended the container's first process for want of memory; hint: a larger \
+         linux.resources.memory.limit"
+    )]
+    OutOfMemory,
     /// The container was made in another pid namespace, where its processes have other pids.
     #[error("container \"{0}\" belongs to another pid namespace; hint: run this there")]
     OtherNamespace(String),

@@ -3,8 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use libcontainer::oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
-use nix::mount::{MntFlags, umount2};
+use libcontainer::oci_spec::runtime::{Linux, Mount, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
@@ -13,7 +12,7 @@ use super::mount_namespace::{as_its_root, inside};
 use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
 use super::normalise::Normalised;
-use super::{Error, Result, namespaces};
+use super::{Error, Result};
 use crate::below::{open_below, open_in_root};
 use crate::sys::{MountAttr, mount_setattr};
 
@@ -48,22 +47,15 @@ pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: b
     if unfinished.is_empty() && !sealed {
         return Ok(());
     }
-    let own_cgroups = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
     let (filled, others): (Vec<_>, Vec<_>) = unfinished
         .iter()
         .partition(|unfinished| unfinished.covered.is_some());
     if !filled.is_empty() {
         // The files of a tmpfs are the container's root's, who need not be root here.
-        as_its_root(pid, || {
-            filled
-                .iter()
-                .try_for_each(|one| one.finish(sealed, own_cgroups))
-        })?;
+        as_its_root(pid, || filled.iter().try_for_each(|one| one.finish(sealed)))?;
     }
     inside(pid, || {
-        others
-            .iter()
-            .try_for_each(|one| one.finish(sealed, own_cgroups))?;
+        others.iter().try_for_each(|one| one.finish(sealed))?;
         if sealed { shut() } else { Ok(()) }
     })
 }
@@ -147,13 +139,10 @@ impl<'a> Unfinished<'a> {
         })
     }
 
-    fn finish(&self, sealed: bool, has_cgroup_namespace: bool) -> Result<()> {
+    fn finish(&self, sealed: bool) -> Result<()> {
         let destination = self.planned.mount.destination();
         let target = open_inside(destination, sealed)?;
         let failed = |error| Error::io("finish the mount", destination)(error);
-        if is_cgroup(&self.planned.mount) && !has_cgroup_namespace {
-            hide_named_hierarchy(destination)?;
-        }
         if let Some(covered) = &self.covered {
             copy_up(covered.as_fd(), target.as_fd())
                 .map_err(Error::io("copy what is covered by", destination))?;
@@ -203,16 +192,6 @@ fn covered_directory(rootfs: &Path, destination: &Path) -> Result<Option<OwnedFd
         Ok(directory) => Ok(Some(directory)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(Error::io("open", destination)(errno.into())),
-    }
-}
-
-/// Without a cgroup namespace libcontainer mounts the host's own root of the `name=systemd` hierarchy,
-/// writable (S4).
-fn hide_named_hierarchy(cgroup_mount: &Path) -> Result<()> {
-    let path = cgroup_mount.join("systemd");
-    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-        Ok(()) | Err(nix::errno::Errno::EINVAL | nix::errno::Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(Error::io("unmount", path)(errno.into())),
     }
 }
 

@@ -91,6 +91,9 @@ pub(super) fn split(store: &Store, id: Option<&str>, signals: &mut Signals) -> R
     let Some(worker) = fork().map_err(Error::step("fork the worker"))? else {
         // Out of the terminal's reach: the guardian passes on what comes from there, once.
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(Error::step("leave the group"))?;
+        // What the command leaves running is this process's to end: see `leftovers`.
+        rustix::process::set_child_subreaper(Some(getpid()))
+            .map_err(Error::step("adopt what the command leaves"))?;
         telling::follow_this_process();
         return Ok(Guardian { process, socket });
     };

@@ -30,6 +30,7 @@ mod id_maps;
 mod in_cgroup;
 mod init;
 mod kill;
+mod leftovers;
 mod listener;
 mod members;
 mod mount_namespace;
@@ -58,7 +59,7 @@ mod whole_file;
 
 pub use bundle::{Bundle, read_process};
 pub use cgroup::{Placement, Stats};
-pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups};
+pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups, survey_systemd};
 pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;

@@ -1,10 +1,11 @@
 //! A container in the foreground, from its bundle to its end.
 
 use super::guardian::{self, made_up_id, sweep};
+use super::leftovers;
 use super::process::ProcessId;
 use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
-use super::{Bundle, CreateOptions, Created, Error, Result, create, delete, start};
+use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
 
 /// How to run.
 #[derive(Debug, Default, Clone)]
@@ -18,22 +19,26 @@ pub struct RunOptions {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The command's exit code, or 128 plus the signal that ended it.
     pub code: u8,
     /// The signal, if one ended it.
     pub signal: Option<i32>,
+    /// Whether the kernel killed one of its processes for want of memory.
+    pub was_out_of_memory: bool,
 }
 
 impl From<End> for Outcome {
     fn from(end: End) -> Self {
-        match end {
-            End::Exited(code) => Self { code, signal: None },
-            End::Signalled(signal) => Self {
-                code: u8::try_from(128 + signal).unwrap_or(u8::MAX),
-                signal: Some(signal),
-            },
+        let (code, signal) = match end {
+            End::Exited(code) => (code, None),
+            End::Signalled(signal) => (u8::try_from(128 + signal).unwrap_or(u8::MAX), Some(signal)),
+        };
+        Self {
+            code,
+            signal,
+            was_out_of_memory: false,
         }
     }
 }
@@ -101,18 +106,39 @@ fn run_bundle(
         ..options.create.clone()
     };
     let created = create(store, id, bundle, &create_options)?;
-    let ended = hold(created, foreground);
-    if options.keep && ended.is_ok() {
-        // Nobody's litter any more.
-        let mut container = store.open(id)?;
-        container.snapshot.supervisor = None;
-        container.save()?;
-        return ended;
-    }
-    let deleted = delete(store, id, true);
+    let snapshot = &created.container.snapshot;
+    let cgroup = snapshot.cgroup.clone();
+    let is_held_together = snapshot.has_pid_namespace || !cgroup.is_anothers();
+    let ended = hold(created, foreground).map(|outcome| with_memory(outcome, &cgroup));
+    let left = match options.keep && ended.is_ok() {
+        true => keep(store, id),
+        false => delete(store, id, true),
+    };
+    let left = left.and_then(|()| match is_held_together {
+        true => Ok(()),
+        false => leftovers::end(),
+    });
     let outcome = ended?;
-    deleted?;
+    left?;
     Ok(outcome)
+}
+
+/// Makes the container nobody's litter.
+fn keep(store: &Store, id: &str) -> Result<()> {
+    let mut container = store.open(id)?;
+    container.snapshot.supervisor = None;
+    container.save()
+}
+
+/// With what its cgroup counted, as long as it is there.
+fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
+    let memory = cgroup.memory_use();
+    let (peak, killed) = (memory.peak, memory.killed);
+    tracing::debug!(peak, killed, "the command has ended");
+    Outcome {
+        was_out_of_memory: killed > 0,
+        ..outcome
+    }
 }
 
 fn hold(created: Created, foreground: &mut Hold<'_>) -> Result<Outcome> {
@@ -132,10 +158,7 @@ fn hold(created: Created, foreground: &mut Hold<'_>) -> Result<Outcome> {
     }
     let ended = start(container).and_then(|()| match supervised {
         Some(supervised) => supervised.wait(foreground).map(Outcome::from),
-        None => Ok(Outcome {
-            code: 0,
-            signal: None,
-        }),
+        None => Ok(Outcome::default()),
     });
     if let Some(guardian) = guardian {
         // The caller's own again, before anything is told. A guardian that is gone has none.

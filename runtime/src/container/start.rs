@@ -25,7 +25,10 @@ pub fn start(mut container: Container) -> Result<()> {
     // Unlocked: hooks may take their time, and others may look at the container, signal or delete it.
     let patience = container.patience();
     let snapshot = container.unlock();
-    reader.wait_for_execution()?;
+    reader.wait_for_execution().map_err(|error| match error {
+        Error::NotExecuted if snapshot.cgroup.memory_use().killed > 0 => Error::OutOfMemory,
+        other => other,
+    })?;
     tracing::debug!(id = snapshot.id, "started");
     let hooks = snapshot.hooks.as_ref();
     let poststart = hooks.and_then(|hooks| hooks.poststart().as_ref());

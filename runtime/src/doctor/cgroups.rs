@@ -1,11 +1,10 @@
 //! Control groups: layout, controllers, who may write to them.
 
-use std::path::Path;
-
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::{Asked, Finding};
-use crate::container::{SurveyedHierarchy, survey_cgroups};
+use crate::container::{SurveyedHierarchy, survey_cgroups, survey_systemd};
+use crate::telling;
 
 /// Without these, the limits that engines set by themselves can't be set.
 const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
@@ -77,16 +76,17 @@ fn judge_controllers(there: &[String]) -> Finding {
 
 pub(super) fn systemd(_: &Asked) -> Finding {
     const NAME: &str = "systemd";
-    // sd_booted(3).
-    if Path::new("/run/systemd/system").exists() {
-        return Finding::ok(NAME, "runs: --cgroup-manager systemd works");
+    match survey_systemd() {
+        Ok(()) => Finding::ok(NAME, "answers: --cgroup-manager systemd works"),
+        Err(error) => Finding::limited(
+            NAME,
+            format!(
+                "{}: --cgroup-manager systemd can't work",
+                telling::line(&error)
+            ),
+            "--cgroup-manager cgroupfs, which is the default",
+        ),
     }
-    let found = "doesn't run: --cgroup-manager systemd can't work";
-    Finding::limited(
-        NAME,
-        found,
-        "--cgroup-manager cgroupfs, which is the default",
-    )
 }
 
 #[cfg(test)]

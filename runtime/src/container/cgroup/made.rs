@@ -21,6 +21,10 @@ pub(super) struct Made {
     own: Vec<PathBuf>,
     /// Directories above them, the topmost first: removed when empty.
     above: Vec<PathBuf>,
+    /// Directories that weren't there when they were to be made, the topmost first, as long as it isn't known
+    /// which of them were: all that is left to go by when the maker is killed on its way.
+    #[serde(default)]
+    intended: Vec<PathBuf>,
 }
 
 /// Why a directory can't be the container's.
@@ -33,6 +37,34 @@ pub(super) enum Unavailable {
 }
 
 impl Made {
+    /// Notes which directories [`Self::make`] would make for `directory`, below `mount_point`. To be saved
+    /// before anything is made.
+    pub(super) fn intend(&mut self, mount_point: &Path, directory: &Path) {
+        let on_the_way = directory
+            .ancestors()
+            .take_while(|path| path.starts_with(mount_point) && *path != mount_point);
+        let mut absent: Vec<PathBuf> = on_the_way
+            .filter(|path| !path.exists())
+            .map(Path::to_path_buf)
+            .collect();
+        absent.reverse();
+        self.intended.extend(absent);
+    }
+
+    /// All is made, and noted: nothing else of what was intended is the container's.
+    pub(super) fn settle(&mut self) {
+        self.intended.clear();
+    }
+
+    /// Removes what was intended and may have been made. No process of the container's can be in it, for it
+    /// is settled before one goes there; so whatever is in use, or has a cgroup below it, is another's who
+    /// came for the same name, and stays.
+    pub(super) fn remove_intended(&self) {
+        for directory in self.intended.iter().rev() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+
     /// Makes the cgroup `path` below `mount_point`, calling `prepare` for each directory on the way that is
     /// there now, from the mount point on, and telling it whether it is the container's own, the last. What
     /// is there already is another's, and stays; `may_be_in_use` where systemd has just made it for us.

@@ -1,17 +1,20 @@
 //! Showing a container its own cgroup.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use oci_spec::runtime::Mount;
 
-use super::placement::Placement;
+use super::layout::Kind;
+use super::placement::{Place, Placement};
 
 impl Placement {
     /// The mounts that a `cgroup` mount stands for where hierarchies are of version 1: a tmpfs with the
-    /// container's own directory of each. `None` on version 2.
+    /// container's own directory of each, under each name that the hierarchy goes by. `None` on version 2.
     ///
-    /// libcontainer makes them as well, but not for a process in a pid namespace that was there before: it
-    /// looks for its pid there in the runtime's own `/proc`.
+    /// libcontainer makes them as well, but shows the host's own root of a hierarchy that has a name and no
+    /// controllers, systemd's (S4), and none to a process in a pid namespace that was there before: it looks
+    /// for its pid there in the runtime's own `/proc`.
     pub(in crate::container) fn shown_by(&self, mount: &Mount) -> Option<Vec<Mount>> {
         if self.is_unified() {
             return None;
@@ -24,14 +27,27 @@ impl Placement {
             &["mode=755"],
         )];
         for place in self.places() {
-            let Some(name) = place.mount_point.file_name() else {
-                continue;
-            };
-            let target = destination.join(name);
-            mounts.push(made("bind", &place.directory, &target, &["bind"]));
+            let names = names(place);
+            let targets = names.iter().map(|name| destination.join(name));
+            mounts.extend(targets.map(|target| made("bind", &place.directory, &target, &["bind"])));
         }
         Some(mounts)
     }
+}
+
+/// What a hierarchy's directory is called: as on the host, and where controllers share it, by each alone.
+/// Version 2 beside version 1 is left out, as runc does: what a program finds there would be all that it uses.
+fn names(place: &Place) -> Vec<OsString> {
+    let own = place.mount_point.file_name().map(OsStr::to_os_string);
+    let mut names: Vec<OsString> = own.into_iter().collect();
+    match &place.kind {
+        Kind::Unified => names.clear(),
+        Kind::Controllers(controllers) if controllers.len() > 1 => {
+            names.extend(controllers.iter().map(OsString::from));
+        }
+        Kind::Controllers(_) | Kind::Named(_) => {}
+    }
+    names
 }
 
 fn made(kind: &str, source: &Path, destination: &Path, options: &[&str]) -> Mount {

@@ -89,6 +89,7 @@ impl Placement {
             let (unit, places) = systemd::plan(wanted, &layout)?;
             planned.unit = Some(unit);
             planned.places = places;
+            planned.intend();
             return Ok(planned);
         }
         let is_rootless = wanted.host.is_rootless();
@@ -105,7 +106,14 @@ impl Placement {
                 directory: hierarchy.directory(&path),
             });
         }
+        planned.intend();
         Ok(planned)
+    }
+
+    fn intend(&mut self) {
+        for place in &self.places {
+            self.made.intend(&place.mount_point, &place.directory);
+        }
     }
 
     /// Makes it in every hierarchy. What is there already is another's, and stays. With `is_rootless`, a
@@ -140,6 +148,7 @@ impl Placement {
                 }
             }
         }
+        self.made.settle();
         Ok(())
     }
 
@@ -156,11 +165,12 @@ impl Placement {
     }
 
     /// Likewise where `claim` was killed before it could note what it made: a cgroup that is named after
-    /// the container is its own by its name.
+    /// the container is its own by its name, and of one that the bundle names what was to be made.
     ///
     /// # Errors
     /// As [`Self::remove`].
-    pub(in crate::container) fn remove_by_name(&self) -> Result<()> {
+    pub(in crate::container) fn remove_unnoted(&self) -> Result<()> {
+        self.made.remove_intended();
         // systemd removes a unit's cgroup when the last process is gone.
         if !self.has_own_name || self.unit.is_some() {
             return Ok(());

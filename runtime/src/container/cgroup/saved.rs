@@ -13,11 +13,15 @@ impl Placement {
         place.map(|place| place.directory.as_path())
     }
 
-    /// The container's directory in the hierarchy that is mounted under `name`, such as `cpu,cpuacct`.
+    /// The container's directory in the hierarchy that is mounted under `name`, such as `cpu,cpuacct`, or that
+    /// holds a controller of this name.
     pub(in crate::container) fn directory_in(&self, name: &OsStr) -> Option<&Path> {
         let mut places = self.places().iter();
         places
-            .find(|place| place.mount_point.file_name() == Some(name))
+            .find(|place| {
+                let is_held = name.to_str().is_some_and(|name| place.kind.holds(name));
+                is_held || place.mount_point.file_name() == Some(name)
+            })
             .map(|place| place.directory.as_path())
     }
 

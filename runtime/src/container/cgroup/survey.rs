@@ -1,12 +1,12 @@
 //! The host's hierarchies as one who asks about the host wants them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use super::super::Result;
-use super::layout::{Kind, Layout};
+use super::layout::{Hierarchy, Kind, Layout};
 use super::own::cgroup_of;
 
 /// One hierarchy of the host's.
@@ -16,7 +16,8 @@ pub(crate) struct SurveyedHierarchy {
     pub is_unified: bool,
     /// Its controllers; of a named one none.
     pub controllers: Vec<String>,
-    /// Where this caller's containers get their cgroups: below the mount point, or an ordinary user's own.
+    /// Where this caller's containers get their cgroups: below the mount point, or an ordinary user's around
+    /// his own.
     pub directory: PathBuf,
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn survey_cgroups() -> Result<Vec<SurveyedHierarchy>> {
     let surveyed = layout.joined().map(|hierarchy| {
         let own = match geteuid().is_root() {
             true => PathBuf::from("/"),
-            false => cgroup_of("self", hierarchy).unwrap_or_default(),
+            false => around_own(hierarchy),
         };
         let directory = hierarchy.directory(&own);
         let controllers = match &hierarchy.kind {
@@ -48,4 +49,13 @@ pub(crate) fn survey_cgroups() -> Result<Vec<SurveyedHierarchy>> {
         }
     });
     Ok(surveyed.collect())
+}
+
+/// See [`super::path::CgroupPath::below`].
+fn around_own(hierarchy: &Hierarchy) -> PathBuf {
+    let own = cgroup_of("self", hierarchy).unwrap_or_default();
+    match hierarchy.kind {
+        Kind::Unified => own.parent().map_or(own.clone(), Path::to_path_buf),
+        _ => own,
+    }
 }

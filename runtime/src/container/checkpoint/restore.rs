@@ -73,10 +73,7 @@ pub fn restore(
         let _ = delete::remove_everything(store, id);
     })?;
     let Some(signals) = signals else {
-        return Ok(Outcome {
-            code: 0,
-            signal: None,
-        });
+        return Ok(Outcome::default());
     };
     let ended = Supervised::new(process, true)?.wait(&mut Hold {
         signals: &signals,

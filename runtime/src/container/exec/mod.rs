@@ -179,10 +179,7 @@ fn leave(mut born: Born, console: &Console) -> Result<Outcome> {
     }
     match born.let_go()?.take() {
         Some(failure) => Err(birth::error_of(failure)),
-        None => Ok(Outcome {
-            code: 0,
-            signal: None,
-        }),
+        None => Ok(Outcome::default()),
     }
 }
 

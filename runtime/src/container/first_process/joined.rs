@@ -58,12 +58,6 @@ impl Joined {
         Ok(Self(joined))
     }
 
-    /// Whether the pid namespace is one of them.
-    pub(in crate::container) fn has_pid_namespace(&self) -> bool {
-        let mut kinds = self.0.iter().map(|listed| listed.kind);
-        kinds.any(|kind| kind == LinuxNamespaceType::Pid)
-    }
-
     /// Enters those that may be entered now; gives the others, which belong to a user namespace that comes
     /// later.
     pub(super) fn enter(&self) -> std::result::Result<Later<'_>, Box<dyn StdError>> {

@@ -21,7 +21,7 @@ use libcontainer::process::args::ContainerArgs;
 use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainReceiver};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 pub(super) use joined::Joined;
@@ -125,7 +125,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     }
     to_init.close().map_err(broken)?;
     from_init.wait_for_init_ready().map_err(told)?;
-    if arguments.spec.hooks().is_none() {
+    if arguments.spec.hooks().is_none() || !geteuid().is_root() {
         loopback::bring_up(&arguments.spec, first)?;
     }
     from_init.close().map_err(broken)?;
@@ -197,7 +197,10 @@ fn run_create_hooks(
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
-    loopback::bring_up(&arguments.spec, pid)?;
+    // For a process without root's privileges the first one isn't open yet: then hooks find the interface down.
+    if geteuid().is_root() {
+        loopback::bring_up(&arguments.spec, pid)?;
+    }
     if let Some(container) = &arguments.container {
         let state = hooks::state_in_create(container, pid.as_raw());
         let bundle = &container.state.bundle;

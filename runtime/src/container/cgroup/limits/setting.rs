@@ -77,7 +77,7 @@ impl Setting {
 
     fn write(&self, directory: &Path) -> io::Result<()> {
         match write(directory, &self.file, &self.value) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match &self.if_absent {
+            Err(error) if is_absent(&error) => match &self.if_absent {
                 IfAbsent::Refuse => return Err(error),
                 IfAbsent::Skip => return Ok(()),
                 IfAbsent::Use(file, value) => write(directory, file, value),
@@ -136,6 +136,12 @@ fn write(directory: &Path, file: &str, value: &str) -> io::Result<()> {
         .write(true)
         .open(directory.join(file))?;
     io::Write::write_all(&mut file, value.as_bytes())
+}
+
+/// A file that a kernel has only for form's sake, as `memory.kmem.limit_in_bytes` since Linux 5.16, says
+/// `EOPNOTSUPP`.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EOPNOTSUPP))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// A number; `max` is the highest, and nothing is zero.
-pub(super) fn number(directory: &Path, file: &str) -> Result<u64> {
+pub(in crate::container::cgroup) fn number(directory: &Path, file: &str) -> Result<u64> {
     Ok(parse(&text(directory, file)?))
 }
 
@@ -38,7 +38,10 @@ pub(super) fn parse(text: &str) -> u64 {
 }
 
 /// Numbers by name, one pair a line.
-pub(super) fn named(directory: &Path, file: &str) -> Result<BTreeMap<String, u64>> {
+pub(in crate::container::cgroup) fn named(
+    directory: &Path,
+    file: &str,
+) -> Result<BTreeMap<String, u64>> {
     let text = text(directory, file)?;
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
     Ok(pairs

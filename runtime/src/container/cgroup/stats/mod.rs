@@ -8,6 +8,7 @@ mod v2;
 use super::super::{Error, Result};
 use super::placement::Placement;
 
+pub(super) use files::{named, number};
 pub use form::Stats;
 
 impl Placement {

@@ -6,6 +6,7 @@ mod properties;
 mod unit;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use nix::unistd::geteuid;
 use oci_spec::runtime::LinuxResources;
@@ -26,17 +27,9 @@ pub(super) use unit::Unit;
 /// A path that names no unit; where there is no systemd, or for an ordinary user no version 2: only there
 /// may his manager make cgroups.
 pub(super) fn plan(wanted: &Wanted, layout: &Layout) -> Result<(Unit, Vec<Place>)> {
-    let is_user = !geteuid().is_root() || is_in_user_namespace();
+    let is_user = is_user();
     let unit = Unit::named(wanted.path.as_deref(), &wanted.default, is_user)?;
-    if is_user && !layout.is_unified() {
-        return Err(Error::unsupported(
-            "--systemd-cgroup for an ordinary user",
-            "the host's cgroups are of version 1, which systemd gives to nobody but root",
-        ));
-    }
-    let root = Bus::connect(is_user)
-        .and_then(|mut bus| bus.control_group())
-        .map_err(failed("ask systemd for its cgroup"))?;
+    let root = root(layout, is_user)?;
     let places = layout.joined().map(|hierarchy| {
         let own = hierarchy.below_root(&root).join(unit.cgroup());
         Place {
@@ -47,6 +40,32 @@ pub(super) fn plan(wanted: &Wanted, layout: &Layout) -> Result<(Unit, Vec<Place>
     });
     let places = places.collect();
     Ok((unit, places))
+}
+
+/// The cgroup of the manager that makes this caller's.
+fn root(layout: &Layout, is_user: bool) -> Result<PathBuf> {
+    if is_user && !layout.is_unified() {
+        return Err(Error::unsupported(
+            "--systemd-cgroup for an ordinary user",
+            "the host's cgroups are of version 1, which systemd gives to nobody but root",
+        ));
+    }
+    Bus::connect(is_user)
+        .and_then(|mut bus| bus.control_group())
+        .map_err(failed("ask systemd for its cgroup"))
+}
+
+/// Whether systemd would make this caller's cgroups.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn survey_systemd() -> Result<()> {
+    root(&Layout::read()?, is_user()).map(drop)
+}
+
+/// Whether the caller's manager is a user's.
+fn is_user() -> bool {
+    !geteuid().is_root() || is_in_user_namespace()
 }
 
 /// What a container's unit is started with.
