@@ -61,6 +61,14 @@ pub fn mount_point(controller: &str) -> Option<PathBuf> {
     found.map(|(mount_point, _)| mount_point)
 }
 
+/// Where all hierarchies are mounted.
+pub fn mount_points() -> Vec<PathBuf> {
+    hierarchies()
+        .into_iter()
+        .map(|(mount_point, _)| mount_point)
+        .collect()
+}
+
 /// The lines of `/proc/PID/cgroup` as controllers and path.
 pub fn paths(pid: i32) -> Vec<(String, String)> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("the process's cgroups");

@@ -1,83 +1,15 @@
 //! Containers of an ordinary user: a user namespace instead of root.
 
 use std::fs;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use integration::{Bench, Bundle, Tool, opt_runtime, plain, wait_until};
+use integration::{Ordinary, Tool, host, wait_until};
 use serde_json::{Value, json};
 
 /// Nobody's uid on any host that tests run on; the kernel needs no account.
 const USER: u32 = 54_321;
 
 const SOON: Duration = Duration::from_secs(10);
-
-/// An ordinary user with a bundle and a state directory of his own.
-struct Ordinary {
-    bench: Bench,
-    bundle: Bundle,
-    runtime: PathBuf,
-    uid: u32,
-}
-
-impl Ordinary {
-    fn new(uid: u32, arguments: &[&str]) -> Self {
-        let bench = Bench::new();
-        let bundle = plain::bundle(&bench, "mine", arguments);
-        // The build directory need not be open to everybody.
-        let runtime = bench.path("opt-runtime");
-        fs::copy(opt_runtime(), &runtime).expect("copy the runtime");
-        for directory in [&bench.directory("state"), &bundle.rootfs()] {
-            chown(directory, Some(uid), Some(uid)).expect("chown");
-        }
-        let ordinary = Self {
-            bench,
-            bundle,
-            runtime,
-            uid,
-        };
-        ordinary.map(json!([{ "containerID": 0, "hostID": uid, "size": 1 }]));
-        ordinary
-    }
-
-    /// Gives the bundle a user namespace with these mappings, for users and groups.
-    fn map(&self, mappings: Value) {
-        self.bundle.edit(|spec| {
-            let linux = &mut spec["linux"];
-            linux["uidMappings"] = mappings.clone();
-            linux["gidMappings"] = mappings;
-            let namespaces = linux["namespaces"].as_array_mut().expect("namespaces");
-            namespaces.retain(|namespace| namespace["type"] != "user");
-            namespaces.push(json!({ "type": "user" }));
-        });
-    }
-
-    fn runtime(&self) -> Tool {
-        let uid = self.uid.to_string();
-        Tool::new("setpriv")
-            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
-            .arg(&self.runtime)
-            .arg("--root")
-            .arg(self.bench.root())
-            .current_dir(Path::new("/"))
-    }
-
-    fn run(&self) -> Tool {
-        self.runtime().arg("run").arg(&self.bundle.directory)
-    }
-
-    fn status(&self, id: &str) -> String {
-        let outcome = self.runtime().args(["state", id]).expect(0);
-        let state: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-        state["status"].as_str().expect("a status").to_owned()
-    }
-
-    fn assert_nothing_left(&self) {
-        let left = integration::host::names_in(&self.bench.root());
-        assert!(left.is_empty(), "{left:?}");
-    }
-}
 
 #[test]
 fn a_single_mapping_needs_no_help() {
@@ -137,19 +69,7 @@ fn mounts_are_finished_inside() {
 #[test]
 fn the_whole_life_of_a_container() {
     let mine = Ordinary::new(USER, &["sleep", "1000"]);
-    let create = mine.runtime().args(["create", "--bundle"]);
-    let create = create.arg(&mine.bundle.directory).arg("one");
-    let mut create = create;
-    // What it leaves running must not hold this test's pipes.
-    let arguments: Vec<_> = create.command().get_args().map(ToOwned::to_owned).collect();
-    Tool::new("sh")
-        .args([
-            "-c",
-            "exec setpriv \"$@\" > /dev/null 2>&1 < /dev/null",
-            "sh",
-        ])
-        .args(arguments)
-        .expect(0);
+    mine.create(&[], "one");
     assert_eq!(mine.status("one"), "created");
     mine.runtime().args(["start", "one"]).expect(0);
     assert_eq!(mine.status("one"), "running");
@@ -257,4 +177,68 @@ fn ranges_of_ids_come_from_newuidmap() {
         account.first + 4
     );
     mine.assert_nothing_left();
+}
+
+/// Takes the pid namespace away, in which the kernel would end all processes with the first; the host's `/proc`
+/// comes in, for no other can be mounted then.
+fn share_pids(spec: &mut Value) {
+    let namespaces = spec["linux"]["namespaces"].as_array_mut();
+    namespaces
+        .expect("namespaces")
+        .retain(|namespace| namespace["type"] != "pid");
+    spec["mounts"][0] = json!({
+        "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "nosuid", "nodev"],
+    });
+}
+
+/// The processes that sleep for so many seconds, which no others do.
+fn sleepers(seconds: u32) -> Vec<String> {
+    let words = format!(" {seconds} ");
+    host::processes(|line| line.contains("sleep") && format!("{line} ").contains(&words))
+}
+
+#[test]
+fn what_a_command_leaves_running_ends_with_it() {
+    let seconds = 400_000 + std::process::id();
+    let script = format!(
+        "sleep {seconds} & (sleep {seconds} & sleep {seconds} &); \
+         (while true; do sleep {seconds}; done) & sleep 0.3; echo started"
+    );
+    let script =
+        format!("exec 3>&1; {{ {script} >&3; }} >/dev/null 2>&1 </dev/null 3>&1; echo done");
+    for keep in [&[][..], &["--keep"]] {
+        let mine = Ordinary::new(USER, &["sh", "-c", &script]);
+        mine.bundle.edit(share_pids);
+        let run = mine.runtime().arg("run").args(keep).arg("--bundle");
+        run.arg(&mine.bundle.directory)
+            .arg("left")
+            .expect(0)
+            .says("done");
+        let left = sleepers(seconds);
+        assert!(left.is_empty(), "{keep:?} leaves {left:?}");
+        mine.runtime().args(["delete", "--force", "left"]).expect(0);
+        mine.assert_nothing_left();
+    }
+}
+
+/// A daemon that a hook starts is none of the container's processes, though this run is its parent by then.
+#[test]
+fn a_hooks_daemon_stays() {
+    let seconds = 500_000 + std::process::id();
+    let mine = Ordinary::new(
+        USER,
+        &["sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo done"],
+    );
+    mine.bundle.edit(share_pids);
+    mine.bundle.edit(|spec| {
+        let script = format!("sleep {seconds} </dev/null >/dev/null 2>&1 &");
+        spec["hooks"]["poststart"] = json!([{ "path": "/bin/sh", "args": ["sh", "-c", script] }]);
+    });
+    mine.run().expect(0).says("done");
+    let daemons = sleepers(seconds);
+    for daemon in &daemons {
+        let pid = daemon.split(' ').next().expect("a pid");
+        Tool::new("kill").arg(pid).expect(0);
+    }
+    assert_eq!(daemons.len(), 1, "{daemons:?}");
 }

@@ -27,6 +27,8 @@ pub struct Case {
     pub(super) ours_instead: Option<(&'static str, Box<Case>)>,
     /// The peers that fail, and why.
     pub(super) failing_peers: Vec<(Runtime, &'static str)>,
+    /// Why nothing is compared with peers.
+    pub(super) has_no_controls: Option<&'static str>,
 }
 
 impl fmt::Debug for Case {
@@ -45,6 +47,7 @@ impl Case {
             trial: None,
             ours_instead: None,
             failing_peers: vec![],
+            has_no_controls: None,
         }
     }
 
@@ -167,6 +170,33 @@ impl Case {
     pub fn but_crun(mut self, why: &'static str) -> Self {
         self.failing_peers.push((Runtime::Crun, why));
         self
+    }
+
+    /// Likewise, where `condition` holds, which is about the host.
+    pub fn but_runc_if(self, condition: bool, why: &'static str) -> Self {
+        match condition {
+            true => self.but_runc(why),
+            false => self,
+        }
+    }
+
+    /// Likewise of crun.
+    pub fn but_crun_if(self, condition: bool, why: &'static str) -> Self {
+        match condition {
+            true => self.but_crun(why),
+            false => self,
+        }
+    }
+
+    /// What peers do varies with the host, so nothing is compared with them: why.
+    pub fn without_controls(mut self, why: &'static str) -> Self {
+        self.has_no_controls = Some(why);
+        self
+    }
+
+    /// Whether peers are tried as well.
+    pub(super) fn has_controls(&self) -> bool {
+        self.has_no_controls.is_none()
     }
 
     /// Tries it on `stage`.

@@ -1,0 +1,252 @@
+//! Cgroups that are given to an ordinary user: his containers' limits hold there as root's do.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use integration::{Ordinary, cgroup, host, wait_until};
+use serde_json::{Value, json};
+
+/// Nobody's uid on any host that tests run on; the kernel needs no account.
+const USER: u32 = 54_322;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Tells at which process the kernel says no, and in which cgroups they are.
+const FORK: &str = "cat /proc/self/cgroup; for i in 1 2 3 4 5 6 7 8 9; do sleep 2 & done; wait";
+
+/// What root gives: a cgroup in each hierarchy, with another in it for the user's own processes on version 2,
+/// where none may be beside those of the containers.
+struct Delegated {
+    roots: Vec<PathBuf>,
+    own: Vec<PathBuf>,
+}
+
+impl Delegated {
+    fn to(uid: u32, name: &str) -> Self {
+        let name = format!("test-delegated-{}-{name}", std::process::id());
+        let mut delegated = Self {
+            roots: vec![],
+            own: vec![],
+        };
+        for mount_point in cgroup::mount_points() {
+            let root = mount_point.join(&name);
+            fs::create_dir(&root).expect("make a cgroup");
+            delegated.roots.push(root.clone());
+            give(&root, uid);
+            // A new one of version 1 is empty, and takes no process.
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                let there = fs::read_to_string(root.join(file)).unwrap_or_default();
+                if !cgroup::is_v2() && root.join(file).exists() && there.trim().is_empty() {
+                    let all = fs::read_to_string(mount_point.join(file)).expect("the root's");
+                    fs::write(root.join(file), all.trim()).expect("give processors");
+                }
+            }
+            let is_unified = root.join("cgroup.controllers").exists();
+            let own = if is_unified {
+                root.join("caller")
+            } else {
+                root
+            };
+            if is_unified {
+                fs::create_dir(&own).expect("make a cgroup");
+                give(&own, uid);
+            }
+            delegated.own.push(own);
+        }
+        delegated
+    }
+
+    /// What is there besides what root made.
+    fn others(&self) -> Vec<PathBuf> {
+        let below = |root: &PathBuf| directories(root);
+        let mut all: Vec<PathBuf> = self.roots.iter().flat_map(below).collect();
+        all.retain(|path| !self.own.contains(path));
+        all
+    }
+}
+
+impl Drop for Delegated {
+    fn drop(&mut self) {
+        let others = self.others();
+        for directory in others.iter().chain(&self.own).chain(&self.roots) {
+            // A process that was killed leaves its cgroup a moment later.
+            for _ in 0..100 {
+                match fs::remove_dir(directory) {
+                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+/// What a manager that delegates gives: the directory, and the files by which processes and controllers move.
+fn give(directory: &Path, uid: u32) {
+    let files = [
+        "",
+        "cgroup.procs",
+        "tasks",
+        "cgroup.subtree_control",
+        "cgroup.threads",
+    ];
+    for file in files.map(|file| directory.join(file)) {
+        if file.exists() {
+            chown(&file, Some(uid), Some(uid)).expect("chown");
+        }
+    }
+}
+
+fn directories(of: &Path) -> Vec<PathBuf> {
+    let names = host::names_in(of).into_iter().map(|name| of.join(name));
+    names.filter(|path| path.is_dir()).collect()
+}
+
+fn limit(spec: &mut Value) {
+    spec["linux"]["resources"] = json!({
+        "pids": { "limit": 5 },
+        "memory": { "limit": 64 << 20 },
+        "cpu": { "quota": 50000, "period": 100_000 },
+        "devices": [{ "allow": false, "access": "rwm" }],
+    });
+}
+
+fn delegated(name: &str, arguments: &[&str]) -> (Ordinary, Delegated) {
+    let mut mine = Ordinary::new(USER, arguments);
+    let delegated = Delegated::to(USER, name);
+    mine.cgroups = delegated.own.clone();
+    mine.bundle.edit(limit);
+    (mine, delegated)
+}
+
+#[test]
+fn limits_hold() {
+    let (mine, delegated) = delegated("hold", &["sh", "-c", FORK]);
+    let outcome = mine.run().run();
+    assert!(outcome.stderr.contains("can't fork"), "{outcome}");
+    let is_inside = |line: &str| line.contains("test-delegated-") && line.contains("opt-runtime-");
+    let controllers: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter(|line| is_inside(line))
+        .collect();
+    let lines = outcome
+        .stdout
+        .lines()
+        .filter(|line| line.contains(':'))
+        .count();
+    assert_eq!(controllers.len(), lines, "{outcome}");
+    assert_eq!(
+        delegated.others(),
+        [""; 0].map(PathBuf::from),
+        "cgroups are left"
+    );
+    mine.assert_nothing_left();
+}
+
+#[test]
+fn want_of_memory_is_told() {
+    let (mine, delegated) = delegated("memory", &["tail", "/dev/zero"]);
+    // In a user namespace /dev/zero is the host's.
+    mine.bundle.edit(|spec| {
+        spec["process"]["args"] = json!(["sh", "-c", "exec tail /dev/zero"]);
+    });
+    let outcome = mine.run().expect(137);
+    assert!(outcome.stderr.contains("want of memory"), "{outcome}");
+    assert_eq!(
+        delegated.others(),
+        [""; 0].map(PathBuf::from),
+        "cgroups are left"
+    );
+}
+
+#[test]
+fn the_whole_life() {
+    let (mine, delegated) = delegated("life", &["sleep", "1000"]);
+    mine.create(&[], "one");
+    mine.runtime().args(["start", "one"]).expect(0);
+    let pid = mine.state("one")["pid"].as_i64().expect("a pid");
+    let pid = i32::try_from(pid).expect("a pid");
+    assert_eq!(cgroup::read(pid, "pids", "pids.max").as_deref(), Some("5"));
+    mine.runtime()
+        .args(["update", "--pids-limit", "9", "one"])
+        .expect(0);
+    assert_eq!(cgroup::read(pid, "pids", "pids.max").as_deref(), Some("9"));
+    mine.runtime().args(["pause", "one"]).expect(0);
+    assert_eq!(mine.status("one"), "paused");
+    mine.runtime().args(["resume", "one"]).expect(0);
+    assert_eq!(mine.status("one"), "running");
+    let listed = mine
+        .runtime()
+        .args(["ps", "--format", "json", "one"])
+        .expect(0);
+    assert_eq!(listed.stdout.trim(), format!("[{pid}]"));
+    let events = mine.runtime().args(["events", "--stats", "one"]).expect(0);
+    let stats: Value = serde_json::from_str(&events.stdout).expect("JSON");
+    assert_eq!(stats["data"]["pids"]["current"], 1, "{events}");
+    let exec = mine
+        .runtime()
+        .args(["exec", "one", "cat", "/proc/self/cgroup"])
+        .expect(0);
+    assert!(exec.stdout.contains("opt-runtime-"), "{exec}");
+    mine.runtime().args(["kill", "one", "KILL"]).expect(0);
+    wait_until("it stops", SOON, || mine.status("one") == "stopped");
+    mine.runtime().args(["delete", "one"]).expect(0);
+    assert_eq!(
+        delegated.others(),
+        [""; 0].map(PathBuf::from),
+        "cgroups are left"
+    );
+    mine.assert_nothing_left();
+}
+
+/// Without a pid namespace the cgroup is what holds the processes together.
+#[test]
+fn processes_left_running_end_with_the_cgroup() {
+    let script = "sleep 1000 >/dev/null 2>&1 & echo done";
+    let (mine, delegated) = delegated("left", &["sh", "-c", script]);
+    mine.bundle.edit(|spec| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut().expect("namespaces");
+        namespaces.retain(|namespace| namespace["type"] != "pid");
+        spec["mounts"][0] = json!({
+            "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "nosuid"],
+        });
+    });
+    mine.run().expect(0).says("done");
+    assert_eq!(
+        delegated.others(),
+        [""; 0].map(PathBuf::from),
+        "cgroups are left"
+    );
+}
+
+#[test]
+fn doctor_says_so() {
+    let (mine, _delegated) = delegated("doctor", &["true"]);
+    let outcome = mine
+        .runtime()
+        .args(["doctor", "--json", "--directory", "/"])
+        .run();
+    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let findings = told["findings"].as_array().expect("findings");
+    let cgroups = findings.iter().find(|finding| finding["name"] == "cgroups");
+    assert_eq!(cgroups.expect("cgroups")["verdict"], "ok", "{outcome}");
+    let mut nobody = Ordinary::new(USER, &["true"]);
+    nobody.cgroups = cgroup::mount_points().into_iter().take(0).collect();
+    let outcome = nobody
+        .runtime()
+        .args(["doctor", "--json", "--directory", "/"])
+        .run();
+    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let findings = told["findings"].as_array().expect("findings");
+    let cgroups = findings.iter().find(|finding| finding["name"] == "cgroups");
+    let cgroups = cgroups.expect("cgroups");
+    assert_eq!(cgroups["verdict"], "limited", "{outcome}");
+    assert!(
+        cgroups["found"].to_string().contains("not writable"),
+        "{cgroups}"
+    );
+}
