@@ -114,7 +114,22 @@ fn commands_that_are_wrong() {
             json!({ "append-options": { "a": 1 } }),
             "\"append-options\" must be",
         ),
-        (json!({ "x-opt-runtime": {} }), "reserved"),
+        (
+            json!({ "x-opt-runtime": { "net": "host" } }),
+            "unknown key \"net\" in \"x-opt-runtime\"",
+        ),
+        (
+            json!({ "x-opt-runtime": { "seccomp": ["mount"] } }),
+            "can't allow \"mount\"",
+        ),
+        (
+            json!({ "x-opt-runtime": { "mount-writable": ["/etc/cron.d"] } }),
+            "/etc is the host's own",
+        ),
+        (
+            json!({ "x-opt-runtime": { "devices": ["/dev/kmsg"] } }),
+            "can't be in a sandbox",
+        ),
     ] {
         let outcome = configured(&bench, &command(changes));
         bench.assert_refused(&outcome, says);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bundles::bundle;
 use bundles::elf::Resolver;
-use bundles::opt_server::config::{Config, FILE_NAME};
+use bundles::opt_server::config::{Config, FILE_NAME, Limits};
 use bundles::opt_server::{Identity, Request, Sandbox};
 use nix::unistd::{getegid, geteuid};
 use runtime::telling;
@@ -68,6 +68,7 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         project: wanted.project.clone(),
         identity: Identity::for_caller(caller, wanted.slot, &wanted.project)
             .with_context(|| format!("project {}", wanted.project.display()))?,
+        limits: Limits::default(),
     };
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
