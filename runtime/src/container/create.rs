@@ -247,7 +247,8 @@ fn make(
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     let joined = Joined::take(&mut spec)?;
-    show_cgroups(&mut spec, &container.snapshot.cgroup);
+    let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
+    show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
     let id_maps = IdMaps::of(&spec)?;
     let (spec, rootfs) = match &tree {
@@ -291,13 +292,13 @@ fn make(
     first_process::make(&arguments, &ours, &mut place)
 }
 
-/// Takes `cgroup` mounts apart into what they show, where hierarchies are of version 1.
-fn show_cgroups(spec: &mut Spec, cgroup: &Placement) {
+/// Takes `cgroup` mounts apart into what they show, but where the kernel does so.
+fn show_cgroups(spec: &mut Spec, cgroup: &Placement, has_namespace: bool) {
     let mounts = spec.mounts().clone().unwrap_or_default();
     let shown = mounts.into_iter().flat_map(|mount| {
         let is_cgroup = mount.typ().as_deref() == Some("cgroup");
         is_cgroup
-            .then(|| cgroup.shown_by(&mount))
+            .then(|| cgroup.shown_by(&mount, has_namespace))
             .flatten()
             .unwrap_or_else(|| vec![mount])
     });

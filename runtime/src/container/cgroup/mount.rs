@@ -9,17 +9,23 @@ use super::layout::Kind;
 use super::placement::{Place, Placement};
 
 impl Placement {
-    /// The mounts that a `cgroup` mount stands for where hierarchies are of version 1: a tmpfs with the
-    /// container's own directory of each, under each name that the hierarchy goes by. `None` on version 2.
+    /// The mounts that a `cgroup` mount stands for. Where hierarchies are of version 1, a tmpfs with the
+    /// container's own directory of each, under each name that the hierarchy goes by. On version 2 the
+    /// container's own directory, unless it `has_namespace`: then the mount itself shows no more (`None`).
     ///
     /// libcontainer makes them as well, but shows the host's own root of a hierarchy that has a name and no
     /// controllers, systemd's (S4), and none to a process in a pid namespace that was there before: it looks
     /// for its pid there in the runtime's own `/proc`.
-    pub(in crate::container) fn shown_by(&self, mount: &Mount) -> Option<Vec<Mount>> {
-        if self.is_unified() {
-            return None;
-        }
+    pub(in crate::container) fn shown_by(
+        &self,
+        mount: &Mount,
+        has_namespace: bool,
+    ) -> Option<Vec<Mount>> {
         let destination = mount.destination();
+        if self.is_unified() {
+            let own = self.unified().filter(|_| !has_namespace)?;
+            return Some(vec![made("bind", &own.directory, destination, &["bind"])]);
+        }
         let mut mounts = vec![made(
             "tmpfs",
             Path::new("tmpfs"),
