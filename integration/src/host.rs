@@ -41,6 +41,25 @@ pub fn cgroups(prefix: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The cgroups in whose path `mark` is, and not as the beginning of a longer number, those above first.
+pub fn cgroups_with(mark: &str) -> Vec<PathBuf> {
+    let is_marked = |path: &PathBuf| {
+        let path = path.to_string_lossy();
+        let mut ends = path.match_indices(mark).map(|(at, _)| at + mark.len());
+        ends.any(|end| !path[end..].starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let mut found = cgroups("");
+    found.retain(is_marked);
+    found
+}
+
+/// Removes the cgroups in whose path `mark` is, as far as nobody is in them.
+pub fn remove_cgroups(mark: &str) {
+    for path in cgroups_with(mark).iter().rev() {
+        let _ = fs::remove_dir(path);
+    }
+}
+
 /// The cgroups of the container `id`, in whichever state directory it is.
 pub fn cgroups_of(id: &str) -> Vec<PathBuf> {
     let mut found = cgroups("opt-runtime-");

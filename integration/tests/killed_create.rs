@@ -10,13 +10,6 @@ use serde_json::json;
 /// More than `create` makes of directories and files that it renames.
 const STEPS: usize = 60;
 
-/// All cgroups whose name has `mark` in it.
-fn cgroups_with(mark: &str) -> Vec<PathBuf> {
-    let mut found = host::cgroups("");
-    found.retain(|path| path.to_string_lossy().contains(mark));
-    found
-}
-
 /// Runs `create` under strace, which kills it as it is about to make the system call number `step` of those that
 /// make a directory or put a file in its place. Whether it was killed.
 fn create_killed_at(bench: &Bench, bundle: &integration::Bundle, id: &str, step: usize) -> bool {
@@ -69,12 +62,10 @@ fn nothing_is_left_of_a_create_that_is_killed_at_any_step() {
             step += 1;
             assert!(step < STEPS, "create has more than {STEPS} steps");
             is_killed = create_killed_at(&bench, &bundle, &id, step);
-            left_by_kill += cgroups_with(&mark).len();
+            left_by_kill += host::cgroups_with(&mark).len();
             bench.runtime().args(["delete", "--force", &id]).expect(0);
-            let left = cgroups_with(&mark);
-            for directory in left.iter().rev() {
-                let _ = fs::remove_dir(directory);
-            }
+            let left = host::cgroups_with(&mark);
+            host::remove_cgroups(&mark);
             assert!(left.is_empty(), "killed at step {step}, it leaves {left:?}");
             assert_eq!(bench.state_names(), [""; 0], "killed at step {step}");
         }
@@ -100,7 +91,7 @@ fn what_is_anothers_by_then_stays() {
     let hierarchies = cgroup::mount_points();
     // Killed before the first cgroup is made: the state is there, and says what was to be made.
     let mut step = 0;
-    while bench.state_names().is_empty() || cgroups_with(&mark).is_empty() {
+    while bench.state_names().is_empty() || host::cgroups_with(&mark).is_empty() {
         bench.runtime().args(["delete", "--force", &mark]).expect(0);
         step += 1;
         assert!(
@@ -142,5 +133,7 @@ fn what_is_anothers_by_then_stays() {
     joined.expect("join another's cgroup");
     assert_eq!(deleted.code, Some(0), "{deleted}");
     assert!(stays, "another's cgroup is gone: {}", others.display());
-    assert_eq!(cgroups_with(&mark), [""; 0].map(PathBuf::from));
+    let left = host::cgroups_with(&mark);
+    host::remove_cgroups(&mark);
+    assert_eq!(left, [""; 0].map(PathBuf::from));
 }

@@ -248,11 +248,8 @@ impl Stage {
         }
         let mut left = self.bench.state_names();
         for id in self.ids() {
-            left.extend(
-                host::cgroups_of(&id)
-                    .iter()
-                    .map(|path| path.display().to_string()),
-            );
+            let cgroups = host::cgroups_with(&id);
+            left.extend(cgroups.iter().map(|path| path.display().to_string()));
         }
         let place = self.bench.path("").display().to_string();
         let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -296,6 +293,10 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.delete_all();
         self.unmount_all();
+        // What a peer leaves, or ours in a case that fails.
+        for id in self.ids() {
+            host::remove_cgroups(&id);
+        }
     }
 }
 
