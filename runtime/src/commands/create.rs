@@ -42,6 +42,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         pid_file: arguments.pid_file,
         console_socket: arguments.console_socket,
         preserve_fds: arguments.preserve_fds,
+        activated_sockets: container::activated_sockets(),
         no_pivot: arguments.no_pivot,
         no_new_keyring: arguments.no_new_keyring,
         supervised: false,

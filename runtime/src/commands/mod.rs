@@ -26,7 +26,7 @@ pub mod update;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::container::{Error, make_descriptors_sane};
+use runtime::container::{Error, activated_sockets, make_descriptors_sane};
 use runtime::telling::{self, Log, OURS};
 
 use crate::cli::{Cli, Command};
@@ -36,8 +36,8 @@ impl Command {
     /// How many descriptors from 3 on the caller wants the container to have.
     fn preserved_descriptors(&self) -> u16 {
         match self {
-            Self::Create(arguments) => arguments.preserve_fds,
-            Self::Run(arguments) => arguments.preserve_fds,
+            Self::Create(arguments) => activated_sockets().saturating_add(arguments.preserve_fds),
+            Self::Run(arguments) => activated_sockets().saturating_add(arguments.preserve_fds),
             Self::Exec(arguments) => arguments.preserve_fds,
             _ => 0,
         }

@@ -30,6 +30,7 @@ use super::terminal::{Console, OwnTerminal};
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
+    socket_activation, working_directory,
 };
 use crate::preflight;
 
@@ -42,6 +43,10 @@ pub struct CreateOptions {
     pub console_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
     pub preserve_fds: u16,
+    /// Descriptors from 3 on, ahead of those, that are sockets for the container: see [`activated_sockets`].
+    ///
+    /// [`activated_sockets`]: super::activated_sockets
+    pub activated_sockets: u16,
     /// Whether to move to the new root without pivot_root(2), which a root file system in memory refuses.
     pub no_pivot: bool,
     /// Whether the command keeps the caller's session keyring.
@@ -87,10 +92,15 @@ pub fn create(
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     preflight::make_room(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
-    #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
+    #[cfg_attr(not(feature = "fault-points"), allow(unused_mut))]
     let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
+    socket_activation::announce(
+        &mut normalised.spec,
+        options.activated_sockets,
+        bundle.kind.is_some(),
+    )?;
     let cgroup = Placement::plan(&Wanted {
         path: normalised.cgroup.clone(),
         default: store.cgroup(id),
@@ -251,10 +261,14 @@ fn make(
     show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
     let id_maps = IdMaps::of(&spec)?;
-    let (spec, rootfs) = match &tree {
+    let (mut spec, rootfs) = match &tree {
         Some(tree) => (tree.rest(), tree.root().to_path_buf()),
         None => (spec, container.snapshot.rootfs.clone()),
     };
+    let makes_working_directory = !sealed && working_directory::is_below_mount(&normalised.spec);
+    if makes_working_directory {
+        working_directory::ask_for_hooks(&mut spec);
+    }
     let arguments = ContainerArgs {
         container_type: ContainerType::InitContainer,
         syscall: SyscallType::default(),
@@ -262,7 +276,7 @@ fn make(
         rootfs,
         console_socket: terminal,
         notify_listener: listener,
-        preserve_fds: options.preserve_fds.into(),
+        preserve_fds: i32::from(options.activated_sockets) + i32::from(options.preserve_fds),
         container: Some(view),
         // The mappings are written by us; this would only forbid groups where they may be set.
         user_ns_config: None,
@@ -283,11 +297,13 @@ fn make(
     };
     let ours = Ours {
         id_maps,
+        makes_working_directory,
         tree,
         joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
     };
+    socket_activation::forget();
     let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
     first_process::make(&arguments, &ours, &mut place)
 }

@@ -85,6 +85,14 @@ impl IdMaps {
         Ok(())
     }
 
+    /// The id outside of the namespace that `uid` in it stands for.
+    pub(super) fn outside_uid(&self, uid: u32) -> Option<u32> {
+        self.uids.iter().find_map(|map| {
+            let offset = uid.checked_sub(map.container_id())?;
+            (offset < map.size()).then_some(map.host_id().checked_add(offset)?)
+        })
+    }
+
     /// Writes them for the process `pid`, which has entered the namespace and is dumpable.
     ///
     /// # Errors

@@ -92,6 +92,9 @@ fn drop_absent_security_modules(spec: &mut Spec) {
             process.set_selinux_label(None);
         }
     }
+    if let Some(linux) = spec.linux_mut().as_mut().filter(|_| !has_selinux()) {
+        linux.set_mount_label(None);
+    }
 }
 
 /// Absent capabilities mean "none" to runc and "all" to libcontainer (T1).

@@ -32,15 +32,9 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
             "linux.namespaces lists \"{twice}\" more than once"
         )));
     }
-    if spec
-        .linux()
-        .as_ref()
-        .is_some_and(|linux| linux.intel_rdt().is_some())
-    {
-        return Err(Error::unsupported(
-            "linux.intelRdt",
-            "this version leaves cache and bandwidth allocation to the host",
-        ));
+    let linux = spec.linux().as_ref();
+    if linux.is_some_and(|linux| linux.intel_rdt().is_some()) {
+        return Err(Error::unsupported("linux.intelRdt", why_no_resctrl()?));
     }
     if let Some(unknown) = unknown_propagation(spec) {
         return Err(invalid(format!(
@@ -97,6 +91,18 @@ fn process_is_possible(process: &Process) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The OCI spec wants an error where resctrl isn't mounted, though every peer passes it over.
+fn why_no_resctrl() -> Result<&'static str> {
+    let path = "/proc/self/mounts";
+    let mounts = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let is_resctrl = |line: &str| line.split(' ').nth(2) == Some("resctrl");
+    Ok(if mounts.lines().any(is_resctrl) {
+        "this version leaves cache and bandwidth allocation to the host"
+    } else {
+        "no resctrl file system is mounted on this host"
+    })
 }
 
 fn namespace_listed_twice(spec: &Spec) -> Option<String> {

@@ -20,7 +20,7 @@ use crate::below::open_below;
 use crate::container::Error;
 
 pub use devices::make_room;
-pub use named::{must_be_there, working_directory};
+pub use named::{make_working_directory, must_be_there, working_directory};
 use resolve::resolve;
 
 /// Directories that libcontainer fills, whatever the spec's mounts say.

@@ -60,14 +60,28 @@ pub fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
         return Ok(());
     }
     let read_only = spec.root().as_ref().and_then(Root::readonly) == Some(true);
-    let found = enter(rootfs, cwd);
-    let outcome = match found {
-        Err(Errno::NOENT) if !read_only => make(rootfs, cwd),
+    enter_or_make(rootfs, cwd, !read_only)
+}
+
+/// Makes the working directory, if it isn't there, in a root file system with its mounts.
+///
+/// # Errors
+/// [`Error::Missing`] where it can't be made.
+pub fn make_working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+    match spec.process() {
+        Some(process) => enter_or_make(rootfs, process.cwd(), true),
+        None => Ok(()),
+    }
+}
+
+fn enter_or_make(rootfs: &Path, cwd: &Path, may_make: bool) -> Result<(), Error> {
+    let outcome = match enter(rootfs, cwd) {
+        Err(Errno::NOENT) if may_make => make(rootfs, cwd),
         other => other,
     };
     outcome.map_err(|errno| Error::Missing {
         key: "process.cwd".to_owned(),
-        path: cwd.clone(),
+        path: cwd.to_owned(),
         source: errno.into(),
     })
 }

@@ -3,6 +3,7 @@
 mod bpf;
 mod controlling_terminal;
 mod descriptor;
+mod environment;
 mod fork;
 mod init;
 mod keyring;
@@ -17,6 +18,7 @@ mod user_namespace;
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
 pub(crate) use descriptor::write_to;
+pub(crate) use environment::remove_variable;
 pub(crate) use fork::{clone_child, fork, fork_child};
 pub(crate) use init::{
     close_all_descriptors, close_descriptors_except, exit_at_once, forget_arguments_and_environment,

@@ -14,8 +14,8 @@ use rustix::thread::set_no_new_privs;
 
 use super::super::command::Command;
 use super::super::failure::{Failure, step};
-use super::super::home;
 use super::super::terminal::pty;
+use super::super::{home, standard_pipes};
 use super::Task;
 use super::intermediate::forbid_looking;
 use crate::sys::join_new_session_keyring;
@@ -60,6 +60,11 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<Command, 
     }
     // As the root of the container first, as runc does: its user need not be able to reach the directory.
     let is_there = chdir(process.cwd()).is_ok();
+    if task.target.has_user_namespace() {
+        step("give its pipes to the process's user", || {
+            standard_pipes::give_from_inside(task.spec)
+        })?;
+    }
     become_user(task, process, system)?;
     let cwd = process.cwd().display();
     step(&format!("chdir to cwd (\"{cwd}\")"), || {

@@ -65,6 +65,7 @@ struct Task<'a> {
     process: &'a Process,
     filter: Option<&'a SystemCallFilter>,
     target: Target,
+    id_maps: Option<&'a IdMaps>,
     sub_cgroups: &'a [SubCgroup],
     preserve_fds: u16,
     failures: FailureWriter,
@@ -118,7 +119,7 @@ pub fn exec(
     let (spec, mut filter) = normalise_process(&promised, kind.is_some())?;
     #[cfg(feature = "fault-points")]
     super::fault::weaken_filter(&mut filter);
-    IdMaps::of(&spec)?;
+    let id_maps = IdMaps::of(&spec)?;
     let Some(process) = spec.process() else {
         return Err(Error::Argument("no process to execute".to_owned()));
     };
@@ -130,6 +131,7 @@ pub fn exec(
         process,
         filter: filter.as_ref(),
         target,
+        id_maps: id_maps.as_ref(),
         sub_cgroups: &options.sub_cgroups,
         preserve_fds: options.preserve_fds,
         failures: writer,

@@ -13,7 +13,7 @@ use nix::unistd::{Pid, getpid};
 use super::super::cgroup;
 use super::super::failure::{Failure, step};
 use super::super::process::set_own_oom_score;
-use super::super::resource_limits;
+use super::super::{resource_limits, standard_pipes};
 use super::Task;
 use super::intermediate::forbid_looking;
 use crate::telling;
@@ -51,6 +51,9 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<(), Failu
     set_affinity(affinity.and_then(|affinity| affinity.cpu_affinity_final().as_deref()))?;
     step("raise the resource limits", || {
         resource_limits::raise(task.spec)
+    })?;
+    step("give its pipes to the process's user", || {
+        standard_pipes::give_from_outside(task.spec, task.id_maps)
     })
 }
 

@@ -15,7 +15,7 @@ use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::super::failure::Failure;
-use super::super::resource_limits;
+use super::super::{resource_limits, standard_pipes};
 use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
 use crate::sys::clone_child;
 use crate::telling::{self, OURS};
@@ -78,6 +78,7 @@ fn make_first(
     wait_for_cgroup(placed)?;
     // Before the user namespace, in which nobody may raise one.
     resource_limits::raise(spec)?;
+    standard_pipes::give_from_outside(spec, ours.id_maps.as_ref())?;
     if let Some(tree) = &ours.tree {
         tree.build()?;
     }
@@ -85,6 +86,7 @@ fn make_first(
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;
         become_root_if_mapped(system.as_ref())?;
+        standard_pipes::give_from_inside(spec)?;
     }
     later.enter()?;
     if let Some(time) = namespaces.get(LinuxNamespaceType::Time)? {

@@ -30,7 +30,7 @@ use super::failure::FailureWriter;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
 use super::prepare::Tree;
-use super::{Error, Result, hooks};
+use super::{Error, Result, hooks, working_directory};
 use crate::sys::clone_child;
 use crate::telling;
 
@@ -51,6 +51,8 @@ pub(super) trait Place {
 pub(super) struct Ours {
     /// The mappings of a new user namespace.
     pub id_maps: Option<IdMaps>,
+    /// Whether the working directory may have to be made when everything is mounted.
+    pub makes_working_directory: bool,
     /// What is mounted before libcontainer mounts anything.
     pub tree: Option<Tree>,
     /// The namespaces that the process is put into.
@@ -117,7 +119,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     unfinished.add(first);
     // Noted at once: if this process is killed while hooks run, whoever deletes the container finds it.
     place.born(first.as_raw())?;
-    run_create_hooks(arguments, first, &mut from_init, &mut to_init)?;
+    run_create_hooks(arguments, ours, first, &mut from_init, &mut to_init)?;
     network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
     if let Some(listener) = &ours.listener {
         // What it says next may already wait for the listener's answer.
@@ -188,6 +190,7 @@ fn map_ids(
 /// The hooks of `create` that run in this process's namespaces, when those of the container are there.
 fn run_create_hooks(
     arguments: &ContainerArgs,
+    ours: &Ours,
     pid: Pid,
     from: &mut MainReceiver,
     to: &mut InitSender,
@@ -211,6 +214,9 @@ fn run_create_hooks(
             "createRuntime",
             listed.create_runtime().as_ref(),
         )?;
+    }
+    if ours.makes_working_directory {
+        working_directory::make(pid.as_raw(), &arguments.rootfs, &arguments.spec)?;
     }
     to.hook_done().map_err(broken)
 }
