@@ -4,13 +4,23 @@
 //! says where each of libcontainer's known defects is held.
 
 mod cgroups;
+mod commands;
+mod devices;
+mod ending;
+mod exec;
 mod harness;
-
 mod hooks;
+mod id_mapped;
+mod identity;
 mod lifecycle;
+mod limits;
 mod mounts;
 mod namespaces;
 mod paths;
 mod process;
 mod propagation;
 mod root;
+mod scheduling;
+mod seccomp;
+mod standard_streams;
+mod state;

@@ -35,7 +35,7 @@ fn ask(spec: &mut Value, namespace: Value) {
     namespaces(spec).push(namespace);
 }
 
-fn leave_out(spec: &mut Value, kind: &str) {
+pub fn leave_out(spec: &mut Value, kind: &str) {
     namespaces(spec).retain(|have| have["type"] != kind);
 }
 
@@ -256,6 +256,16 @@ fn what_can_not_be() {
             .refused("user")
             .but_runc("it passes over them")
             .but_crun("it passes over them"),
+        Case::new("offsets of time without a namespace for it")
+            .spec(|spec| spec["linux"]["timeOffsets"] = json!({ "monotonic": { "secs": 5 } }))
+            .refused("time")
+            .but_runc("it doesn't know them")
+            .but_crun("it doesn't know them"),
+        Case::new("a network device that isn't there")
+            .spec(|spec| spec["linux"]["netDevices"] = json!({ "nothere0": {} }))
+            .refused("nothere0")
+            .but_runc("it doesn't know them: 1.4 does")
+            .but_crun("it doesn't know them"),
         Case::new("a user namespace without mappings")
             .spec(|spec| ask(spec, json!({ "type": "user" })))
             .refused("uidMappings")

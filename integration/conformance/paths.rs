@@ -41,6 +41,13 @@ fn masked() {
             .bind("/mnt", &[])
             .script("cat /mnt/file; echo end")
             .prints("end"),
+        masked("one that leads through a link", &["/etc/link"])
+            .prepare(|stage| {
+                stage.write_inside("/etc/file", "secret\n");
+                std::os::unix::fs::symlink("file", stage.inside("/etc/link")).expect("link");
+            })
+            .script("cat /etc/link; echo end")
+            .prints("end"),
         masked("several", &["/proc/version", "/proc/cmdline", "/proc/keys"])
             .script("cat /proc/version /proc/cmdline /proc/keys; echo end")
             .prints("end"),

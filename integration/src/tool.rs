@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::outcome::Outcome;
 use crate::terminal::Terminal;
 
 /// No run of ours takes nearly as long; a watchdog, never a measurement.
@@ -57,6 +58,18 @@ impl Tool {
     pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.command.args(arguments);
         self
+    }
+
+    /// `program ARGUMENTS… COMMAND…`: what is there so far, started by another program.
+    #[must_use]
+    pub fn within(self, program: &str, arguments: &[&str]) -> Self {
+        Self {
+            command: Command::new(program),
+            ..self
+        }
+        .args(arguments)
+        .arg(self.command.get_program())
+        .args(self.command.get_args())
     }
 
     /// Sets a variable.
@@ -337,64 +350,5 @@ impl Drop for Running {
         if !self.child.try_wait().is_ok_and(|status| status.is_some()) {
             self.kill();
         }
-    }
-}
-
-/// How a program ended. Displays as all there is to know, for messages.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    shown: String,
-    /// The pid that it had.
-    pub pid: i32,
-    /// Its exit code.
-    pub code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            shown,
-            code,
-            signal,
-            stdout,
-            stderr,
-            ..
-        } = self;
-        writeln!(f, "{shown}\nexit code {code:?}, signal {signal:?}")?;
-        write!(f, "-- stdout\n{stdout}-- stderr\n{stderr}--")
-    }
-}
-
-impl Outcome {
-    /// Fails unless standard error is exactly one line, and gives it.
-    pub fn one_line(&self) -> &str {
-        let line = self.stderr.strip_suffix('\n').unwrap_or_default();
-        assert!(
-            !line.is_empty() && !line.contains('\n'),
-            "not one line on standard error: {self}"
-        );
-        line
-    }
-
-    /// Fails unless standard output holds `text`.
-    #[track_caller]
-    pub fn says(&self, text: &str) -> &Self {
-        assert!(self.stdout.contains(text), "no \"{text}\": {self}");
-        self
-    }
-
-    /// Fails unless it is an error of ours that is told in one line with `why`, in whatever case, in it.
-    #[track_caller]
-    pub fn refused(&self, why: &str) -> &Self {
-        assert!(matches!(self.code, Some(1 | 125)), "{self}");
-        let line = self.one_line();
-        assert!(line.to_lowercase().contains(why), "no \"{why}\": {line}");
-        self
     }
 }

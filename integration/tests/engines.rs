@@ -34,6 +34,12 @@ fn podman_runs_containers() {
 }
 
 #[test]
+fn podman_of_an_ordinary_user_runs_containers() {
+    require_program("/usr/bin/newuidmap", "uidmap");
+    check("podman-rootless", "/usr/bin/podman", "podman");
+}
+
+#[test]
 fn containerd_runs_containers() {
     check("containerd", "/usr/bin/containerd", "containerd");
 }

@@ -126,7 +126,7 @@ fn what_can_not_be_executed_is_127_or_126_in_one_line() {
         ("nothere", 127, "executable file not found in"),
         ("/bin/nothere", 127, "no such file or directory"),
         ("", 127, "executable file not found in"),
-        ("/bin", 126, "is a directory"),
+        ("/bin", 126, "permission denied: it is a directory"),
         ("/bin/data", 126, "permission denied"),
         ("data", 126, "permission denied"),
         ("/bin/broken", 126, "exec format error"),

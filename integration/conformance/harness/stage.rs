@@ -144,6 +144,20 @@ impl Stage {
         succeeded(&self.command("start", &[]))
     }
 
+    /// `RUNTIME exec OPTIONS… ID WORDS…`, to its end.
+    pub fn exec(&self, options: &[&str], words: &[&str]) -> Outcome {
+        let tool = self.tool().arg("exec").args(options);
+        tool.arg(&self.id).args(words).run()
+    }
+
+    /// Likewise, of a command that may outlive it.
+    pub fn exec_into(&self, options: &[&str], words: &[&str]) -> Outcome {
+        let tool = self.tool().arg("exec").args(options);
+        let file = |end: &str| self.bench.path(&format!("{}.exec-{end}", self.id));
+        let tool = tool.arg(&self.id).args(words);
+        tool.run_into(&file("output"), &file("errors"))
+    }
+
     /// `RUNTIME NAME OPTIONS… ID ARGUMENTS…`: options are what begins with a dash.
     pub fn command(&self, name: &str, arguments: &[&str]) -> Outcome {
         let (options, rest): (Vec<&str>, Vec<&str>) =

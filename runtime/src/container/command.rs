@@ -117,6 +117,8 @@ fn refusal(name: &str, errno: Errno) -> Failure {
 /// The kernel's own words, lower case.
 fn describe(errno: Errno) -> String {
     match errno {
+        // That there is no permission is what podman knows 126 by.
+        Errno::EISDIR => "permission denied: it is a directory".to_owned(),
         // execve(2) says ENOENT of an executable that is there when its interpreter isn't.
         Errno::ENOENT => "its interpreter or dynamic loader is not there".to_owned(),
         other => other.desc().to_lowercase(),

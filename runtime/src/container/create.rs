@@ -148,6 +148,7 @@ fn create_claimed(
     let has_init = bundle.kind == Some(Kind::OptServer);
     let payload = Payload {
         filter: normalised.filter.clone(),
+        capabilities: normalised.capabilities,
         failures: writer,
         has_init,
         exact_environment: bundle.kind.is_some(),

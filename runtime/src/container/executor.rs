@@ -12,6 +12,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::dup2;
 use oci_spec::runtime::{Process, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::thread::{CapabilitySets, set_capabilities};
 
 use super::command::{self, Command, reset_signals};
 use super::failure::{Failure, FailureWriter, step};
@@ -26,6 +27,8 @@ use crate::sys::{exit_at_once, join_new_session_keyring};
 pub(super) struct Payload {
     /// The filter to load.
     pub filter: Option<SystemCallFilter>,
+    /// The process's capabilities, where it has more so far.
+    pub capabilities: Option<CapabilitySets>,
     /// Where failures go.
     pub failures: FailureWriter,
     /// Whether the command gets a process of ours as the first of its pid namespace.
@@ -68,6 +71,9 @@ impl Payload {
         }
         if self.sets_limits_first() {
             set_limits(spec)?;
+        }
+        if let Some(own) = self.capabilities {
+            step("drop capabilities", || Ok(set_capabilities(None, own)?))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod callers_mounts;
+mod capabilities;
 mod cgroup;
 mod checkpoint;
 mod command;

@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, Spec};
+use rustix::thread::CapabilitySets;
 
+use super::capabilities::permit_what_is_inheritable;
 use super::mount_plan::{PlannedMount, plan};
 use super::seccomp::{Role, SystemCallFilter};
 use super::security_modules::{has_apparmor, has_selinux};
@@ -21,6 +23,8 @@ pub(super) struct Normalised {
     pub mounts: Vec<PlannedMount>,
     /// The filter of its profile.
     pub filter: Option<SystemCallFilter>,
+    /// The process's capabilities, where libcontainer gives it more.
+    pub capabilities: Option<CapabilitySets>,
     /// What the bundle calls the cgroup, if it does.
     pub cgroup: Option<PathBuf>,
 }
@@ -39,29 +43,38 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
     let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
     let cgroup = named_cgroup(&spec);
     let filter = SystemCallFilter::take(&mut spec, bundle.kind.is_some(), Role::First)?;
+    let capabilities = own_capabilities(&mut spec, filter.as_ref());
     Ok(Normalised {
         spec,
         mounts,
         filter,
+        capabilities,
         cgroup,
     })
 }
 
 /// Normalises the process of `spec`, one that is to join a container which was created already: a spec in
-/// which that one has every part explicit, and the filter to load.
+/// which that one has every part explicit, the filter to load, and the capabilities to go back to.
 ///
 /// # Errors
 /// As [`normalise`].
 pub(super) fn normalise_process(
     spec: &Spec,
     is_sealed: bool,
-) -> Result<(Spec, Option<SystemCallFilter>)> {
+) -> Result<(Spec, Option<SystemCallFilter>, Option<CapabilitySets>)> {
     let mut spec = spec.clone();
     validate_process(&spec)?;
     drop_absent_security_modules(&mut spec);
     explicit_capabilities(&mut spec);
     let filter = SystemCallFilter::take(&mut spec, is_sealed, Role::Later)?;
-    Ok((spec, filter))
+    let capabilities = own_capabilities(&mut spec, filter.as_ref());
+    Ok((spec, filter, capabilities))
+}
+
+/// What is to be gone back to before a filter is loaded; after that the filter sees to it.
+fn own_capabilities(spec: &mut Spec, filter: Option<&SystemCallFilter>) -> Option<CapabilitySets> {
+    let own = permit_what_is_inheritable(spec);
+    own.filter(|_| !filter.is_some_and(SystemCallFilter::restores_capabilities))
 }
 
 /// A container may be created without a process; `start` then ends it at once. libcontainer needs one to

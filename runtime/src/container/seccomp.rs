@@ -15,11 +15,11 @@ use std::path::PathBuf;
 use bundles::seccomp::{
     Call, Decision, Filter, compile, compile_strict, native_audit_arch, syscall_number,
 };
-use libcontainer::capabilities::CapabilityExt;
 use libcontainer::oci_spec::runtime::{Capabilities, Capability, LinuxCapabilities, Process, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use rustix::thread::{CapabilitySets, set_capabilities};
 
+use super::capabilities::sets_of;
 use super::failure::{Failure, step};
 use super::{Error, Result};
 use crate::sys::load_filter;
@@ -201,6 +201,11 @@ impl SystemCallFilter {
         matches!(self.filter.decide(&call), Decision::Allow | Decision::Log)
     }
 
+    /// Whether loading it ends with the process's own capabilities, and needs others until then.
+    pub(super) fn restores_capabilities(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// In the parent: loads, and gives the capability back.
     pub(super) fn load_to_be_inherited(&self) -> Result<(), Failure> {
         self.load()?;
@@ -285,11 +290,7 @@ fn passes(filter: &Filter, name: &str) -> bool {
 fn keep_capability_to_load(spec: &mut Spec) -> Option<CapabilitySets> {
     let process = spec.process_mut().as_mut()?;
     let mut given = process.capabilities().clone().unwrap_or_default();
-    let own = CapabilitySets {
-        effective: bits(given.effective()),
-        permitted: bits(given.permitted()),
-        inheritable: bits(given.inheritable()),
-    };
+    let own = sets_of(&given);
     let with = |set: &Option<Capabilities>| {
         let mut set = set.clone().unwrap_or_default();
         set.insert(Capability::SysAdmin);
@@ -300,11 +301,4 @@ fn keep_capability_to_load(spec: &mut Spec) -> Option<CapabilitySets> {
     LinuxCapabilities::set_permitted(&mut given, permitted);
     process.set_capabilities(Some(given));
     Some(own)
-}
-
-fn bits(set: &Option<Capabilities>) -> CapabilitySet {
-    let capabilities = set.iter().flatten();
-    CapabilitySet::from_bits_retain(
-        capabilities.fold(0, |bits, capability| bits | capability.to_cap().bitmask()),
-    )
 }

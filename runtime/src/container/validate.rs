@@ -1,9 +1,10 @@
 //! What a spec may not ask for: refused here by name, before anything is made.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use bundles::promise::parse_mountinfo;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec, User};
 use libcontainer::validator::Validator;
 use nix::unistd::geteuid;
 
@@ -35,6 +36,12 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
     let linux = spec.linux().as_ref();
     if linux.is_some_and(|linux| linux.intel_rdt().is_some()) {
         return Err(Error::unsupported("linux.intelRdt", why_no_resctrl()?));
+    }
+    if let Some(path) = device_elsewhere(spec) {
+        return Err(Error::unsupported(
+            format!("linux.devices: {}", path.display()),
+            "this version makes devices in /dev only",
+        ));
     }
     if let Some(unknown) = unknown_propagation(spec) {
         return Err(invalid(format!(
@@ -76,12 +83,21 @@ fn process_is_whole(process: &Process) -> Result<(), &'static str> {
 }
 
 fn process_is_possible(process: &Process) -> Result<()> {
+    user_is_possible(process.user())?;
     let size = process.console_size();
     let is_too_large = |length: u64| length > u16::MAX.into();
     if size.is_some_and(|size| is_too_large(size.height()) || is_too_large(size.width())) {
         return Err(Error::unsupported(
             "process.consoleSize",
             "a terminal has at most 65535 rows and columns",
+        ));
+    }
+    if let Some(priority) = process.io_priority()
+        && !(0..=7).contains(&priority.priority())
+    {
+        return Err(Error::unsupported(
+            format!("process.ioPriority.priority {}", priority.priority()),
+            "it must be 0 to 7",
         ));
     }
     if process.selinux_label().is_some() && has_selinux() {
@@ -91,6 +107,38 @@ fn process_is_possible(process: &Process) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// setuid(2) and setgid(2) take the last id there is for "no change", and the process would stay root. A name
+/// without a uid, which only other systems know, would make it root as well.
+fn user_is_possible(user: &User) -> Result<()> {
+    let groups = user.additional_gids().iter().flatten().copied();
+    let ids = [("uid", user.uid()), ("gid", user.gid())].into_iter();
+    let mut all = ids.chain(groups.map(|gid| ("additionalGids", gid)));
+    if let Some((key, id)) = all.find(|(_, id)| *id == u32::MAX) {
+        return Err(Error::unsupported(
+            format!("process.user.{key} {id}"),
+            "no user or group has it",
+        ));
+    }
+    match user.username() {
+        Some(name) if !name.is_empty() => Err(Error::unsupported(
+            format!("process.user.username \"{name}\""),
+            "on Linux a user is given by uid and gid",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Devices elsewhere than in `/dev` would be made where libcontainer makes none.
+fn device_elsewhere(spec: &Spec) -> Option<&Path> {
+    let linux = spec.linux().as_ref()?;
+    let mut devices = linux
+        .devices()
+        .iter()
+        .flatten()
+        .map(|device| &**device.path());
+    devices.find(|path| !path.starts_with("/dev"))
 }
 
 /// The OCI spec wants an error where resctrl isn't mounted, though every peer passes it over.

@@ -10,7 +10,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, setgroups};
 use rustix::fs::{fchown, fstat};
 use rustix::process::getcwd;
-use rustix::thread::set_no_new_privs;
+use rustix::thread::{set_capabilities, set_no_new_privs};
 
 use super::super::command::Command;
 use super::super::failure::{Failure, step};
@@ -71,7 +71,7 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<Command, 
         enter_cwd(process, is_there)
     })?;
     let command = find_command(task, process)?;
-    step("drop capabilities", || drop_capabilities(process, system))?;
+    step("drop capabilities", || drop_capabilities(task, system))?;
     if process.no_new_privileges() == Some(true) {
         step("set no_new_privs", || Ok(set_no_new_privs(true)?))?;
     }
@@ -141,11 +141,15 @@ fn find_command(task: &Task<'_>, process: &Process) -> Result<Command, Failure> 
     Command::of(&process)
 }
 
-fn drop_capabilities(process: &Process, system: &dyn Syscall) -> io::Result<()> {
-    let sets = process.capabilities().clone();
+fn drop_capabilities(task: &Task<'_>, system: &dyn Syscall) -> io::Result<()> {
+    let sets = task.process.capabilities().clone();
     // Absent ones were made explicit when the process was taken in.
     let sets = sets.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    drop_privileges(&sets, system).map_err(told)
+    drop_privileges(&sets, system).map_err(told)?;
+    match task.capabilities {
+        Some(own) => Ok(set_capabilities(None, own)?),
+        None => Ok(()),
+    }
 }
 
 fn told(error: impl std::error::Error) -> io::Error {

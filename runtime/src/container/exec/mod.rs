@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use bundles::promise::Kind;
 use libcontainer::oci_spec::runtime::{Process, Spec};
 use nix::unistd::geteuid;
+use rustix::thread::CapabilitySets;
 
 use super::failure::{FailureWriter, failure_pipe};
 use super::id_maps::IdMaps;
@@ -64,6 +65,7 @@ struct Task<'a> {
     spec: &'a Spec,
     process: &'a Process,
     filter: Option<&'a SystemCallFilter>,
+    capabilities: Option<CapabilitySets>,
     target: Target,
     id_maps: Option<&'a IdMaps>,
     sub_cgroups: &'a [SubCgroup],
@@ -116,7 +118,7 @@ pub fn exec(
         gate::check(&promised, kind)?;
     }
     #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (spec, mut filter) = normalise_process(&promised, kind.is_some())?;
+    let (spec, mut filter, capabilities) = normalise_process(&promised, kind.is_some())?;
     #[cfg(feature = "fault-points")]
     super::fault::weaken_filter(&mut filter);
     let id_maps = IdMaps::of(&spec)?;
@@ -130,6 +132,7 @@ pub fn exec(
         spec: &spec,
         process,
         filter: filter.as_ref(),
+        capabilities,
         target,
         id_maps: id_maps.as_ref(),
         sub_cgroups: &options.sub_cgroups,
