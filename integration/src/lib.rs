@@ -9,16 +9,19 @@
 
 mod bench;
 mod binaries;
+pub mod browser;
 mod bundle;
 pub mod cgroup;
 mod container;
 pub mod forged;
 pub mod golden;
 pub mod host;
+pub mod https;
 mod ordinary;
 mod outcome;
 pub mod plain;
 mod probe;
+mod server;
 mod session;
 pub mod terminal;
 mod tool;
@@ -31,5 +34,6 @@ pub use container::{Container, Runtime, is_by_systemd};
 pub use ordinary::Ordinary;
 pub use outcome::Outcome;
 pub use probe::Probe;
+pub use server::Server;
 pub use session::Session;
 pub use tool::{Running, Tool, wait_until};

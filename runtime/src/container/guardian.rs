@@ -204,7 +204,7 @@ fn end_children() {
 /// Removes the containers and scratch directories of runs that are gone with their guardians.
 ///
 /// What can't be removed now is left for the next sweep; the caller's own work must not fail for it.
-pub(super) fn sweep(store: &Store) {
+pub fn sweep(store: &Store) {
     for name in store.names().unwrap_or_default() {
         if let Some(id) = name.strip_prefix(SCRATCH_PREFIX) {
             if made_up_by(id).is_some_and(|run| !is_alive(run)) {

@@ -73,11 +73,13 @@ pub use events::{Event, events, stats};
 pub use exec::{
     Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
 };
+pub use guardian::sweep as sweep_runs;
 pub use host_options::{CgroupManager, HostOptions, Rootless};
 pub use kill::kill;
 pub use members::members;
 pub(crate) use mount_options::known as known_mount_options;
 pub use pause::{pause, resume};
+pub use process::{ProcessId, is_alive, open as open_process};
 pub use run::{Outcome, RunOptions, run, run_detached};
 pub(crate) use security_modules::{has_apparmor, has_selinux};
 pub use signal_number::SignalNumber;

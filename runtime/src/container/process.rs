@@ -75,7 +75,7 @@ fn own_namespace() -> io::Result<u64> {
 ///
 /// # Errors
 /// `ESRCH` where it doesn't, or is of another pid namespace; those of pidfd_open(2).
-pub(super) fn open(process: ProcessId) -> io::Result<OwnedFd> {
+pub fn open(process: ProcessId) -> io::Result<OwnedFd> {
     let gone = || io::Error::from_raw_os_error(libc::ESRCH);
     if is_foreign(process) {
         return Err(gone());

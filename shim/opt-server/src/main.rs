@@ -2,6 +2,7 @@
 
 mod commands;
 mod configuration;
+mod server;
 
 use std::process::ExitCode;
 
@@ -11,16 +12,26 @@ use runtime::telling::{self, Log, OURS};
 
 /// The Opt-Server backend: runs command lines of untrusted users, each in a sandbox of its own.
 #[derive(Debug, Parser)]
-#[command(name = "opt-server", version, disable_help_subcommand = true)]
+#[command(
+    name = "opt-server",
+    version,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true
+)]
 struct Cli {
+    #[command(flatten)]
+    start: commands::start::Arguments,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run one command line here and now, with this directory as its project
     Run(commands::run::Arguments),
+    /// Make, list and revoke the server's API keys
+    Keys(commands::keys::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,7 +42,10 @@ fn main() -> ExitCode {
     let outcome = make_descriptors_sane(0)
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
-            Command::Run(arguments) => commands::run::execute(&arguments),
+            Some(Command::Run(arguments)) => commands::run::execute(&arguments),
+            Some(Command::Keys(arguments)) => commands::keys::execute(&arguments),
+            None if cli.start.start => commands::start::execute(cli.start),
+            None => anyhow::bail!("nothing to do; hint: opt-server --start"),
         });
     outcome.unwrap_or_else(|error| {
         telling::say(&format!("opt-server: {}\n", telling::line(error.as_ref())));

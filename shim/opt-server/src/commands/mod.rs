@@ -1,3 +1,5 @@
 //! One file a subcommand.
 
+pub mod keys;
 pub mod run;
+pub mod start;

@@ -1,0 +1,474 @@
+//! The Functions API, as the published clients speak it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_stream::StreamExt;
+
+use super::Server;
+use super::auth::Authenticated;
+use super::body::{self, Allowance};
+use super::describe::{self, blocking};
+use super::error::Failure;
+use crate::server::App;
+use crate::server::execution::{Execution, State as Stands, Work};
+use crate::server::functions::{Input, Limits, Name};
+use crate::server::keys::random_text;
+use crate::server::live::Configuration;
+use crate::server::output_log::{Cursors, piece};
+use crate::server::registry::Refusal;
+use crate::server::{project, retention};
+
+/// `/{author}/{function}`
+type FunctionPath = Path<(String, String)>;
+
+/// `/{author}/{function}/executions/{execution}`
+type ExecutionPath = Path<(String, String, String)>;
+
+/// Likewise with the id of an input or output.
+type FilePath = Path<(String, String, String, String)>;
+
+/// How a poll wants to know what was printed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Poll {
+    stdout: Option<bool>,
+    include_log: Option<bool>,
+}
+
+/// The name of the function at a path, if there is one that this caller may know of.
+pub fn function_name(
+    live: &Configuration,
+    caller: &Authenticated,
+    author: &str,
+    function: &str,
+) -> Result<Name, Failure> {
+    live.functions
+        .get_key_value(function)
+        .filter(|_| author == live.settings.author.as_str() && caller.knows(function))
+        .map(|(name, _)| name.clone())
+        .ok_or_else(|| {
+            Failure::unknown(format!(
+                "there is no function {author}/{function} for this key"
+            ))
+        })
+}
+
+/// `GET /{author}/{function}`
+pub async fn describe(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function)): FunctionPath,
+) -> Result<Json<Value>, Failure> {
+    let live = app.live.now();
+    let name = function_name(&live, &caller, &author, &function)?;
+    let definition = live
+        .functions
+        .get(&name)
+        .ok_or_else(|| Failure::unknown("it was taken away just now"))?;
+    Ok(Json(describe::function(
+        &live.settings.author,
+        &name,
+        definition,
+    )))
+}
+
+/// `POST /{author}/{function}/executions`
+pub async fn create(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function)): FunctionPath,
+) -> Result<Response, Failure> {
+    let live = app.live.now();
+    let name = function_name(&live, &caller, &author, &function)?;
+    let key = caller.key()?.clone();
+    describe::takes_new(&app)?;
+    let created = blocking(move || {
+        let definition = live
+            .functions
+            .get(&name)
+            .ok_or_else(|| Failure::unknown("it was taken away just now"))?;
+        let work = Work::Function {
+            name: name.clone(),
+            definition: Box::new(definition.clone()),
+        };
+        let limits = limits(&live)
+            .narrowed(definition.limits)
+            .narrowed(key.limits.of_each());
+        let execution = new_execution(&key.id, key.name.as_str(), work, limits)?;
+        let place = app.place(&execution.id);
+        project::make(&place)?;
+        let placed = project::place_fixed(&place, definition, &live.definitions)
+            .map_err(Failure::from)
+            .and_then(|()| Ok(app.registry.add(execution.clone(), &live.settings)?));
+        if let Err(failure) = placed {
+            // The first failure is the one to tell.
+            let _ = std::fs::remove_dir_all(place.directory());
+            return Err(failure);
+        }
+        Ok(describe::execution(&app, &execution))
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// The server's limits of every execution.
+pub fn limits(live: &Configuration) -> Limits {
+    Limits {
+        max_memory: live.settings.max_memory_mb,
+        max_time: live.settings.max_time_minutes,
+    }
+}
+
+/// A new execution with an id that can't be guessed.
+pub fn new_execution(
+    owner: &str,
+    owner_name: &str,
+    work: Work,
+    limits: Limits,
+) -> Result<Execution, Failure> {
+    let id = random_text(32).map_err(|error| Failure::ours(&error))?;
+    Ok(Execution::new(id, (owner, owner_name), work, limits))
+}
+
+/// The execution at a path. One of another function's or another key's is as good as none.
+fn find(
+    app: &App,
+    caller: &Authenticated,
+    (author, function, id): (&str, &str, &str),
+) -> Result<Execution, Failure> {
+    let execution = caller.execution(app, id)?;
+    if author != app.live.now().settings.author.as_str() || !execution.work.is_function(function) {
+        return Err(Failure::unknown(format!("there is no execution {id:?}")));
+    }
+    Ok(execution)
+}
+
+/// `POST …/executions/{execution}/input/{input}`
+pub async fn upload(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id, input)): FilePath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Failure> {
+    let execution = find(&app, &caller, (&author, &function, &id))?;
+    let input = declared(&execution, &input)?.clone();
+    is_open(&execution)?;
+    describe::takes_new(&app)?;
+    let settings = app.live.now().settings.clone();
+    let others: u64 = execution
+        .inputs
+        .iter()
+        .filter(|(other, _)| other.as_str() != input.id.as_str())
+        .map(|(_, size)| size)
+        .sum();
+    let left = settings.max_upload().saturating_sub(others);
+    let most = input.max_bytes.map_or(left, |most| most.get().min(left));
+    if content_length(&headers).is_some_and(|length| length > most) {
+        return Err(body::too_large(most));
+    }
+    let place = app.place(&id);
+    let upload = place.upload();
+    let part = upload.with_extension(random_text(8).map_err(|error| Failure::ours(&error))?);
+    let allowance = Allowance {
+        size: most,
+        time: settings.body(),
+        idle: settings.idle(),
+    };
+    let received = body::receive(body, &part, allowance).await;
+    let done = blocking(move || {
+        let result = received.and_then(|length| {
+            accept_input(&app, &id, &input, length, || {
+                std::fs::rename(&part, &upload)?;
+                project::place_upload(&place, &input.path)
+            })?;
+            Ok(json!({ "id": input.id, "path": input.path, "bytes": length }))
+        });
+        // Gone already where all went well.
+        let _ = std::fs::remove_file(&part);
+        result
+    })
+    .await?;
+    Ok(Json(done))
+}
+
+/// Notes an input as there, and puts it there, if the execution is still to be started.
+fn accept_input(
+    app: &App,
+    id: &str,
+    input: &Input,
+    length: u64,
+    place: impl FnOnce() -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    Ok(app.registry.change(id, |execution| {
+        if execution.state != Stands::Created || execution.is_deleted {
+            return Err(too_late(execution.state));
+        }
+        place()?;
+        execution.inputs.insert(input.id.to_string(), length);
+        Ok(())
+    })?)
+}
+
+fn too_late(state: Stands) -> Refusal {
+    Refusal::WrongState {
+        state,
+        wanted: "inputs are uploaded before it is started",
+    }
+}
+
+fn is_open(execution: &Execution) -> Result<(), Failure> {
+    if execution.state == Stands::Created {
+        Ok(())
+    } else {
+        Err(too_late(execution.state).into())
+    }
+}
+
+fn declared<'a>(execution: &'a Execution, input: &str) -> Result<&'a Input, Failure> {
+    let Work::Function { name, definition } = &execution.work else {
+        return Err(Failure::unknown("it has no inputs"));
+    };
+    definition.input(input).ok_or_else(|| {
+        let known: Vec<&str> = definition
+            .inputs
+            .iter()
+            .map(|input| input.id.as_str())
+            .collect();
+        let known = if known.is_empty() {
+            "it takes none".to_owned()
+        } else {
+            format!("it takes {}", known.join(", "))
+        };
+        Failure::unknown(format!(
+            "the function {name} has no input {input:?}; {known}"
+        ))
+    })
+}
+
+/// What a request says of its body's length.
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// `POST …/executions/{execution}/start`
+pub async fn start(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id)): ExecutionPath,
+) -> Result<Json<Value>, Failure> {
+    let execution = find(&app, &caller, (&author, &function, &id))?;
+    caller.key()?;
+    describe::takes_new(&app)?;
+    if let Work::Function { definition, .. } = &execution.work {
+        let missing: Vec<&str> = definition
+            .inputs
+            .iter()
+            .filter(|input| input.required && !execution.inputs.contains_key(input.id.as_str()))
+            .map(|input| input.id.as_str())
+            .collect();
+        if execution.state == Stands::Created && !missing.is_empty() {
+            return Err(Failure::bad(format!(
+                "missing input: {}",
+                missing.join(", ")
+            )));
+        }
+    }
+    let told = blocking(move || {
+        app.registry.enqueue(&id, &app.live.now().settings)?;
+        let execution = app.registry.get(&id).ok_or(Refusal::Unknown(id))?;
+        Ok(describe::execution(&app, &execution))
+    })
+    .await?;
+    Ok(Json(told))
+}
+
+/// `GET …/executions/{execution}`: with `?stdout=true` what was printed since the last such poll, as `stdout`;
+/// otherwise what was printed since the last plain poll, as `log`; with `?include_log=false` none of it, and
+/// the next plain poll begins from the start, for that is how the JavaScript client resumes.
+pub async fn poll(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id)): ExecutionPath,
+    Query(poll): Query<Poll>,
+) -> Result<Json<Value>, Failure> {
+    let execution = find(&app, &caller, (&author, &function, &id))?;
+    let told = blocking(move || {
+        let mut told = describe::execution(&app, &execution);
+        let (stdout, log) = printed(&app, &execution, &poll)?;
+        if let Some(object) = told.as_object_mut() {
+            // Python's reads `stdout` of every answer, and JavaScript's prints `log` where there is one.
+            object.insert("stdout".to_owned(), json!(stdout.unwrap_or_default()));
+            object.extend(log.map(|log| ("log".to_owned(), json!(log))));
+        }
+        Ok(told)
+    })
+    .await?;
+    Ok(Json(told))
+}
+
+/// What a poll brings: `stdout`, and `log`.
+fn printed(
+    app: &App,
+    execution: &Execution,
+    poll: &Poll,
+) -> Result<(Option<String>, Option<String>), Failure> {
+    let place = app.place(&execution.id);
+    // The execution was looked at before its output is: what came in between waits for the next poll, but
+    // of one that has ended this is all.
+    let is_whole = execution.state.is_final();
+    let _one_at_a_time = app.registry.polling();
+    let before = Cursors::load(&place);
+    let mut cursors = before;
+    let told = if poll.stdout == Some(true) {
+        let piece = piece(&place.stdout(), cursors.stdout, is_whole)?;
+        cursors.stdout = piece.next;
+        (Some(piece.text), None)
+    } else if poll.include_log == Some(false) {
+        cursors.log = 0;
+        (None, None)
+    } else {
+        let piece = piece(&place.stdout(), cursors.log, is_whole)?;
+        cursors.log = piece.next;
+        (None, Some(piece.text))
+    };
+    if cursors != before {
+        cursors.save(&place)?;
+    }
+    Ok(told)
+}
+
+/// `GET …/executions/{execution}/output/{output}`
+pub async fn download(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id, output)): FilePath,
+) -> Result<Response, Failure> {
+    let execution = find(&app, &caller, (&author, &function, &id))?;
+    if !execution.state.is_final() {
+        return Err(Failure::new(
+            StatusCode::CONFLICT,
+            format!(
+                "the execution is {}: outputs are there when it has ended",
+                execution.state.as_str()
+            ),
+        ));
+    }
+    let place = app.place(&id);
+    let found = execution
+        .outputs
+        .iter()
+        .find(|made| made.id.as_str() == output);
+    let path = found
+        .map(|made| made.path.clone())
+        .ok_or_else(|| Failure::unknown(format!("the execution made no output {output:?}")))?;
+    let (file, length) = blocking(move || Ok(project::open_output(&place, &path)?)).await?;
+    Ok(file_answer(file, length, "application/octet-stream"))
+}
+
+/// A file as an answer.
+pub fn file_answer(file: std::fs::File, length: u64, kind: &'static str) -> Response {
+    use tokio::io::AsyncReadExt;
+
+    // What is appended meanwhile isn't told: the length was.
+    let reader = tokio::fs::File::from_std(file).take(length);
+    let pieces = pieces(reader);
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+    ];
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+/// A reader's bytes, piece by piece.
+fn pieces(
+    mut reader: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+) -> impl tokio_stream::Stream<Item = std::io::Result<Vec<u8>>> {
+    use tokio::io::AsyncReadExt;
+
+    let (sender, receiver) = tokio::sync::mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            let mut piece = Vec::with_capacity(64 << 10);
+            let read = reader.read_buf(&mut piece).await;
+            let is_last = !matches!(read, Ok(1..));
+            let item = read.map(|_| piece);
+            if is_last && item.is_ok() {
+                return;
+            }
+            // Nobody reads any more.
+            if sender.send(item).await.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    tokio_stream::wrappers::ReceiverStream::new(receiver).map(|piece| piece)
+}
+
+/// `POST …/executions/{execution}/stop`
+pub async fn stop(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id)): ExecutionPath,
+) -> Result<Json<Value>, Failure> {
+    find(&app, &caller, (&author, &function, &id))?;
+    stop_execution(app, id).await
+}
+
+/// Stops an execution that the caller was found to own.
+pub async fn stop_execution(app: Arc<App>, id: String) -> Result<Json<Value>, Failure> {
+    let told = blocking(move || {
+        let execution = app.registry.stop(&id)?;
+        end_process(&app, &execution);
+        Ok(describe::execution(&app, &execution))
+    })
+    .await?;
+    Ok(Json(told))
+}
+
+fn end_process(app: &App, execution: &Execution) {
+    if let Some(process) = execution.process {
+        let grace = app.live.now().settings.grace();
+        tokio::spawn(crate::server::watch::stop(process, grace));
+    }
+}
+
+/// `DELETE …/executions/{execution}`
+pub async fn delete(
+    State(app): Server,
+    caller: Authenticated,
+    Path((author, function, id)): ExecutionPath,
+) -> Result<Json<Value>, Failure> {
+    find(&app, &caller, (&author, &function, &id))?;
+    delete_execution(app, id).await
+}
+
+/// Forgets an execution that the caller was found to own, and ends it where it runs.
+pub async fn delete_execution(app: Arc<App>, id: String) -> Result<Json<Value>, Failure> {
+    let told = blocking(move || {
+        let execution = app.registry.stop(&id)?;
+        app.registry.change(&id, |execution| {
+            execution.is_deleted = true;
+            Ok(())
+        })?;
+        end_process(&app, &execution);
+        if execution.state.is_final() {
+            retention::remove(&app, &id);
+        }
+        Ok(json!({ "id": id, "status": "terminated" }))
+    })
+    .await?;
+    Ok(Json(told))
+}

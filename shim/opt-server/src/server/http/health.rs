@@ -1,0 +1,41 @@
+//! Whether the server lives, whether it takes work, and its counters.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::auth::Authenticated;
+use super::describe;
+use super::error::Failure;
+use crate::server::App;
+
+/// `GET /healthz`: answers as long as the process does.
+pub async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: whether something new would be taken.
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    describe::takes_new(&app)?;
+    let (queued, running) = app.registry.load();
+    Ok(Json(
+        json!({ "status": "ready", "queued": queued, "running": running }),
+    ))
+}
+
+/// `GET /metrics`, for a key that reads metrics or the master key.
+pub async fn metrics(
+    State(app): State<Arc<App>>,
+    caller: Authenticated,
+) -> Result<Response, Failure> {
+    if !caller.reads_metrics() {
+        return Err(Failure::forbidden("this needs a key that reads metrics"));
+    }
+    let text = app.metrics.text(app.registry.load(), app.state.free()?);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}

@@ -1,0 +1,31 @@
+//! The server's face: HTTP/1.1 over TLS, with the Functions API, the API for command lines, and a page.
+
+mod auth;
+mod body;
+mod commands_api;
+mod describe;
+mod error;
+mod events;
+mod executions_api;
+mod functions_api;
+mod health;
+mod keys_api;
+mod listener;
+mod openapi;
+mod pages;
+mod routes;
+mod timed;
+mod tls;
+
+pub use listener::{Listener, serve};
+pub use routes::router;
+pub use tls::Certificate;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+
+use super::App;
+
+/// How handlers get at everything.
+type Server = State<Arc<App>>;

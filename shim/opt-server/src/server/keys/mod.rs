@@ -1,0 +1,131 @@
+//! API keys and the master key: who may call what, and with which limits.
+//!
+//! They lie in `keys.json` of the state directory, as digests. The server and `opt-server keys` both read
+//! and write that file, so a key that is revoked on the machine is dead at once, without a restart.
+
+mod file;
+mod secret;
+
+use std::num::NonZeroU64;
+
+use serde::{Deserialize, Serialize};
+
+use super::functions::{Limits, Name};
+pub(in crate::server) use file::replace as replace_file;
+pub use file::{KeyFile, KeyFileError};
+pub use secret::{API_KEY, Digest, MASTER_KEY, NoRandom, fresh, random_text};
+
+/// One API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// What executions remember their owner by: a new key of an old name is another one.
+    pub id: String,
+    /// For people; unique among the keys of the same function.
+    pub name: Name,
+    /// The one function that it calls; any, where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Name>,
+    /// Whether it may call commands too.
+    #[serde(default)]
+    pub commands: bool,
+    /// Whether it reads metrics, and does nothing else.
+    #[serde(default)]
+    pub metrics: bool,
+    /// Its limits.
+    #[serde(default)]
+    pub limits: KeyLimits,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    digest: Digest,
+}
+
+/// A key's limits, named as in the Functions API.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyLimits {
+    /// In megabytes (2^20 bytes).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_memory: Option<NonZeroU64>,
+    /// In minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_time: Option<NonZeroU64>,
+    /// Executions at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel_jobs: Option<NonZeroU64>,
+}
+
+impl KeyLimits {
+    /// Those of each execution.
+    pub fn of_each(self) -> Limits {
+        Limits {
+            max_memory: self.max_memory,
+            max_time: self.max_time,
+        }
+    }
+}
+
+impl Key {
+    /// Whether it may call the function `name`.
+    pub fn calls(&self, name: &str) -> bool {
+        !self.metrics
+            && self
+                .function
+                .as_ref()
+                .is_none_or(|only| only.as_str() == name)
+    }
+}
+
+/// A key to be made.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// See [`Key`].
+    pub name: Name,
+    /// See [`Key`].
+    pub function: Option<Name>,
+    /// See [`Key`].
+    pub commands: bool,
+    /// See [`Key`].
+    pub metrics: bool,
+    /// See [`Key`].
+    pub limits: KeyLimits,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Whoever has the master key.
+    Master,
+    /// Whoever has an API key.
+    Key(Box<Key>),
+}
+
+/// Everything in `keys.json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    master: Option<Digest>,
+    #[serde(default)]
+    keys: Vec<Key>,
+}
+
+impl Keys {
+    /// Looks at every key, whichever fits: the time doesn't tell which one did.
+    fn who(&self, secret: &str) -> Option<Caller> {
+        let digest = Digest::of(secret);
+        let mut found = None;
+        if self
+            .master
+            .as_ref()
+            .is_some_and(|master| master.is(&digest))
+        {
+            found = Some(Caller::Master);
+        }
+        for key in &self.keys {
+            if key.digest.is(&digest) {
+                found = Some(Caller::Key(Box::new(key.clone())));
+            }
+        }
+        found
+    }
+}

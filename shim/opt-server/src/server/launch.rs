@@ -1,0 +1,106 @@
+//! Starting `opt-server run` for an execution: a process of its own, which goes on when this one is gone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use runtime::container::ProcessId;
+
+use super::execution::{Execution, Place, Work};
+
+/// This program's file, also after it was replaced on disk.
+const OWN: &str = "/proc/self/exe";
+
+/// What launching needs besides the execution.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The execution.
+    pub execution: &'a Execution,
+    /// Its files.
+    pub place: &'a Place,
+    /// The configuration that holds now: the server's own copy of it.
+    pub config: &'a Path,
+    /// The runtime's state directory, where it isn't its default.
+    pub root: Option<&'a Path>,
+}
+
+/// Starts it. The child is the caller's to wait for.
+///
+/// # Errors
+/// Where its files can't be made or it can't be started.
+pub fn launch(launch: &Launch<'_>) -> io::Result<(Child, ProcessId)> {
+    let stdout = output(launch.place.stdout())?;
+    let stderr = match launch.execution.work {
+        // Callers of a function see one log, in the order in which it was printed.
+        Work::Function { .. } => stdout.try_clone()?,
+        Work::Command { .. } => output(launch.place.stderr())?,
+    };
+    let child = command(launch)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()?;
+    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let process = ProcessId::of(pid)?;
+    Ok((child, process))
+}
+
+fn command(launch: &Launch<'_>) -> Command {
+    let (name, arguments) = launch.execution.work.command_line();
+    let mut command = Command::new(OWN);
+    command
+        .arg0("opt-server")
+        // A terminal's Ctrl-C is for the server.
+        .process_group(0)
+        .current_dir("/")
+        .env_clear()
+        .arg("run")
+        .arg("--config")
+        .arg(launch.config)
+        .arg("--project")
+        .arg(launch.place.project());
+    if let Some(root) = launch.root {
+        command.arg("--root").arg(root);
+    }
+    command.arg("--").arg(name).args(arguments);
+    command
+}
+
+fn output(path: PathBuf) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The process that runs the execution in `place`, if a server before this one started it: found by its
+/// command line, since that server may have been killed before it could note the pid.
+pub fn find(place: &Place) -> Option<ProcessId> {
+    let project = place.project();
+    let project = project.to_str()?;
+    let is_its = |pid: i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.nth(1) == Some(b"run") && words.any(|word| word == project.as_bytes())
+    };
+    let pids: Vec<i32> = fs::read_dir("/proc")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| is_its(*pid))
+        .collect();
+    // A run is two processes; the first of them is the other one's parent.
+    let first = pids
+        .iter()
+        .find(|pid| parent(**pid).is_none_or(|parent| !pids.contains(&parent)))?;
+    ProcessId::of(*first).ok()
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}

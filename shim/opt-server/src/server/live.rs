@@ -1,0 +1,137 @@
+//! The configuration that holds now: `config.json`, `functions/` and `server.json`, read together and
+//! replaced together.
+//!
+//! `opt-server run` reads its configuration by itself, and the administrator's file may be half-edited by
+//! then; so the server keeps a copy of what it took, named by its digest, and hands that on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use anyhow::{Context, Result};
+use bundles::opt_server::config::Config;
+use nix::unistd::geteuid;
+use ring::digest::{SHA256, digest};
+use runtime::own_executable;
+
+use super::functions::{self, Functions};
+use super::keys::replace_file;
+use super::settings::Settings;
+
+/// First words of the server's own paths, which no author can have.
+pub const RESERVED: [&str; 2] = ["ui", "v1"];
+
+/// One state of the configuration.
+#[derive(Debug)]
+pub struct Configuration {
+    /// `config.json`.
+    pub config: Config,
+    /// The server's copy of it.
+    pub copy: PathBuf,
+    /// `functions/`.
+    pub functions: Functions,
+    /// The directory of the functions' fixed files.
+    pub definitions: PathBuf,
+    /// `server.json`.
+    pub settings: Settings,
+}
+
+/// The one that holds.
+#[derive(Debug)]
+pub struct Live {
+    given: Option<PathBuf>,
+    copies: PathBuf,
+    now: RwLock<Arc<Configuration>>,
+}
+
+impl Live {
+    /// Reads the configuration that was `given`, else the one that is found.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn load(given: Option<PathBuf>, copies: PathBuf) -> Result<Self> {
+        let now = read(given.as_deref(), &copies)?;
+        Ok(Self {
+            given,
+            copies,
+            now: RwLock::new(Arc::new(now)),
+        })
+    }
+
+    /// The one that holds now.
+    pub fn now(&self) -> Arc<Configuration> {
+        let now = self
+            .now
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        Arc::clone(&now)
+    }
+
+    /// Reads it again. What runs or waits goes on.
+    ///
+    /// # Errors
+    /// What is wrong with the new one; the old one holds then.
+    pub fn reload(&self) -> Result<()> {
+        let new = read(self.given.as_deref(), &self.copies)?;
+        let mut now = self
+            .now
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *now = Arc::new(new);
+        Ok(())
+    }
+}
+
+fn read(given: Option<&Path>, copies: &Path) -> Result<Configuration> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => Config::locate(&own_executable::path().context("find this executable")?),
+    };
+    let path = std::path::absolute(&path).with_context(|| path.display().to_string())?;
+    let config = match given {
+        Some(_) => Config::load(&path)?,
+        None => Config::load_unnamed(&path, geteuid().as_raw())?,
+    };
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let text = fs::read(&path).with_context(|| path.display().to_string())?;
+    // Read twice: the text that is kept must be the one that was checked.
+    let again = Config::parse(&text, &path)?;
+    if again != config {
+        anyhow::bail!("{} is being changed", path.display());
+    }
+    let functions = functions::beside(&config, &path)?;
+    let settings = Settings::beside(&path)?;
+    if RESERVED.contains(&settings.author.as_str()) {
+        anyhow::bail!(
+            "{}: \"author\" must not be {:?}: that is a path of the server's own",
+            path.with_file_name(super::settings::FILE_NAME).display(),
+            settings.author.as_str()
+        );
+    }
+    let copy = keep(copies, &text).context("keep a copy of the configuration")?;
+    Ok(Configuration {
+        config,
+        copy,
+        functions,
+        definitions: path.with_file_name(functions::DIRECTORY),
+        settings,
+    })
+}
+
+fn keep(copies: &Path, text: &[u8]) -> std::io::Result<PathBuf> {
+    let digest = digest(&SHA256, text);
+    let name: String = digest
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let path = copies.join(format!("{name}.json"));
+    if fs::read(&path).is_ok_and(|kept| kept == text) {
+        return Ok(path);
+    }
+    replace_file(&path, text)?;
+    Ok(path)
+}

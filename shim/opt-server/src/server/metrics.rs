@@ -1,0 +1,152 @@
+//! Counters for Prometheus, in its text format.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::execution::State;
+
+/// How a request was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answer {
+    /// The route's pattern, never the path: ids in there would make endless series.
+    pub route: String,
+    /// The method.
+    pub method: String,
+    /// The status code.
+    pub status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    state: StateLabel,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct StateLabel(State);
+
+impl EncodeLabelValue for StateLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.as_str().encode(encoder)
+    }
+}
+
+/// Every counter.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Answer, Counter>,
+    seconds: Histogram,
+    ended: Family<Ended, Counter>,
+    queued: Gauge,
+    running: Gauge,
+    /// Connections that are open.
+    pub connections: Gauge,
+    /// Connections that were turned away because there were too many.
+    pub refused_connections: Counter,
+    free: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("opt_server");
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
+            ended: Family::default(),
+            queued: Gauge::default(),
+            running: Gauge::default(),
+            connections: Gauge::default(),
+            refused_connections: Counter::default(),
+            free: Gauge::default(),
+            registry: Mutex::new(Registry::default()),
+        };
+        registry.register(
+            "requests",
+            "Requests by route and status",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "request_seconds",
+            "Time until a request's answer began",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "executions_ended",
+            "Executions that ended, by how",
+            metrics.ended.clone(),
+        );
+        registry.register(
+            "executions_queued",
+            "Executions that wait",
+            metrics.queued.clone(),
+        );
+        registry.register(
+            "executions_running",
+            "Executions that run",
+            metrics.running.clone(),
+        );
+        registry.register(
+            "connections",
+            "Open connections",
+            metrics.connections.clone(),
+        );
+        registry.register(
+            "refused_connections",
+            "Connections turned away because there were too many",
+            metrics.refused_connections.clone(),
+        );
+        registry.register(
+            "state_free_bytes",
+            "Free space of the state directory's file system",
+            metrics.free.clone(),
+        );
+        Self {
+            registry: Mutex::new(registry),
+            ..metrics
+        }
+    }
+
+    /// Counts an answer, which took `seconds` to begin.
+    pub fn answered(&self, answer: &Answer, seconds: f64) {
+        self.requests.get_or_create(answer).inc();
+        self.seconds.observe(seconds);
+    }
+
+    /// Counts an execution that ended.
+    pub fn ended(&self, state: State) {
+        let label = Ended {
+            state: StateLabel(state),
+        };
+        self.ended.get_or_create(&label).inc();
+    }
+
+    /// All of it as text. `load` is how many executions wait and run, `free` the bytes that are.
+    pub fn text(&self, load: (usize, usize), free: u64) -> String {
+        let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.queued.set(signed(load.0));
+        self.running.set(signed(load.1));
+        self.free.set(i64::try_from(free).unwrap_or(i64::MAX));
+        let registry = self
+            .registry
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut text = String::new();
+        // Writing to a string doesn't fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}

@@ -1,0 +1,102 @@
+//! What a server before this one left: executions that still run are watched again, others get the end that
+//! they had.
+
+use std::collections::HashSet;
+use std::fs;
+use std::sync::Arc;
+
+use runtime::container::{ProcessId, is_alive};
+
+use super::App;
+use super::execution::{Execution, State};
+use super::launch::find;
+use super::watch::{report, watch};
+
+/// Takes up every execution of the store, in the order in which they came.
+pub fn recover(app: &Arc<App>) {
+    remove_unknown(app);
+    let mut executions = app.registry.all();
+    executions.sort_by_key(|execution| (execution.queued, execution.created));
+    for execution in executions {
+        if !execution.state.is_final() {
+            take_up(app, execution);
+        }
+    }
+}
+
+/// What was found out about an execution that was queued or ran.
+enum Found {
+    Running(ProcessId),
+    Ended,
+    NeverStarted,
+    Nothing,
+}
+
+fn take_up(app: &Arc<App>, execution: Execution) {
+    if execution.state == State::Created {
+        return;
+    }
+    match look(app, &execution) {
+        Found::Running(process) => {
+            tracing::info!(execution = %execution.id, pid = process.pid, "execution found again");
+            app.registry.took_up(&execution.id, process);
+            tokio::spawn(watch(app.clone(), execution, process, None));
+        }
+        Found::NeverStarted => {
+            tracing::info!(execution = %execution.id, "execution waits again");
+            app.registry.wait_again(&execution);
+        }
+        Found::Ended | Found::Nothing => {
+            app.registry.adopt(&execution.owner);
+            super::watch::finish_unwatched(app, &execution);
+        }
+    }
+}
+
+fn look(app: &App, execution: &Execution) -> Found {
+    let place = app.place(&execution.id);
+    let is_this_boot = execution.boot == app.boot;
+    if let Some(process) = execution
+        .process
+        .filter(|process| is_this_boot && is_alive(*process))
+    {
+        return Found::Running(process);
+    }
+    if report(&place).is_some() {
+        return Found::Ended;
+    }
+    // The server before this one may have been killed before it noted the pid, or on a full disk.
+    if let Some(process) = find(&place) {
+        return Found::Running(process);
+    }
+    // It may have ended since it was looked for.
+    if report(&place).is_some() {
+        return Found::Ended;
+    }
+    let was_seen = execution.process.is_some() || place.stdout().exists();
+    match execution.state {
+        State::Queued if !was_seen => Found::NeverStarted,
+        // Its files are made just before its process is.
+        State::Running if !was_seen && place.project().exists() => Found::NeverStarted,
+        _ => Found::Nothing,
+    }
+}
+
+/// Directories without a record: a server was killed between the two.
+fn remove_unknown(app: &App) {
+    let known: HashSet<String> = app
+        .registry
+        .all()
+        .into_iter()
+        .map(|execution| execution.id)
+        .collect();
+    let entries = fs::read_dir(app.state.executions()).into_iter().flatten();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| !known.contains(name)) {
+            if let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!(path = %entry.path().display(), %error, "can't remove");
+            }
+        }
+    }
+}

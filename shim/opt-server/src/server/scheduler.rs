@@ -1,0 +1,79 @@
+//! Starting what waits, as soon as there is room for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::App;
+use super::execution::{Execution, State};
+use super::launch::{Launch, launch};
+use super::watch::watch;
+use super::{project, sandbox_info};
+
+/// Starts executions as their turns come, for as long as the server runs.
+pub async fn run(app: Arc<App>) {
+    loop {
+        while !app.is_draining.load(Ordering::SeqCst) {
+            let next = {
+                let app = app.clone();
+                tokio::task::spawn_blocking(move || {
+                    let most = app.live.now().settings.max_running;
+                    app.registry.next(most, &app.keys, &app.boot)
+                })
+                .await
+            };
+            let Ok(Some(execution)) = next else {
+                break;
+            };
+            begin(&app, execution).await;
+        }
+        app.registry.work.notified().await;
+    }
+}
+
+/// Starts one. What keeps it from starting is its end.
+async fn begin(app: &Arc<App>, execution: Execution) {
+    let started = {
+        let (app, execution) = (app.clone(), execution.clone());
+        tokio::task::spawn_blocking(move || prepare_and_launch(&app, &execution)).await
+    };
+    let failure = match started {
+        Ok(Ok((child, process))) => {
+            tracing::info!(
+                execution = %execution.id,
+                pid = process.pid,
+                key = %execution.owner_name,
+                work = %execution.work.title(),
+                "execution started"
+            );
+            tokio::spawn(watch(app.clone(), execution, process, Some(child)));
+            return;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(execution = %execution.id, error = %failure, "execution not started");
+    app.registry.ended(&execution.id, |execution| {
+        execution.state = State::Ended;
+        execution.message = Some(format!("it could not be started: {failure}"));
+    });
+    app.metrics.ended(State::Ended);
+}
+
+type Started = (std::process::Child, runtime::container::ProcessId);
+
+fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Started> {
+    let live = app.live.now();
+    let place = app.place(&execution.id);
+    project::give_to(&place, live.settings.service_uid)?;
+    if app.tells_sandbox_info {
+        sandbox_info::tell(&live, execution, &place);
+    }
+    let started = launch(&Launch {
+        execution,
+        place: &place,
+        config: &live.copy,
+        root: app.root.as_deref(),
+    })?;
+    app.registry.began(&execution.id, started.1);
+    Ok(started)
+}

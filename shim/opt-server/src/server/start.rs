@@ -1,0 +1,186 @@
+//! From the command line to a server that listens, and to its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::http::{Certificate, Listener, router, serve};
+use super::keys::KeyFile;
+use super::live::Live;
+use super::metrics::Metrics;
+use super::notify::notify;
+use super::registry::Registry;
+use super::state::StateDirectory;
+use super::store::Store;
+use super::{App, recover, retention, scheduler};
+
+/// What `--start` was given.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration, where it isn't to be found.
+    pub config: Option<PathBuf>,
+    /// Address and port, where `server.json` isn't to say.
+    pub listen: Option<String>,
+    /// The state directory.
+    pub state: PathBuf,
+    /// The runtime's state directory.
+    pub root: Option<PathBuf>,
+    /// Whether sandboxes are explained on standard error.
+    pub sandbox_info: bool,
+    /// The certificate chain, where it isn't of our own making.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub certificate_key: Option<PathBuf>,
+    /// How much the log tells.
+    pub log_level: tracing::Level,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from starting; nothing was listened on then.
+pub fn start(options: &Options) -> Result<()> {
+    log(options.log_level);
+    let state = StateDirectory::open(&options.state)?;
+    let live = Live::load(options.config.clone(), state.configs())?;
+    let certificate = Certificate::find(
+        options.certificate.clone(),
+        options.certificate_key.clone(),
+        state.path(),
+    )?;
+    let keys = KeyFile::of(state.path());
+    if !keys.has_master()? {
+        tracing::warn!("there is no master key; hint: opt-server keys master");
+    }
+    let store = Store::open(state.path())?;
+    let executions = store.all()?;
+    let app = Arc::new(App {
+        live,
+        keys,
+        registry: Arc::new(Registry::new(store, executions)),
+        state,
+        root: options.root.clone(),
+        tells_sandbox_info: options.sandbox_info,
+        metrics: Metrics::new(),
+        boot: boot()?,
+        is_draining: AtomicBool::new(false),
+    });
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start threads")?
+        .block_on(run(app, &certificate, options))
+}
+
+/// JSON, a line each, on standard error.
+fn log(level: tracing::Level) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(false)
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// What names this boot of the machine.
+fn boot() -> Result<String> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    Ok(text.trim().to_owned())
+}
+
+async fn run(app: Arc<App>, certificate: &Certificate, options: &Options) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let settings = app.live.now().settings.clone();
+    let listen = options.listen.clone().unwrap_or(settings.listen);
+    let listener = Listener::bind(&listen, certificate.load()?)
+        .await
+        .with_context(|| format!("listen on {listen}"))?;
+    let listener = Arc::new(listener);
+    recover::recover(&app);
+    tokio::spawn(scheduler::run(Arc::clone(&app)));
+    tokio::spawn(retention::run(Arc::clone(&app)));
+    let (end, is_ending) = watch::channel(false);
+    let serving = tokio::spawn({
+        let (app, listener) = (Arc::clone(&app), Arc::clone(&listener));
+        async move { serve(&app, &listener, router(Arc::clone(&app)), is_ending).await }
+    });
+    tracing::info!(addresses = ?listener.addresses(), state = %app.state.path().display(), "listening");
+    notify("READY=1");
+    loop {
+        match signals.next().await {
+            Asked::Reload => reload(&app, certificate, &listener),
+            Asked::End => break,
+        }
+    }
+    notify("STOPPING=1");
+    app.is_draining.store(true, Ordering::SeqCst);
+    end.send_replace(true);
+    serving.await.context("serve")?;
+    let (queued, running) = app.registry.load();
+    tracing::info!(
+        queued,
+        running,
+        "ended; what runs goes on, what waits waits for the next start"
+    );
+    Ok(())
+}
+
+/// Takes the new configuration and certificate, each if it is good.
+fn reload(app: &App, certificate: &Certificate, listener: &Listener) {
+    notify("RELOADING=1");
+    match app.live.reload() {
+        Ok(()) => tracing::info!("configuration read again"),
+        Err(error) => tracing::error!(
+            error = %runtime::telling::line(error.as_ref()),
+            "the new configuration is refused; the old one holds"
+        ),
+    }
+    match certificate.load() {
+        Ok(tls) => listener.use_certificate(tls),
+        Err(error) => tracing::error!(
+            error = %runtime::telling::line(error.as_ref()),
+            "the new certificate is refused; the old one holds"
+        ),
+    }
+    // More may run now than before.
+    app.registry.work.notify_one();
+    notify("READY=1");
+}
+
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    End,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("listen for signals");
+        Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The executions on disk: one embedded database, `executions.redb`. Each change is on the disk when its
+//! call returns.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::execution::Execution;
+
+const FILE_NAME: &str = "executions.redb";
+
+const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("executions");
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be opened, read or written.
+    #[error("{operation} {}", path.display())]
+    Database {
+        /// What was being done.
+        operation: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// Why not.
+        source: Box<redb::Error>,
+    },
+    /// A record in it isn't one of this version.
+    #[error("{}: record {id:?}", path.display())]
+    Record {
+        /// The database.
+        path: PathBuf,
+        /// Its key.
+        id: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// The database. After an error of the disk it is opened anew: redb refuses to go on otherwise.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    database: Mutex<Option<Database>>,
+}
+
+impl Store {
+    /// Opens or makes that of a state directory.
+    ///
+    /// # Errors
+    /// Where it can't be; also where another process has it open.
+    pub fn open(state: &Path) -> Result<Self, StoreError> {
+        let path = state.join(FILE_NAME);
+        let store = Self {
+            path,
+            database: Mutex::new(None),
+        };
+        store.with("open", |_| Ok(()))?;
+        Ok(store)
+    }
+
+    /// Writes an execution.
+    ///
+    /// # Errors
+    /// Where the disk doesn't take it; what was there is there still.
+    pub fn put(&self, execution: &Execution) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(execution).map_err(|source| StoreError::Record {
+            path: self.path.clone(),
+            id: execution.id.clone(),
+            source,
+        })?;
+        self.with("write", |database| {
+            let transaction = database.begin_write()?;
+            transaction
+                .open_table(TABLE)?
+                .insert(&*execution.id, &*bytes)?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Removes an execution.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn remove(&self, id: &str) -> Result<(), StoreError> {
+        self.with("write", |database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(TABLE)?.remove(id)?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Every execution.
+    ///
+    /// # Errors
+    /// Where it can't be read, or a record isn't one of this version: nothing is thrown away for that.
+    pub fn all(&self) -> Result<Vec<Execution>, StoreError> {
+        let records: Vec<(String, Vec<u8>)> = self.with("read", |database| {
+            let transaction = database.begin_read()?;
+            let table = match transaction.open_table(TABLE) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(vec![]),
+                other => other?,
+            };
+            let mut records = vec![];
+            for entry in table.iter()? {
+                let (id, bytes) = entry?;
+                records.push((id.value().to_owned(), bytes.value().to_owned()));
+            }
+            Ok(records)
+        })?;
+        let parse = |(id, bytes): (String, Vec<u8>)| {
+            serde_json::from_slice(&bytes).map_err(|source| StoreError::Record {
+                path: self.path.clone(),
+                id,
+                source,
+            })
+        };
+        records.into_iter().map(parse).collect()
+    }
+
+    fn with<T>(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let failed = |source: redb::Error| StoreError::Database {
+            operation,
+            path: self.path.clone(),
+            source: Box::new(source),
+        };
+        let mut held = self
+            .database
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let database = match held.take() {
+            Some(database) => database,
+            None => Database::create(&self.path).map_err(|error| failed(error.into()))?,
+        };
+        let done = act(&database);
+        if done.is_ok() {
+            *held = Some(database);
+        }
+        done.map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::execution::{State, Work};
+    use super::super::functions::Limits;
+    use super::*;
+
+    fn execution(id: &str) -> Execution {
+        let work = Work::Command {
+            name: "solve".to_owned(),
+            arguments: vec!["-m".to_owned()],
+        };
+        Execution::new(id.to_owned(), ("k", "web"), work, Limits::default())
+    }
+
+    #[test]
+    fn what_was_put_is_there_after_the_next_opening() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        assert!(store.all().unwrap().is_empty());
+        store.put(&execution("a")).unwrap();
+        let mut b = execution("b");
+        store.put(&b).unwrap();
+        b.state = State::Lost;
+        store.put(&b).unwrap();
+        store.remove("a").unwrap();
+        drop(store);
+        let store = Store::open(state.path()).unwrap();
+        let all = store.all().unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].id.as_str(), all[0].state), ("b", State::Lost));
+    }
+
+    #[test]
+    fn two_servers_can_not_have_the_same_store() {
+        let state = tempfile::tempdir().unwrap();
+        let _first = Store::open(state.path()).unwrap();
+        let error = Store::open(state.path()).unwrap_err();
+        assert!(runtime::telling::line(&error).contains("open"), "{error}");
+    }
+}

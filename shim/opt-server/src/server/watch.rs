@@ -1,0 +1,151 @@
+//! Waiting for the end of an execution's process, a child of this server or of one before it.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::container::{ProcessId, is_alive, open_process};
+use rustix::process::{Signal, pidfd_send_signal};
+use serde_json::Value;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::App;
+use super::execution::{Execution, Place, State, Work};
+use super::project;
+
+/// How an execution's process ended, as far as is known.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Exited(i32),
+    Signalled(i32),
+    /// It was no child of this server, and left no report.
+    Unknown,
+}
+
+/// Watches the process of an execution to its end, and records that. Belongs in a task of its own.
+pub async fn watch(app: Arc<App>, execution: Execution, process: ProcessId, child: Option<Child>) {
+    if let Ok(descriptor) = open_process(process) {
+        wait_for(descriptor, process).await;
+    }
+    let end = match child {
+        Some(child) => reap(child),
+        None => End::Unknown,
+    };
+    let done = tokio::task::spawn_blocking({
+        let app = app.clone();
+        move || finish(&app, &execution, end)
+    });
+    // A panic in there was told on standard error; nothing else can be done about it.
+    let _ = done.await;
+}
+
+async fn wait_for(descriptor: OwnedFd, process: ProcessId) {
+    // Deprecated for types whose descriptor may become another one; that of an `OwnedFd` doesn't.
+    #[allow(deprecated, reason = "its replacement is unsafe")]
+    let readable = AsyncFd::with_interest(descriptor, Interest::READABLE);
+    match readable {
+        Ok(descriptor) => {
+            let _ = descriptor.readable().await;
+        }
+        // Out of descriptors or of memory: asking now and then does as well.
+        Err(_) => {
+            while is_alive(process) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+fn reap(mut child: Child) -> End {
+    use std::os::unix::process::ExitStatusExt;
+
+    match child.wait() {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => End::Exited(code),
+            (None, Some(signal)) => End::Signalled(signal),
+            (None, None) => End::Unknown,
+        },
+        Err(_) => End::Unknown,
+    }
+}
+
+/// Records the end of an execution that ended while no server watched it. Blocks.
+pub fn finish_unwatched(app: &App, execution: &Execution) {
+    finish(app, execution, End::Unknown);
+}
+
+/// Records an end. Blocks: it looks for the outputs.
+fn finish(app: &App, execution: &Execution, end: End) {
+    let place = app.place(&execution.id);
+    let report = report(&place);
+    let outputs = match &execution.work {
+        Work::Function { definition, .. } => project::made(&place, &definition.outputs),
+        Work::Command { .. } => vec![],
+    };
+    let mut state = State::Ended;
+    app.registry.ended(&execution.id, |execution| {
+        conclude(execution, end, report.as_ref());
+        execution.outputs = outputs;
+        state = execution.state;
+    });
+    app.metrics.ended(state);
+    tracing::info!(
+        execution = %execution.id,
+        state = state.as_str(),
+        end = ?end,
+        "execution ended"
+    );
+}
+
+/// What follows from an end and a report.
+fn conclude(execution: &mut Execution, end: End, report: Option<&Value>) {
+    let told = |key: &str| report.and_then(|report| report.get(key));
+    execution.exit_code = match end {
+        End::Exited(code) => Some(code),
+        End::Signalled(_) => None,
+        End::Unknown => told("exit_code")
+            .and_then(Value::as_i64)
+            .and_then(|code| i32::try_from(code).ok()),
+    };
+    if let Some(message) = told("message").and_then(Value::as_str) {
+        execution.message = Some(message.to_owned());
+    }
+    let is_known = report.is_some() || matches!(end, End::Exited(_));
+    execution.state = match (execution.is_stopping, is_known) {
+        (true, _) => State::Stopped,
+        (false, true) => State::Ended,
+        (false, false) => State::Lost,
+    };
+    if execution.state == State::Lost && execution.message.is_none() {
+        execution.message = Some(match end {
+            End::Signalled(signal) => {
+                format!("its process was ended from outside by signal {signal}")
+            }
+            _ => "its process ended while no server watched it, and left no report".to_owned(),
+        });
+    }
+}
+
+/// The report that `opt-server run` wrote, if it did.
+pub fn report(place: &Place) -> Option<Value> {
+    let text = fs::read(place.report()).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Asks the process of an execution to end, and ends it by force after the grace. In a task of its own.
+pub async fn stop(process: ProcessId, grace: Duration) {
+    if signal(process, Signal::TERM).is_err() {
+        return;
+    }
+    tokio::time::sleep(grace).await;
+    // What it leaves is cleaned up by its own second process.
+    let _ = signal(process, Signal::KILL);
+}
+
+fn signal(process: ProcessId, signal: Signal) -> io::Result<()> {
+    Ok(pidfd_send_signal(open_process(process)?, signal)?)
+}
