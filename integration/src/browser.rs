@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{dup2, pipe};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{dup2, pipe2};
 use serde_json::{Value, json};
 
 use crate::{Bench, require_program};
@@ -37,8 +38,8 @@ impl Browser {
     /// Opens `url`, whatever its certificate.
     pub fn open(bench: &Bench, url: &str) -> Self {
         require_program(CHROMIUM, "chromium");
-        let (their_input, to) = pipe().expect("a pipe");
-        let (from, their_output) = pipe().expect("a pipe");
+        let (their_input, to) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        let (from, their_output) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
         let child = spawn(&bench.directory("browser"), their_input, their_output);
         let mut browser = Self {
             child,
@@ -188,17 +189,20 @@ fn spawn(profile: &Path, input: OwnedFd, output: OwnedFd) -> Child {
         .args(["--force-prefers-reduced-motion", "--remote-debugging-pipe"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .env("HOME", profile)
+        .env("TMPDIR", profile)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let (input_number, output_number) = (input.as_raw_fd(), output.as_raw_fd());
-    // SAFETY: only dup2 is called between fork and exec, on descriptors that are open until after the spawn.
+    // SAFETY: only fcntl and dup2 are called between fork and exec, on descriptors that are open until after
+    // the spawn.
     unsafe {
         command.pre_exec(move || {
             // Out of the way of each other first.
-            let spare = nix::fcntl::fcntl(output_number, nix::fcntl::FcntlArg::F_DUPFD(10))?;
-            dup2(input_number, 3)?;
-            dup2(spare, 4)?;
+            let input = fcntl(input_number, FcntlArg::F_DUPFD_CLOEXEC(10))?;
+            let output = fcntl(output_number, FcntlArg::F_DUPFD_CLOEXEC(10))?;
+            dup2(input, 3)?;
+            dup2(output, 4)?;
             Ok(())
         });
     }

@@ -10,7 +10,7 @@ use runtime::container::{ProcessId, is_alive};
 use super::App;
 use super::execution::{Execution, State};
 use super::launch::find;
-use super::watch::{report, watch};
+use super::watch::{report, stop, watch};
 
 /// Takes up every execution of the store, in the order in which they came.
 pub fn recover(app: &Arc<App>) {
@@ -40,6 +40,10 @@ fn take_up(app: &Arc<App>, execution: Execution) {
         Found::Running(process) => {
             tracing::info!(execution = %execution.id, pid = process.pid, "execution found again");
             app.registry.took_up(&execution.id, process);
+            if execution.is_stopping {
+                // The server before this one may not have come to end it by force.
+                stop(app, process);
+            }
             tokio::spawn(watch(app.clone(), execution, process, None));
         }
         Found::NeverStarted => {

@@ -297,12 +297,14 @@ impl Registry {
         Some(inner.executions.get(&id)?.execution.clone())
     }
 
-    /// Remembers which process runs an execution.
-    pub fn began(&self, id: &str, process: ProcessId) {
+    /// Remembers which process runs an execution; whether it was asked to end before it had one.
+    pub fn began(&self, id: &str, process: ProcessId) -> bool {
         let mut inner = self.lock();
         self.record(&mut inner, id, |execution| {
             execution.process = Some(process);
         });
+        let entry = inner.executions.get(id);
+        entry.is_some_and(|entry| entry.execution.is_stopping)
     }
 
     /// Ends an execution that counted as running.

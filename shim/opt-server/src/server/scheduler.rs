@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::App;
 use super::execution::{Execution, State};
 use super::launch::{Launch, launch};
-use super::watch::watch;
+use super::watch::{stop, watch};
 use super::{project, sandbox_info};
 
 /// Starts executions as their turns come, for as long as the server runs.
@@ -74,6 +74,8 @@ fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Start
         config: &live.copy,
         root: app.root.as_deref(),
     })?;
-    app.registry.began(&execution.id, started.1);
+    if app.registry.began(&execution.id, started.1) {
+        stop(app, started.1);
+    }
     Ok(started)
 }

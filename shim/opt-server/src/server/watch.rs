@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::App;
 use super::execution::{Execution, Place, State, Work};
-use super::project;
+use super::{project, retention};
 
 /// How an execution's process ended, as far as is known.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +99,10 @@ fn finish(app: &App, execution: &Execution, end: End) {
         end = ?end,
         "execution ended"
     );
+    let is_forgotten = app.registry.get(&execution.id).is_none();
+    if is_forgotten {
+        retention::remove(app, &execution.id);
+    }
 }
 
 /// What follows from an end and a report.
@@ -136,8 +140,12 @@ pub fn report(place: &Place) -> Option<Value> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Asks the process of an execution to end, and ends it by force after the grace. In a task of its own.
-pub async fn stop(process: ProcessId, grace: Duration) {
+/// Has the process of an execution end: asks it to, and ends it by force after the grace. Comes back at once.
+pub fn stop(app: &App, process: ProcessId) {
+    tokio::spawn(end(process, app.live.now().settings.grace()));
+}
+
+async fn end(process: ProcessId, grace: Duration) {
     if signal(process, Signal::TERM).is_err() {
         return;
     }

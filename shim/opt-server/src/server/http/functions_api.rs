@@ -23,7 +23,7 @@ use crate::server::keys::random_text;
 use crate::server::live::Configuration;
 use crate::server::output_log::{Cursors, piece};
 use crate::server::registry::Refusal;
-use crate::server::{project, retention};
+use crate::server::{project, retention, watch};
 
 /// `/{author}/{function}`
 type FunctionPath = Path<(String, String)>;
@@ -440,8 +440,7 @@ pub async fn stop_execution(app: Arc<App>, id: String) -> Result<Json<Value>, Fa
 
 fn end_process(app: &App, execution: &Execution) {
     if let Some(process) = execution.process {
-        let grace = app.live.now().settings.grace();
-        tokio::spawn(crate::server::watch::stop(process, grace));
+        watch::stop(app, process);
     }
 }
 
