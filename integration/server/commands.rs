@@ -84,12 +84,8 @@ fn a_command_line_streams_what_it_prints_and_gives_changed_files_back() {
     let path = format!("/v1/executions/{}", ended["id"].as_str().expect("an id"));
     let files = server.get(&format!("{path}/files"), &key);
     assert_eq!(files.header("content-type"), Some("application/gzip"));
-    let mut tar = Tool::new("tar")
-        .args(["-tzf", "-"])
-        .input(files.body)
-        .start();
-    tar.wait_for("n");
-    let listed = tar.finish().stdout;
+    let tar = Tool::new("tar").args(["-tzf", "-"]).input(files.body);
+    let listed = tar.expect(0).stdout;
     let mut names: Vec<&str> = listed.lines().collect();
     names.sort_unstable();
     assert_eq!(names, ["in/a.txt", "out/n"]);

@@ -60,10 +60,12 @@ fn a_client_that_uploads_forever_is_cut_off() {
         thread::sleep(Duration::from_millis(100));
         assert!(began.elapsed() < longest, "it still takes what drips in");
     }
-    for connection in [dripping, silent] {
-        Answer::read(connection)
-            .expect("an answer")
-            .refused(408, "too long");
+    Answer::read(silent)
+        .expect("an answer")
+        .refused(408, "too long");
+    // Cut off while it was writing, it may not hear why.
+    if let Ok(answer) = Answer::read(dripping) {
+        answer.refused(408, "too long");
     }
     // Nothing of it is the execution's input.
     assert_eq!(server.get(&path, &key).ok()["input"], json!({}));
