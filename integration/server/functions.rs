@@ -267,3 +267,31 @@ fn project_files_belong_to_the_service_and_not_to_root() {
         );
     }
 }
+
+#[test]
+fn a_page_of_another_site_may_call_with_a_key() {
+    let bench = Bench::new();
+    let (server, key) = serving(&bench, &[("f", shell("true"))]);
+    let asks = [
+        ("origin", "http://localhost:8080"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let path = "/local/f/executions";
+    let preflight = server
+        .client()
+        .try_ask("OPTIONS", path, &asks, b"")
+        .expect("an answer");
+    assert_eq!(preflight.status, 204);
+    let allowed = preflight.header("access-control-allow-headers");
+    assert!(allowed.is_some_and(|names| names.contains("authorization")));
+    for answer in [
+        preflight,
+        server.post(path, &key, b""),
+        server.get("/no", "apikey_wrong"),
+    ] {
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        // A key is all that counts: nothing that browsers send on their own.
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+    }
+}

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod commands_api;
+mod cors;
 mod describe;
 mod error;
 mod events;

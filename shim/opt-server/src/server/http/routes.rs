@@ -13,7 +13,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::error::Failure;
 use super::{
-    commands_api, events, executions_api, functions_api, health, keys_api, openapi, pages,
+    commands_api, cors, events, executions_api, functions_api, health, keys_api, openapi, pages,
 };
 use crate::server::App;
 use crate::server::metrics::Answer;
@@ -145,7 +145,11 @@ async fn every_answer(State(app): State<Arc<App>>, request: Request, next: Next)
         .to_owned();
     let method = known(request.method()).to_owned();
     let path = request.uri().path().to_owned();
-    let mut response = in_our_form(next.run(request).await).await;
+    let mut response = match cors::preflight(request.method()) {
+        Some(response) => response,
+        None => in_our_form(next.run(request).await).await,
+    };
+    cors::let_read(&mut response);
     let answer = Answer {
         route,
         method,
