@@ -3,7 +3,7 @@
 use std::io;
 
 use bundles::elf::Resolver;
-use bundles::opt_server::config::Command;
+use bundles::opt_server::config::{Command, Limits};
 use bundles::opt_server::{Identity, Request, Sandbox};
 use bundles::promise::{Explanation, Kind, explain};
 use nix::unistd::{getegid, geteuid};
@@ -60,6 +60,7 @@ fn plan<T>(
         arguments,
         project: project.to_owned(),
         identity: Identity::for_caller(caller, std::process::id(), project)?,
+        limits: Limits::default(),
     };
     let resolver = Resolver::host().map_err(io::Error::other)?;
     let sandbox = Sandbox::plan(request, &resolver)
