@@ -97,10 +97,9 @@ fn remove_unknown(app: &App) {
     let entries = fs::read_dir(app.state.executions()).into_iter().flatten();
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| !known.contains(name)) {
-            if let Err(error) = fs::remove_dir_all(entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "can't remove");
-            }
+        let is_unknown = name.to_str().is_some_and(|name| !known.contains(name));
+        if is_unknown && let Err(error) = fs::remove_dir_all(entry.path()) {
+            tracing::warn!(path = %entry.path().display(), %error, "can't remove");
         }
     }
 }

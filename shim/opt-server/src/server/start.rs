@@ -113,11 +113,8 @@ async fn run(app: Arc<App>, certificate: &Certificate, options: &Options) -> Res
     });
     tracing::info!(addresses = ?listener.addresses(), state = %app.state.path().display(), "listening");
     notify("READY=1");
-    loop {
-        match signals.next().await {
-            Asked::Reload => reload(&app, certificate, &listener),
-            Asked::End => break,
-        }
+    while let Asked::Reload = signals.next().await {
+        reload(&app, certificate, &listener);
     }
     notify("STOPPING=1");
     app.is_draining.store(true, Ordering::SeqCst);
