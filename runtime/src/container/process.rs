@@ -81,7 +81,11 @@ pub fn open(process: ProcessId) -> io::Result<OwnedFd> {
         return Err(gone());
     }
     let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
-    let descriptor = pidfd_open(pid, PidfdFlags::empty())?;
+    let descriptor = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
+        // What kernels before 6.9 say where the process is gone and its pid still names a group or session.
+        rustix::io::Errno::INVAL => gone(),
+        other => other.into(),
+    })?;
     // The descriptor holds the process now; if it is still the one meant, it can't become another.
     if !is_alive(process) {
         return Err(gone());
