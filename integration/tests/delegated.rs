@@ -149,11 +149,7 @@ fn limits_hold() {
 
 #[test]
 fn want_of_memory_is_told() {
-    let (mine, delegated) = delegated("memory", &["tail", "/dev/zero"]);
-    // In a user namespace /dev/zero is the host's.
-    mine.bundle.edit(|spec| {
-        spec["process"]["args"] = json!(["sh", "-c", "exec tail /dev/zero"]);
-    });
+    let (mine, delegated) = delegated("memory", &["sh", "-c", "exec tail /dev/zero"]);
     let outcome = mine.run().expect(137);
     assert!(outcome.stderr.contains("want of memory"), "{outcome}");
     assert_eq!(
@@ -223,30 +219,25 @@ fn processes_left_running_end_with_the_cgroup() {
     );
 }
 
+/// What `doctor` finds of cgroups.
+fn doctor(user: &Ordinary) -> Value {
+    let doctor = user.runtime().args(["doctor", "--json"]);
+    let outcome = doctor.args(["--directory", "/"]).run();
+    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let findings = told["findings"].as_array().expect("findings");
+    let found = findings.iter().find(|finding| finding["name"] == "cgroups");
+    found.expect("cgroups").clone()
+}
+
 #[test]
 fn doctor_says_so() {
     let (mine, _delegated) = delegated("doctor", &["true"]);
-    let outcome = mine
-        .runtime()
-        .args(["doctor", "--json", "--directory", "/"])
-        .run();
-    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-    let findings = told["findings"].as_array().expect("findings");
-    let cgroups = findings.iter().find(|finding| finding["name"] == "cgroups");
-    assert_eq!(cgroups.expect("cgroups")["verdict"], "ok", "{outcome}");
-    let mut nobody = Ordinary::new(USER, &["true"]);
-    nobody.cgroups = cgroup::mount_points().into_iter().take(0).collect();
-    let outcome = nobody
-        .runtime()
-        .args(["doctor", "--json", "--directory", "/"])
-        .run();
-    let told: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-    let findings = told["findings"].as_array().expect("findings");
-    let cgroups = findings.iter().find(|finding| finding["name"] == "cgroups");
-    let cgroups = cgroups.expect("cgroups");
-    assert_eq!(cgroups["verdict"], "limited", "{outcome}");
+    let found = doctor(&mine);
+    assert_eq!(found["verdict"], "ok", "{found}");
+    let found = doctor(&Ordinary::new(USER, &["true"]));
+    assert_eq!(found["verdict"], "limited", "{found}");
     assert!(
-        cgroups["found"].to_string().contains("not writable"),
-        "{cgroups}"
+        found["found"].to_string().contains("not writable"),
+        "{found}"
     );
 }

@@ -200,12 +200,11 @@ fn sleepers(seconds: u32) -> Vec<String> {
 #[test]
 fn what_a_command_leaves_running_ends_with_it() {
     let seconds = 400_000 + std::process::id();
+    // One beside the command, two whose parent is gone, and one that makes others.
     let script = format!(
-        "sleep {seconds} & (sleep {seconds} & sleep {seconds} &); \
-         (while true; do sleep {seconds}; done) & sleep 0.3; echo started"
+        "{{ sleep {seconds} & (sleep {seconds} & sleep {seconds} &); \
+         (while true; do sleep {seconds}; done) & sleep 0.3; }} >/dev/null 2>&1 </dev/null; echo done"
     );
-    let script =
-        format!("exec 3>&1; {{ {script} >&3; }} >/dev/null 2>&1 </dev/null 3>&1; echo done");
     for keep in [&[][..], &["--keep"]] {
         let mine = Ordinary::new(USER, &["sh", "-c", &script]);
         mine.bundle.edit(share_pids);

@@ -21,28 +21,40 @@ fn cpu() {
             "a quota and its period",
             "cpu.quota",
             json!({ "cpu": { "quota": 40000, "period": 80000 } }),
-            Held(&[("cpu", "cpu.cfs_quota_us", "40000"), ("cpu", "cpu.cfs_period_us", "80000")]),
+            Held(&[
+                ("cpu", "cpu.cfs_quota_us", "40000"),
+                ("cpu", "cpu.cfs_period_us", "80000"),
+            ]),
             Held(&[("cpu", "cpu.max", "40000 80000")]),
         ),
         limit(
             "a quota alone",
             "cpu.quota",
             json!({ "cpu": { "quota": 40000 } }),
-            Held(&[("cpu", "cpu.cfs_quota_us", "40000"), ("cpu", "cpu.cfs_period_us", "100000")]),
+            Held(&[
+                ("cpu", "cpu.cfs_quota_us", "40000"),
+                ("cpu", "cpu.cfs_period_us", "100000"),
+            ]),
             Held(&[("cpu", "cpu.max", "40000 100000")]),
         ),
         limit(
             "a period alone",
             "cpu.period",
             json!({ "cpu": { "period": 50000 } }),
-            Held(&[("cpu", "cpu.cfs_quota_us", "-1"), ("cpu", "cpu.cfs_period_us", "50000")]),
+            Held(&[
+                ("cpu", "cpu.cfs_quota_us", "-1"),
+                ("cpu", "cpu.cfs_period_us", "50000"),
+            ]),
             Held(&[("cpu", "cpu.max", "max 50000")]),
         ),
         limit(
             "no quota, said aloud",
             "cpu.quota",
             json!({ "cpu": { "quota": -1, "period": 50000 } }),
-            Held(&[("cpu", "cpu.cfs_quota_us", "-1"), ("cpu", "cpu.cfs_period_us", "50000")]),
+            Held(&[
+                ("cpu", "cpu.cfs_quota_us", "-1"),
+                ("cpu", "cpu.cfs_period_us", "50000"),
+            ]),
             Held(&[("cpu", "cpu.max", "max 50000")]),
         )
         .but_crun_if(!cgroup::is_v2(), "it writes -1 as a number without a sign"),
@@ -67,8 +79,14 @@ fn cpu() {
             "processors and memory nodes",
             "cpu.cpus",
             json!({ "cpu": { "cpus": "0", "mems": "0" } }),
-            Held(&[("cpuset", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0")]),
-            Held(&[("cpuset", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0")]),
+            Held(&[
+                ("cpuset", "cpuset.cpus", "0"),
+                ("cpuset", "cpuset.mems", "0"),
+            ]),
+            Held(&[
+                ("cpuset", "cpuset.cpus", "0"),
+                ("cpuset", "cpuset.mems", "0"),
+            ]),
         ),
         Case::new("processors, as the command sees them")
             .spec(|spec| spec["linux"]["resources"] = json!({ "cpu": { "cpus": "0" } }))
@@ -78,28 +96,33 @@ fn cpu() {
             "real time",
             "cpu.realtime",
             json!({ "cpu": { "realtimeRuntime": 1000, "realtimePeriod": 500_000 } }),
-            Held(&[("cpu", "cpu.rt_runtime_us", "1000"), ("cpu", "cpu.rt_period_us", "500000")]),
+            Held(&[
+                ("cpu", "cpu.rt_runtime_us", "1000"),
+                ("cpu", "cpu.rt_period_us", "500000"),
+            ]),
             Refused("cpu.realtime"),
         ),
         Case::new("a quota holds the command up")
             .spec(|spec| {
-                spec["linux"]["resources"] = json!({ "cpu": { "quota": 10000, "period": 100_000 } });
+                spec["linux"]["resources"] =
+                    json!({ "cpu": { "quota": 10000, "period": 100_000 } });
             })
             // A tenth of a processor: what takes a process 100 ms of it takes it a second.
             .script(
-                "read before _ < /proc/uptime; i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done; \
-                 read _ _ _ _ _ _ _ _ _ _ _ _ _ user kernel _ < /proc/self/stat; read after _ < /proc/uptime; \
-                 echo $((user + kernel)) $before $after",
+                "told() { \
+                 read _ _ _ _ _ _ _ _ _ _ _ _ _ user kernel _ < /proc/self/stat; \
+                 read now _ < /proc/uptime; echo $((user + kernel)) $now; }; \
+                 told; i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done; told",
             )
             .check(|_, outcome| {
-                let words: Vec<f64> =
-                    outcome.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-                let [ticks, before, after] = words[..] else {
+                let words = outcome.stdout.split_whitespace();
+                let words: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+                let [ticks_before, before, ticks, after] = words[..] else {
                     return Err(format!("{outcome}"));
                 };
                 // A period may begin and end with a full share of it.
-                let used = ticks / 100.0;
-                let most = (after - before) / 10.0 + 0.05;
+                let used = (ticks - ticks_before) / 100.0;
+                let most = (after - before) / 10.0 + 0.1;
                 match used > most {
                     true => Err(format!("{used} s of a processor in {} s", after - before)),
                     false => Ok(()),
