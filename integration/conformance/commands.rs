@@ -2,20 +2,10 @@
 
 use std::fs;
 
-use integration::{Outcome, Runtime};
+use integration::{Outcome, Runtime, cgroup};
 use serde_json::{Value, json};
 
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
-
-/// A running container that stays.
-fn running(name: &'static str, steps: impl Fn(&Stage) -> Check + 'static) -> Case {
-    Case::steps(name, move |stage| {
-        stage.edit(|spec| spec["process"]["args"] = json!(["sleep", "100"]));
-        stage.create()?;
-        stage.start()?;
-        steps(stage)
-    })
-}
 
 fn parsed(outcome: &Outcome) -> Result<Value, String> {
     serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}: {outcome}"))
@@ -23,40 +13,28 @@ fn parsed(outcome: &Outcome) -> Result<Value, String> {
 
 /// A file of the container's cgroup: version 1's of this controller, or version 2's.
 fn limit(stage: &Stage, controller: &str, first: &str, second: &str) -> Result<String, String> {
-    let pid = stage.pid()?;
-    let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("read");
-    let of = |wanted: &str| {
-        cgroups.lines().find_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (fields.next()?, fields.next()?);
-            let listed = controllers.split(',').any(|one| one == wanted);
-            listed.then(|| path.trim_start_matches('/').to_owned())
-        })
-    };
-    let file = match of(controller) {
-        Some(path) => format!("/sys/fs/cgroup/{controller}/{path}/{first}"),
-        None => format!("/sys/fs/cgroup/{}/{second}", of("").unwrap_or_default()),
-    };
-    let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
-    Ok(text.trim().to_owned())
+    let file = if cgroup::is_v2() { second } else { first };
+    let text = cgroup::read(stage.pid()?, controller, file);
+    text.map(|text| text.trim().to_owned())
+        .ok_or(format!("no {file}"))
 }
 
 /// C13: libcontainer's tool takes these and does nothing.
 #[test]
 fn update() {
     hold(&[
-        running("memory", |stage| {
+        Case::running("memory", |stage| {
             stage.must("update", &["--memory=67108864"])?;
             let now = limit(stage, "memory", "memory.limit_in_bytes", "memory.max")?;
             ensure_eq!(now, "67108864", "memory");
             Ok(())
         }),
-        running("processes", |stage| {
+        Case::running("processes", |stage| {
             stage.must("update", &["--pids-limit=33"])?;
             ensure_eq!(limit(stage, "pids", "pids.max", "pids.max")?, "33", "pids");
             Ok(())
         }),
-        running("shares of the processors", |stage| {
+        Case::running("shares of the processors", |stage| {
             stage.must("update", &["--cpu-share=512"])?;
             let now = limit(stage, "cpu", "cpu.shares", "cpu.weight")?;
             // Version 2's weight is another scale.
@@ -69,7 +47,7 @@ fn update() {
 /// C14
 #[test]
 fn events() {
-    hold(&[running("--stats is one line of JSON", |stage| {
+    hold(&[Case::running("--stats is one line of JSON", |stage| {
         let outcome = stage.command("events", &["--stats"]);
         ensure_eq!(outcome.stdout.lines().count(), 1, "{outcome}");
         let event = parsed(&outcome)?;
@@ -96,7 +74,7 @@ fn events() {
 fn list() {
     let list = |stage: &Stage, options: &[&str]| stage.tool().arg("list").args(options).run();
     hold(&[
-        running("as JSON", move |stage| {
+        Case::running("as JSON", move |stage| {
             let all = parsed(&list(stage, &["--format", "json"]))?;
             let one = &all.as_array().ok_or("not a list")?[0];
             ensure_eq!(one["id"], stage.id.as_str(), "id");
@@ -104,12 +82,12 @@ fn list() {
             ensure_eq!(one["status"], "running", "status");
             Ok(())
         }),
-        running("the ids alone", move |stage| {
+        Case::running("the ids alone", move |stage| {
             let outcome = list(stage, &["-q"]);
             ensure_eq!(outcome.stdout.trim(), stage.id, "{outcome}");
             Ok(())
         }),
-        running("as a table", move |stage| {
+        Case::running("as a table", move |stage| {
             let outcome = list(stage, &[]);
             let mut lines = outcome.stdout.lines();
             let head = lines.next().unwrap_or_default();
@@ -126,7 +104,7 @@ fn list() {
 #[test]
 fn ps() {
     hold(&[
-        running("as JSON: the pids", |stage| {
+        Case::running("as JSON: the pids", |stage| {
             let outcome = stage
                 .tool()
                 .args(["ps", "--format", "json", &stage.id])
@@ -134,7 +112,7 @@ fn ps() {
             ensure_eq!(parsed(&outcome)?, json!([stage.pid()?]), "{outcome}");
             Ok(())
         }),
-        running("as a table", |stage| {
+        Case::running("as a table", |stage| {
             let outcome = stage.tool().args(["ps", &stage.id]).run();
             ensure!(outcome.stdout.contains("PID"), "{outcome}");
             ensure!(outcome.stdout.contains("sleep 100"), "{outcome}");

@@ -7,21 +7,13 @@ use serde_json::{Value, json};
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
 use crate::namespaces::map_ids;
 
-/// A running container, whose bundle is `edit`ed before.
+/// A running container, whose bundle is edited before.
 fn running(
     name: &'static str,
     edit: impl Fn(&mut Value) + 'static,
     steps: impl Fn(&Stage) -> Check + 'static,
 ) -> Case {
-    Case::steps(name, move |stage| {
-        stage.edit(|spec| {
-            spec["process"]["args"] = json!(["sleep", "100"]);
-            edit(spec);
-        });
-        stage.create()?;
-        stage.start()?;
-        steps(stage)
-    })
+    Case::running(name, steps).spec(edit)
 }
 
 fn prints(stage: &Stage, options: &[&str], script: &str, wanted: &str) -> Check {

@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod namespaces;
+mod options;
 mod paths;
 mod process;
 mod propagation;

@@ -1,6 +1,7 @@
 //! What `state` says, in each status, and files with pids.
 
 use std::fs;
+use std::process::Stdio;
 
 use integration::{Outcome, Runtime};
 use nix::sys::signal::{Signal, kill};
@@ -109,6 +110,45 @@ fn in_each_status() {
             Ok(())
         }),
     ]);
+}
+
+/// C23: whoever looks while the container comes and goes sees all of a state, or none.
+#[test]
+fn is_whole_at_every_moment() {
+    hold(&[annotated(
+        "while it is created, started and killed",
+        |stage| {
+            let file = |end: &str| stage.bench.path(end);
+            let tool = stage
+                .tool()
+                .args(["create", "--bundle"])
+                .arg(&stage.bundle.directory);
+            let mut create = tool.arg(&stage.id);
+            let output = || fs::File::create(file("out")).expect("make a file");
+            let command = create.command().stdin(Stdio::null());
+            let mut creating = command
+                .stdout(output())
+                .stderr(output())
+                .spawn()
+                .expect("start");
+            let mut seen = 0;
+            loop {
+                let ended = creating.try_wait().expect("wait").is_some();
+                let outcome = stage.command("state", &[]);
+                if outcome.code == Some(0) {
+                    let state: Value = serde_json::from_str(&outcome.stdout)
+                        .map_err(|error| format!("{error}: {outcome}"))?;
+                    ensure_eq!(state["id"], stage.id.as_str(), "id");
+                    seen += 1;
+                }
+                if ended {
+                    break;
+                }
+            }
+            ensure!(seen > 0, "it was never seen");
+            is_a_state(stage, &stage.state()?, "created")
+        },
+    )]);
 }
 
 fn fails(outcome: &Outcome) -> Check {

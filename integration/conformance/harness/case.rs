@@ -59,6 +59,16 @@ impl Case {
         }
     }
 
+    /// Likewise, with a container that runs and stays.
+    pub fn running(name: &'static str, trial: impl Fn(&Stage) -> Check + 'static) -> Self {
+        Self::steps(name, move |stage| {
+            stage.edit(|spec| spec["process"]["args"] = json!(["sleep", "100"]));
+            stage.create()?;
+            stage.start()?;
+            trial(stage)
+        })
+    }
+
     /// Makes what the case needs, before the runtime runs.
     pub fn prepare(mut self, prepare: impl Fn(&Stage) + 'static) -> Self {
         self.preparations.push(Box::new(prepare));

@@ -6,7 +6,7 @@ IMAGE=localhost/busybox:test
 # The user, with a range of ids to map. Both exist in these namespaces only.
 USER_NAME=alice USER_ID=54321 FIRST_SUBID=600000
 
-check_files=("$here"/podman-rootless/checks/*.sh)
+check_files=("$here"/podman/everybodys.sh "$here"/podman-rootless/checks/*.sh)
 
 start_engine() {
     home=$place/home

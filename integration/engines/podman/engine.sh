@@ -3,7 +3,7 @@
 
 IMAGE=localhost/busybox:test
 
-check_files=("$here"/podman/checks/*.sh)
+check_files=("$here"/podman/everybodys.sh "$here"/podman/checks/*.sh)
 
 start_engine() {
     local home=$place/podman

@@ -5,6 +5,7 @@ mod ending;
 mod identity;
 mod joining;
 mod process_file;
+mod rootless;
 
 use std::fs;
 use std::time::Duration;

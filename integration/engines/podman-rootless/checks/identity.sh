@@ -41,13 +41,6 @@ check_a_read_only_volume_cant_be_written() {
     complains "Read-only file system"
 }
 
-check_a_named_volume_keeps_what_is_written() {
-    podman run --rm --volume kept:/mnt "$IMAGE" sh -c 'echo written >/mnt/file'
-    gives 0
-    podman run --rm --volume kept:/mnt "$IMAGE" cat /mnt/file
-    prints_only written
-}
-
 check_a_temporary_file_system_and_a_read_only_root() {
     podman run --rm --read-only --tmpfs /mnt "$IMAGE" sh -c 'touch /mnt/file && ! touch /file'
     gives 0

@@ -7,18 +7,6 @@ check_info_shows_the_runtime_and_its_version() {
     prints_like "^$using .*[0-9]+\.[0-9]+"
 }
 
-check_run_prints_what_the_command_prints() {
-    podman run --rm "$IMAGE" echo hello
-    gives 0
-    prints_only hello
-}
-
-check_run_passes_standard_input() {
-    podman run --rm -i "$IMAGE" cat <<<"from outside"
-    gives 0
-    prints_only "from outside"
-}
-
 check_standard_error_stays_apart() {
     podman run --rm "$IMAGE" sh -c 'echo wrong >&2; echo right'
     gives 0
@@ -36,25 +24,6 @@ check_run_gives_128_and_the_signal() {
     gives 137
     podman run --rm --pid host "$IMAGE" sh -c 'kill -SEGV $$'
     gives 139
-}
-
-check_run_gives_127_where_there_is_no_such_command() {
-    podman run --rm "$IMAGE" /bin/nothing-there
-    gives 127
-    podman run --rm "$IMAGE" nothing-there
-    gives 127
-}
-
-check_run_gives_126_where_it_cant_be_executed() {
-    podman run --rm "$IMAGE" /etc
-    gives 126
-    podman run --rm "$IMAGE" /bin/not-executable
-    gives 126
-}
-
-check_run_gives_125_where_podman_refuses() {
-    podman run --rm --no-such-flag "$IMAGE" true
-    gives 125
 }
 
 check_create_start_wait_and_logs() {

@@ -84,15 +84,6 @@ check_a_volume_whose_owner_is_changed() {
     rm "$place/volume/made"
 }
 
-check_a_named_volume_keeps_what_is_written() {
-    podman run --rm --volume kept:/data "$IMAGE" sh -c 'echo kept >/data/file'
-    gives 0
-    podman run --rm --volume kept:/data "$IMAGE" cat /data/file
-    prints_only kept
-    podman volume rm kept
-    gives 0
-}
-
 check_a_named_volume_takes_over_what_the_image_has() {
     podman run --rm --volume copied:/home "$IMAGE" stat -c %u /home/worker
     gives 0
