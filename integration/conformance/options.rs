@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use integration::cgroup;
+use integration::{Tool, cgroup};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+use crate::harness::{Case, Stage, ensure, ensure_eq, hold};
 
 /// `RUNTIME run OPTIONS… --bundle BUNDLE ID`.
 fn run(stage: &Stage, options: &[&str]) -> Result<String, String> {
@@ -22,11 +22,21 @@ fn script(stage: &Stage, script: &str) {
     stage.edit(|spec| spec["process"]["args"] = json!(["sh", "-c", script]));
 }
 
-/// The serial numbers of session keyrings in a `/proc/keys`: keyrings(7).
-fn sessions(keys: &str) -> Vec<&str> {
-    let is_session = |line: &&str| line.contains(" _ses");
-    let lines = keys.lines().filter(is_session);
-    lines.filter_map(|line| line.split(' ').next()).collect()
+/// The serial number of the session keyring that a process sees: keyrings(7).
+fn session_keyring(look: &str) -> Result<Value, String> {
+    let report: Value = serde_json::from_str(look).map_err(|error| format!("{error}: {look}"))?;
+    Ok(report["session_keyring"].clone())
+}
+
+/// This process's, and that of a command which is run with `options`.
+fn session_keyrings(stage: &Stage, options: &[&str]) -> Result<[Value; 2], String> {
+    let look = ["/bin/probe", "look"];
+    stage.edit(|spec| spec["process"]["args"] = json!(look));
+    let own = Tool::new(stage.inside(look[0])).arg(look[1]).run();
+    Ok([
+        session_keyring(&own.stdout)?,
+        session_keyring(&run(stage, options)?)?,
+    ])
 }
 
 #[test]
@@ -57,19 +67,13 @@ fn of_run() {
         ),
         // S7
         Case::steps("a session keyring of its own", |stage| {
-            script(stage, "cat /proc/keys");
-            let host = fs::read_to_string("/proc/keys").expect("read");
-            let seen = run(stage, &[])?;
-            let is_new = |key: &&str| !sessions(&host).contains(key);
-            ensure!(sessions(&seen).iter().any(is_new), "{seen}");
+            let [ours, its] = session_keyrings(stage, &[])?;
+            ensure!(its.is_u64() && ours != its, "{ours} {its}");
             Ok(())
         }),
-        Case::steps("--no-new-keyring: none", |stage| {
-            script(stage, "cat /proc/keys");
-            let host = fs::read_to_string("/proc/keys").expect("read");
-            let seen = run(stage, &["--no-new-keyring"])?;
-            let is_new = |key: &&str| !sessions(&host).contains(key);
-            ensure!(!sessions(&seen).iter().any(is_new), "{seen}");
+        Case::steps("--no-new-keyring: the caller's", |stage| {
+            let [ours, its] = session_keyrings(stage, &["--no-new-keyring"])?;
+            ensure!(its.is_u64() && ours == its, "{ours} {its}");
             Ok(())
         }),
     ]);
@@ -103,12 +107,14 @@ fn of_exec() {
             let outcome = stage.exec(&["--cgroup", &sub_cgroup("nowhere")], &["true"]);
             ensure!(outcome.code != Some(0), "{outcome}");
             Ok(())
-        }),
+        })
+        .but_crun("it passes over it"),
         Case::running("--cgroup: none above the container's", |stage| {
             let outcome = stage.exec(&["--cgroup", &sub_cgroup("../..")], &["true"]);
             ensure!(outcome.code != Some(0), "{outcome}");
             Ok(())
-        }),
+        })
+        .but_crun("it passes over it"),
         Case::running("a paused container takes no command", |stage| {
             stage.must("pause", &[])?;
             let outcome = stage.exec(&[], &["true"]);
@@ -137,12 +143,8 @@ fn of_exec() {
         })
         .but_crun("it doesn't know groups"),
         Case::running("--cap, --no-new-privs", |stage| {
-            let words = [
-                "grep",
-                "-E",
-                "^(CapEff|CapInh|NoNewPrivs):",
-                "/proc/self/status",
-            ];
+            let script = "grep -E '^(CapEff|CapInh|NoNewPrivs):' /proc/self/status";
+            let words = ["sh", "-c", script];
             let outcome = stage.exec(&["--cap", "CAP_KILL", "--no-new-privs"], &words);
             ensure_eq!(
                 outcome.stdout,
@@ -151,7 +153,12 @@ fn of_exec() {
             );
             Ok(())
         })
-        .but_crun("its capability is inheritable"),
+        .spec(|spec| {
+            // runc 1.1 dies where there are none.
+            let none =
+                json!({ "bounding": [], "effective": [], "permitted": [], "inheritable": [] });
+            spec["process"]["capabilities"] = none;
+        }),
         Case::running(
             "--process-label and --apparmor are passed over where the kernel has neither",
             |stage| {
@@ -222,7 +229,9 @@ fn of_a_process_file() {
                 "output"
             );
             Ok(())
-        }),
+        })
+        .but_runc("its exec leaves the first")
+        .but_crun("its exec leaves the first"),
         Case::running("umask", |stage| {
             let user = json!({ "uid": 0, "gid": 0, "umask": 0o077 });
             ensure_eq!(
@@ -231,6 +240,7 @@ fn of_a_process_file() {
                 "umask"
             );
             Ok(())
-        }),
+        })
+        .but_runc("its exec knows none"),
     ]);
 }

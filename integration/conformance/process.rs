@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{Case, hold};
+use crate::harness::{Case, ensure, hold};
 
 #[test]
 fn directory_and_environment() {
@@ -23,6 +23,57 @@ fn directory_and_environment() {
             .spec(|spec| spec["process"]["cwd"] = json!("/made/for/this"))
             .script("pwd")
             .prints("/made/for/this"),
+        Case::new("below a mount as well")
+            .spec(|spec| spec["process"]["cwd"] = json!("/mnt/made/for/this"))
+            .mount("/mnt", "tmpfs", &["mode=755"])
+            .script("pwd; stat -c '%u %a' .")
+            .prints("/mnt/made/for/this\n0 755"),
+        Case::new("below a mount of the host's, where it stays")
+            .spec(|spec| spec["process"]["cwd"] = json!("/mnt/made"))
+            .bind("/mnt", &[])
+            .script("pwd")
+            .check(|stage, outcome| {
+                ensure!(outcome.stdout == "/mnt/made\n", "{outcome}");
+                ensure!(stage.bench.path("source/made").is_dir(), "not on the host");
+                Ok(())
+            }),
+        Case::new("one that can't be made, below a read-only mount")
+            .spec(|spec| spec["process"]["cwd"] = json!("/mnt/made"))
+            .bind("/mnt", &["ro"])
+            .refused("/mnt/made")
+            .but_crun("it makes it on the host before it mounts"),
+        Case::new("one that leads out through a link below a mount stays inside")
+            .spec(|spec| spec["process"]["cwd"] = json!("/mnt/link/made"))
+            .bind("/mnt", &[])
+            .prepare(|stage| {
+                std::os::unix::fs::symlink("/tmp", stage.bench.path("source/link")).expect("link");
+            })
+            .script("pwd -P")
+            .check(|stage, outcome| {
+                ensure!(outcome.stdout == "/tmp/made\n", "{outcome}");
+                ensure!(
+                    stage.inside("/tmp/made").is_dir(),
+                    "not in the root file system"
+                );
+                Ok(())
+            }),
+        Case::new("one that only root may enter, of another user")
+            .prepare(|stage| {
+                use std::os::unix::fs::PermissionsExt;
+                let closed = stage.inside("/etc/closed");
+                fs::create_dir(&closed).expect("make a directory");
+                fs::set_permissions(closed, fs::Permissions::from_mode(0o700)).expect("chmod");
+                stage.edit(|spec| {
+                    spec["process"]["cwd"] = json!("/etc/closed");
+                    spec["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+                });
+            })
+            .script("pwd")
+            .prints("/etc/closed"),
+        Case::new("a file in its place is refused")
+            .prepare(|stage| stage.write_inside("/etc/file", ""))
+            .spec(|spec| spec["process"]["cwd"] = json!("/etc/file"))
+            .refused("/etc/file"),
         Case::new("a relative cwd is refused")
             .spec(|spec| spec["process"]["cwd"] = json!("tmp"))
             .refused("cwd")

@@ -8,6 +8,8 @@ use integration::host::names_in;
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getsid, getuid};
 use serde_json::{Value, json};
 
+use crate::calls::call;
+
 /// Everything.
 pub fn all() -> Value {
     json!({
@@ -21,6 +23,7 @@ pub fn all() -> Value {
         "ids": ids(),
         "pid": std::process::id(),
         "session": getsid(None).map(nix::unistd::Pid::as_raw).unwrap_or(-1),
+        "session_keyring": session_keyring(),
         "processes": processes(),
         "root": names_in(Path::new("/")),
         "temporary": names_in(Path::new("/tmp")),
@@ -31,6 +34,11 @@ pub fn all() -> Value {
         "core_limit": core_limit(),
         "oom_score_adj": fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim(),
     })
+}
+
+/// Its serial number: `KEYCTL_GET_KEYRING_ID` of `KEY_SPEC_SESSION_KEYRING`, which is -3.
+fn session_keyring() -> Option<usize> {
+    call(libc::SYS_keyctl, &[0, usize::MAX - 2, 0]).ok()
 }
 
 /// Uids, gids and groups, as seen from inside.
