@@ -8,6 +8,7 @@
 
 pub mod bundle;
 pub mod elf;
+pub mod exposure;
 pub mod opt_server;
 pub mod promise;
 pub mod seccomp;

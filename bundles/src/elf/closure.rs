@@ -40,11 +40,22 @@ pub(super) struct Mapped {
     pub(super) image: Image,
 }
 
-/// Adds every library of `program` to `files`.
+/// A library that the program opens by itself while it runs, by path or by a name to search for.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) name: PathBuf,
+    pub(super) reason: String,
+    /// Whether a library that it needs and that isn't there is only told: one of many in a directory may be
+    /// of no use to anybody.
+    pub(super) is_one_of_many: bool,
+}
+
+/// Adds every library of `program` to `files`, then what it opens while it runs.
 pub(super) fn collect(
     resolver: &Resolver,
     program: Mapped,
     interpreter: Mapped,
+    opened: &[Opened],
     files: &mut Collector,
 ) -> Result<(), ElfError> {
     let path = program.path.clone();
@@ -66,7 +77,8 @@ pub(super) fn collect(
     let interpreter_path = interpreter.path.clone();
     closure.insert(interpreter, &interpreter_path, None, None);
     closure.queue.push_back(0);
-    closure.run()
+    closure.run()?;
+    opened.iter().try_for_each(|one| closure.open(one))
 }
 
 struct Closure<'r, 'f> {
@@ -101,8 +113,39 @@ impl Closure<'_, '_> {
         Ok(())
     }
 
+    /// What dlopen does: the library is looked for as if the program needed it.
+    fn open(&mut self, opened: &Opened) -> Result<(), ElfError> {
+        let needed = Needed {
+            name: opened.name.as_os_str().as_bytes().to_owned(),
+            optional: false,
+            filter: false,
+        };
+        let loaded = self
+            .load_because(&needed, 0, Some(&opened.reason))
+            .map(|new| self.queue.extend(new))
+            .and_then(|()| self.run());
+        match loaded {
+            Err(error @ ElfError::Limit { .. }) => Err(error),
+            Err(error) if opened.is_one_of_many => {
+                self.queue.clear();
+                self.files.note(error.to_string());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// The index of the object, if it is a new one.
     fn load(&mut self, needed: &Needed, loader: usize) -> Result<Option<usize>, ElfError> {
+        self.load_because(needed, loader, None)
+    }
+
+    fn load_because(
+        &mut self,
+        needed: &Needed,
+        loader: usize,
+        reason: Option<&str>,
+    ) -> Result<Option<usize>, ElfError> {
         let name = self
             .searcher
             .expand_name(&needed.name, &self.objects[loader].origin);
@@ -115,7 +158,10 @@ impl Closure<'_, '_> {
         }
         let hit = self.find(&name, loader)?;
         let by = show(&self.objects[loader].path);
-        let reason = format!("needed by {by} {}", hit.how);
+        let reason = match reason {
+            Some(reason) => format!("{reason} {}", hit.how),
+            None => format!("needed by {by} {}", hit.how),
+        };
         if hit.needs_config {
             let config = self.searcher.config();
             self.files.need_loader_config(config);

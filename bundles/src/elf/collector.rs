@@ -11,6 +11,7 @@ pub(super) struct Collector {
     seen: HashSet<PathBuf>,
     limit: usize,
     loader_config: Option<PathBuf>,
+    notes: Vec<String>,
 }
 
 impl Collector {
@@ -20,6 +21,7 @@ impl Collector {
             seen: HashSet::new(),
             limit,
             loader_config: None,
+            notes: Vec::new(),
         }
     }
 
@@ -53,10 +55,16 @@ impl Collector {
         self.loader_config.get_or_insert_with(|| path.to_owned());
     }
 
+    /// Something that isn't as it could be, and that a person may want to know.
+    pub(super) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
     pub(super) fn finish(self) -> Resolution {
         Resolution {
             files: self.files,
             loader_config: self.loader_config,
+            notes: self.notes,
         }
     }
 }

@@ -9,6 +9,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ElfError {
+    /// A static program has no loader, and can't open a library.
+    #[error("{} is a static program, which can't load {}", show(.path), show(.library))]
+    StaticProgram {
+        /// The program.
+        path: PathBuf,
+        /// What it is said to load.
+        library: PathBuf,
+    },
     /// Where a relative path would lead depends on the working directory of a process that doesn't exist yet.
     #[error("{} is not an absolute path", show(.path))]
     NotAbsolute {

@@ -24,7 +24,8 @@
 //! - The caller's environment (`LD_LIBRARY_PATH`, `LD_PRELOAD`) and `/etc/ld.so.preload`: the command runs
 //!   without them.
 //! - What a program opens by itself: `dlopen`, NSS, gconv, plug-ins, a language's standard library. No
-//!   parser can know these; they are named in the configuration.
+//!   parser can know these; they are named in the configuration, and [`Resolver::resolve_with`] finds what
+//!   they need in their turn.
 //! - The loader's checks of symbol versions and of the instruction set level.
 //! - `DT_AUDIT`, relative search directories (they depend on where the command will be started), and the
 //!   `tls`, `haswell` and similar subdirectories that glibc 2.37 gave up. Where one of these would have
@@ -38,6 +39,7 @@ mod file;
 mod image;
 mod ldcache;
 mod musl;
+mod opened;
 mod resolver;
 mod script;
 mod search;
@@ -61,6 +63,8 @@ pub struct Resolution {
     pub files: Vec<Dependency>,
     /// The loader's own configuration (`/etc/ld.so.cache`), if some library is found through it alone.
     pub loader_config: Option<PathBuf>,
+    /// What of the opened ones couldn't be resolved, for a person.
+    pub notes: Vec<String>,
 }
 
 /// One file, and why it is needed.

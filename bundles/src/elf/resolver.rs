@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use object::elf;
 
 use super::arch::host_hwcaps;
-use super::closure::{self, Mapped};
+use super::closure::{self, Mapped, Opened};
 use super::collector::Collector;
 use super::error::{ElfError, show};
 use super::file::Source;
@@ -84,18 +84,60 @@ impl Resolver {
     /// # Errors
     /// When something is missing, is for another machine, is malformed or goes beyond [`Limits`].
     pub fn resolve(&self, executable: &Path) -> Result<Resolution, ElfError> {
+        self.resolve_with(executable, &[])
+    }
+
+    /// Likewise with what `executable` opens or runs by itself: libraries and plug-ins (absolute paths, names
+    /// for the loader to search, or directories of them), and other programs.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`]. Of what lies in a directory, what can't be resolved is only noted.
+    pub fn resolve_with(
+        &self,
+        executable: &Path,
+        found_at_run_time: &[PathBuf],
+    ) -> Result<Resolution, ElfError> {
         let mut files = Collector::new(self.limits.files);
         let program = self.open(executable)?;
-        files.add(
-            executable,
-            Role::Executable,
-            "the command itself".to_owned(),
-        )?;
-        match program {
-            Program::Elf(mapped) => self.link(mapped, &mut files)?,
-            Program::Script(shebang) => self.script(executable, &shebang, &mut files)?,
+        let reason = "the command itself".to_owned();
+        files.add(executable, Role::Executable, reason)?;
+        self.follow(executable, program, &[], &mut files)?;
+        let found = self.sort(found_at_run_time)?;
+        for (program, reason) in &found.programs {
+            files.add(program, Role::Executable, reason.clone())?;
+            match self.start(program, &[], &mut files) {
+                Err(error) if found.is_one_of_many(program) => files.note(error.to_string()),
+                other => other?,
+            }
+        }
+        if !found.libraries.is_empty() {
+            self.start(executable, &found.libraries, &mut files)?;
         }
         Ok(files.finish())
+    }
+
+    /// Adds all that a program or script needs to start, and what it opens then.
+    fn start(
+        &self,
+        executable: &Path,
+        opened: &[Opened],
+        files: &mut Collector,
+    ) -> Result<(), ElfError> {
+        let program = self.open(executable)?;
+        self.follow(executable, program, opened, files)
+    }
+
+    fn follow(
+        &self,
+        executable: &Path,
+        program: Program,
+        opened: &[Opened],
+        files: &mut Collector,
+    ) -> Result<(), ElfError> {
+        match program {
+            Program::Elf(mapped) => self.link(mapped, opened, files),
+            Program::Script(shebang) => self.script(executable, &shebang, opened, files),
+        }
     }
 
     /// Tells what the kernel would make of a file that it is to run.
@@ -141,7 +183,7 @@ impl Resolver {
         }))
     }
 
-    fn program_image(&self, source: &Source) -> Result<Image, ElfError> {
+    pub(super) fn program_image(&self, source: &Source) -> Result<Image, ElfError> {
         let image = Image::parse(source, &self.limits)?;
         let why = match (image.is_loadable, image.has_entry) {
             (true, true) => return Ok(image),
@@ -155,9 +197,20 @@ impl Resolver {
     }
 
     /// Adds a program's loader and libraries; a static program has neither.
-    fn link(&self, program: Mapped, files: &mut Collector) -> Result<(), ElfError> {
+    fn link(
+        &self,
+        program: Mapped,
+        opened: &[Opened],
+        files: &mut Collector,
+    ) -> Result<(), ElfError> {
         let Some(path) = program.image.interpreter.clone() else {
-            return Ok(());
+            return match opened.first() {
+                None => Ok(()),
+                Some(library) => Err(ElfError::StaticProgram {
+                    path: program.path,
+                    library: library.name.clone(),
+                }),
+            };
         };
         let source = Source::open(&path).map_err(|error| match error {
             ElfError::Read { path, source } => ElfError::MissingLoader {
@@ -189,13 +242,14 @@ impl Resolver {
         };
         let reason = format!("dynamic loader of {} (PT_INTERP)", show(&program.path));
         files.add(&interpreter.path, Role::Interpreter, reason)?;
-        closure::collect(self, program, interpreter, files)
+        closure::collect(self, program, interpreter, opened, files)
     }
 
     fn script(
         &self,
         path: &Path,
         shebang: &Shebang,
+        opened: &[Opened],
         files: &mut Collector,
     ) -> Result<(), ElfError> {
         let program = shebang.env_program().map_err(|why| ElfError::Script {
@@ -203,11 +257,13 @@ impl Resolver {
             why,
         })?;
         let reason = format!("interpreter of script {} (#!)", show(path));
-        self.interpreter(path, &shebang.interpreter, reason, files)?;
+        // Of env and the program that it runs, the second is the one that opens libraries.
+        let by_first = if program.is_some() { &[] } else { opened };
+        self.interpreter(path, &shebang.interpreter, reason, by_first, files)?;
         if let Some(program) = program {
             let found = self.search(path, program)?;
             let reason = format!("named by env in script {}", show(path));
-            self.interpreter(path, &found, reason, files)?;
+            self.interpreter(path, &found, reason, opened, files)?;
         }
         Ok(())
     }
@@ -218,6 +274,7 @@ impl Resolver {
         script: &Path,
         path: &Path,
         reason: String,
+        opened: &[Opened],
         files: &mut Collector,
     ) -> Result<(), ElfError> {
         let program = self.open(path).map_err(|error| match error {
@@ -230,7 +287,7 @@ impl Resolver {
         })?;
         files.add(path, Role::ScriptInterpreter, reason)?;
         match program {
-            Program::Elf(mapped) => self.link(mapped, files),
+            Program::Elf(mapped) => self.link(mapped, opened, files),
             Program::Script(_) => Err(ElfError::Script {
                 path: script.to_owned(),
                 why: format!(

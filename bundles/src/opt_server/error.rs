@@ -18,6 +18,14 @@ pub enum SandboxError {
         /// The cause.
         source: ElfError,
     },
+    /// What is declared as found at run time can't be resolved.
+    #[error("{command}: \"dlopen\": {source}")]
+    Dlopen {
+        /// Where the command is defined: file, line and name.
+        command: String,
+        /// The cause.
+        source: ElfError,
+    },
     /// A path that has to be mounted can't be followed.
     #[error("{command}: \"{key}\": {source}")]
     Path {

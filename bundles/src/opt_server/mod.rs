@@ -2,13 +2,19 @@
 //!
 //! A [`Request`] names the command, the user's arguments, the project directory and an [`Identity`].
 //! [`Sandbox::plan`] finds out what the command needs and why; [`Sandbox::spec`] and
-//! [`Sandbox::skeleton`] are the bundle; [`Sandbox::info`] is what `--sandbox-info` prints.
+//! [`Sandbox::skeleton`] are the bundle; [`Sandbox::info`] is what `--sandbox-info` prints, and
+//! [`Sandbox::difference`] what another `mount-dependencies` would change.
 
+pub mod audit;
 pub mod config;
 mod devices;
+mod difference;
 mod error;
+mod host_side;
 mod identity;
+mod info;
 mod mounts;
+pub mod preflight;
 mod request;
 mod resources;
 mod sandbox;
@@ -17,6 +23,7 @@ mod spec;
 mod tests;
 mod writable;
 
+pub use difference::{Change, Difference};
 pub use error::SandboxError;
 pub use identity::Identity;
 pub use request::Request;

@@ -47,6 +47,8 @@ pub(super) struct Readables {
     pub mounts: BTreeMap<PathBuf, Readable>,
     /// Symbolic links to recreate: where they stand, and their text.
     pub links: BTreeSet<(PathBuf, PathBuf)>,
+    /// What a person may want to know about what isn't there.
+    pub notes: Vec<String>,
 }
 
 /// A wanted path, before it is followed.
@@ -82,6 +84,7 @@ pub(super) fn plan(
         plan.add(&wanted, followed);
     }
     plan.absorb();
+    plan.notes.clone_from(&resolution.notes);
     Ok(plan)
 }
 
@@ -119,6 +122,14 @@ fn wanted(request: &Request<'_>, resolution: &Resolution) -> Vec<Wanted> {
         reason: format!("\"mount-readable\" of {}", request.origin()),
     });
     wanted.extend(readable);
+    // Names without a slash are among the resolution's files, at the places where they were found.
+    let declared = request.command.extensions.dlopen.iter();
+    let declared = declared.filter(|path| path.is_absolute());
+    wanted.extend(declared.map(|path| Wanted {
+        path: path.clone(),
+        key: "dlopen",
+        reason: format!("\"dlopen\" of {}", request.origin()),
+    }));
     wanted
 }
 
@@ -155,6 +166,14 @@ pub(super) fn refuse_reserved(
 }
 
 impl Readables {
+    /// Whether the canonical `path` can be seen.
+    pub(super) fn show(&self, path: &Path) -> bool {
+        let shows = |(inside, readable): (&PathBuf, &Readable)| {
+            inside == path || readable.is_directory && path.starts_with(inside)
+        };
+        self.mounts.iter().any(shows)
+    }
+
     fn add(&mut self, wanted: &Wanted, followed: HostPath) {
         // A link in the private temporary directory would be hidden by it: mount at the spelled path.
         let hidden = |(link, _): &(PathBuf, PathBuf)| link.starts_with(TEMPORARY);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
 
-use super::devices::{self, Device};
-use super::mounts::{self, Readables};
-use super::writable::{self, Writables};
+use super::devices::Device;
+use super::host_side::HostSide;
+use super::mounts::Readables;
+use super::writable::Writables;
 use super::{PROJECT, Request, SandboxError, spec};
 use crate::bundle::{HostPath, Skeleton};
 use crate::elf::Resolver;
@@ -36,15 +37,11 @@ impl<'a> Sandbox<'a> {
     pub fn plan(request: Request<'a>, resolver: &Resolver) -> Result<Self, SandboxError> {
         let command_line = request.command_line()?;
         let project = project(&request.project)?;
-        let resolution = resolver
-            .resolve(&request.command.executable)
-            .map_err(|source| SandboxError::Executable {
-                command: request.origin(),
-                source,
-            })?;
-        let readables = mounts::plan(&request, &resolution)?;
-        let writables = writable::plan(&request)?;
-        let devices = devices::plan(&request)?;
+        let HostSide {
+            readables,
+            writables,
+            devices,
+        } = HostSide::plan(&request, resolver)?;
         let own_config = own_config(&request, &project)?;
         Ok(Self {
             own_config,
@@ -79,39 +76,6 @@ impl<'a> Sandbox<'a> {
             skeleton.add_link(link, target);
         }
         skeleton
-    }
-
-    /// The `Mount: '…'` lines that the Opt-Server's `--sandbox-info` prints, one for each readable path.
-    pub fn info(&self) -> String {
-        let mut lines = String::new();
-        for (path, readable) in &self.readables.mounts {
-            let path = path.display();
-            lines.push_str(&format!("Mount: '{path}' read-only: {}\n", readable.why()));
-        }
-        lines.push_str("Mount: '/proc' the sandbox's own processes only\n");
-        lines.push_str("Mount: '/dev' null, zero, full, random, urandom, tty and a private shm\n");
-        for device in &self.devices {
-            let path = device.path.display();
-            lines.push_str(&format!(
-                "Mount: '{path}' device: \"devices\" of the configuration\n"
-            ));
-        }
-        for (path, writable) in &self.writables.mounts {
-            let path = path.display();
-            lines.push_str(&format!("Mount: '{path}' read-write: {}\n", writable.why));
-        }
-        lines.push_str("Mount: '/tmp' read-write: a temporary directory of its own\n");
-        let project = self.project.display();
-        lines.push_str(&format!(
-            "Mount: '{PROJECT}' read-write: the project directory {project}\n"
-        ));
-        if let Some((_, inside)) = &self.own_config {
-            let inside = inside.display();
-            lines.push_str(&format!(
-                "Mount: '{inside}' read-only: this configuration\n"
-            ));
-        }
-        lines
     }
 }
 

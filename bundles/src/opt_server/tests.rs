@@ -71,6 +71,7 @@ fn merged_usr(base: &Path) -> Resolution {
             dependency(&base.join("lib/libblas.so.3"), Role::Library),
         ],
         loader_config: None,
+        notes: vec![],
     }
 }
 

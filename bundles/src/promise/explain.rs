@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
 
 use super::spec_view::{host_id, is_bind, is_read_only, linux, mounts, process};
 use super::{EXCEPTION_ANNOTATION, Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
+use crate::exposure::{Bounds, Exposure};
 use crate::seccomp;
 
 /// Everything that `explain` prints, as data.
@@ -48,6 +50,11 @@ pub struct MountExplained {
     pub what: String,
     /// The reason; names the rule or the file that needs it.
     pub why: String,
+    /// The host's path, where it is one.
+    pub source: Option<PathBuf>,
+    /// How much of the host's it shows; measured by [`Explanation::measured`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
 }
 
 /// Explains `spec`; `links` are the symbolic links of its root directory, which the caller reads.
@@ -107,6 +114,8 @@ fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
         },
         what,
         why,
+        source: mount.source().clone().filter(|_| is_bind(mount)),
+        exposure: None,
     }
 }
 
@@ -192,6 +201,16 @@ fn system_calls(spec: &Spec) -> BTreeMap<&'static str, Vec<String>> {
 const WIDTH: usize = 100;
 
 impl Explanation {
+    /// The same with what each mount of the host's shows, as far as `bounds` go.
+    #[must_use]
+    pub fn measured(mut self, mut bounds: Bounds) -> Self {
+        for mount in &mut self.mounts {
+            let measure = |source: &PathBuf| Exposure::measure(source, &mut bounds);
+            mount.exposure = mount.source.as_ref().map(measure);
+        }
+        self
+    }
+
     /// The same without the mounts, for who has shown them already.
     #[must_use]
     pub fn without_mounts(mut self) -> Self {
@@ -210,6 +229,9 @@ impl Explanation {
                 "  {:<width$} {:<10} {}\n  {:<width$}   why: {}",
                 mount.path, mount.access, mount.what, "", mount.why
             )?;
+            if let Some(exposure) = &mount.exposure {
+                writeln!(f, "  {:<width$}   shows {exposure}", "")?;
+            }
         }
         for (link, target) in &self.links {
             writeln!(

@@ -3,7 +3,7 @@
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, LinuxSyscall};
 
 use super::banned::{banned_calls, is_banned_name};
-use super::profile::{RuleAction, opt_server};
+use super::profile::{Rule, RuleAction, opt_server};
 use super::table::{native_audit_arch, syscall_number};
 
 /// Why `name` can't be added to a sealed profile, whatever its arguments; `None` where it can.
@@ -13,12 +13,8 @@ pub fn addition_refused(name: &str) -> Option<String> {
     let Some(number) = syscall_number(name) else {
         return Some("there is no system call of this name here".to_owned());
     };
-    let refusing = opt_server()
-        .rules
-        .iter()
-        .find(|rule| rule.names.contains(&name) && matches!(rule.action, RuleAction::Errno(_)));
-    if let Some(rule) = refusing
-        && (is_banned_name(name) || !rule.args.is_empty())
+    if let Some(rule) = refusing_rule(name)
+        && is_refused_anywhere(name)
     {
         let some = if rule.args.is_empty() {
             ""
@@ -31,6 +27,29 @@ pub fn addition_refused(name: &str) -> Option<String> {
         |call: &super::Call| native_audit_arch() == Some(call.arch) && i64::from(call.nr) == number;
     let tried = banned_calls().into_iter().find(|(call, _)| is_it(call));
     tried.map(|(_, reason)| format!("it would break the promise: {reason}"))
+}
+
+fn refusing_rule(name: &str) -> Option<&'static Rule> {
+    opt_server()
+        .rules
+        .iter()
+        .find(|rule| rule.names.contains(&name) && matches!(rule.action, RuleAction::Errno(_)))
+}
+
+fn is_refused_anywhere(name: &str) -> bool {
+    refusing_rule(name).is_some_and(|rule| is_banned_name(name) || !rule.args.is_empty())
+}
+
+/// Every name that [`addition_refused`] refuses on any architecture that we know.
+pub fn refused_additions() -> Vec<&'static str> {
+    let named = opt_server().rules.iter().flat_map(|rule| rule.names);
+    let mut names: Vec<&'static str> = named
+        .copied()
+        .filter(|name| is_refused_anywhere(name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// `profile` with these calls allowed, whatever their arguments.
@@ -67,6 +86,10 @@ mod tests {
             .filter(|name| addition_refused(name).is_none())
             .collect();
         assert!(additions.iter().any(|name| name == "io_setup"));
+        let refused = refused_additions();
+        assert!(refused.contains(&"mount") && refused.contains(&"ioctl"));
+        assert!(refused.iter().all(|name| addition_refused(name).is_some()));
+        assert!(!additions.iter().any(|name| refused.contains(&&**name)));
         assert!(additions.iter().all(|name| !is_banned_name(name)));
         let filter = compile_strict(&with_calls(opt_server().to_oci(), &additions)).unwrap();
         for (call, name) in banned_calls() {

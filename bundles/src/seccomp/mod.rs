@@ -28,7 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use additions::{addition_refused, with_calls};
+pub use additions::{addition_refused, refused_additions, with_calls};
 pub use banned::{banned_calls, is_banned_name};
 pub use compile::{Filter, compile, compile_strict};
 pub use error::SeccompError;

@@ -1,12 +1,30 @@
 //! Finding and reading `config.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundles::opt_server::config::{Config, FILE_NAME};
 use nix::unistd::geteuid;
 use runtime::own_executable;
 use runtime::telling;
+
+/// Which configuration, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Configuration {
+    /// The configuration [default: config.json here, else beside this executable]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Refuse a configuration with keys that aren't known
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Configuration {
+    /// Reads it.
+    pub fn load(&self) -> Result<Config> {
+        load(self.config.as_deref(), self.strict)
+    }
+}
 
 /// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
 /// put it there. What was ignored in it is told on standard error, and refused where `strict`.

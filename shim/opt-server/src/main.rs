@@ -28,6 +28,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Hold the configuration against the published best practices
+    Audit(commands::audit::Arguments),
+    /// See whether every command of the configuration would start on this host
+    Check(commands::check::Arguments),
+    /// Show what a command's sandbox exposes and why, without running it
+    Explain(commands::explain::Arguments),
+    /// Print the JSON Schema of config.json
+    Schema,
     /// Run one command line here and now, with this directory as its project
     Run(commands::run::Arguments),
     /// Make, list and revoke the server's API keys
@@ -42,6 +50,10 @@ fn main() -> ExitCode {
     let outcome = make_descriptors_sane(0)
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
+            Some(Command::Audit(arguments)) => commands::audit::execute(&arguments),
+            Some(Command::Check(arguments)) => commands::check::execute(&arguments),
+            Some(Command::Explain(arguments)) => commands::explain::execute(&arguments),
+            Some(Command::Schema) => commands::schema::execute(),
             Some(Command::Run(arguments)) => commands::run::execute(&arguments),
             Some(Command::Keys(arguments)) => commands::keys::execute(&arguments),
             None if cli.start.start => commands::start::execute(cli.start),

@@ -52,6 +52,10 @@ impl<'a> Document<'a> {
         Ok(Self { text, path, lines })
     }
 
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     pub fn path(&self) -> &'a Path {
         self.path
     }

@@ -15,6 +15,8 @@ mod limits;
 mod lines;
 mod parse;
 mod read_extensions;
+mod reference;
+mod schema;
 mod spelling;
 mod values;
 
@@ -31,6 +33,8 @@ pub use extensions::{
 pub use file::MAX_SIZE;
 pub use limits::{DEFAULT_GRACE, LIMITS, Limit, LimitError, Limits};
 pub use lines::Lines;
+pub use reference::reference;
+pub use schema::schema;
 
 use file::Word;
 

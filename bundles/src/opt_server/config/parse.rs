@@ -25,7 +25,7 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
         commands: Vec::new(),
         extensions: Default::default(),
         warnings: Vec::new(),
-        lines: Lines::of(&document, root),
+        lines: Lines::of(document.text()),
         word: Word::Named,
     };
     let members = root.members().ok_or_else(|| {

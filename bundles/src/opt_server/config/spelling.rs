@@ -1,9 +1,14 @@
 //! Which known word a misspelt one was meant to be.
 
+/// Slips that are let pass and separators that are left out, in the longest word: no more than these.
+const MOST_APART: usize = 8;
+
 /// The known word that `word` was probably meant to be.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = letters(word);
     known
+        // Far longer or shorter, with whatever separators: nothing to compare.
+        .filter(|known| plain.len().abs_diff(known.len()) <= MOST_APART)
         .filter_map(|known| {
             let wanted = letters(known);
             // Two slips; one in a short word ("note" is not "name"), three or four in a long one.

@@ -1,5 +1,9 @@
 //! One file a subcommand.
 
+pub mod audit;
+pub mod check;
+pub mod explain;
 pub mod keys;
 pub mod run;
+pub mod schema;
 pub mod start;

@@ -8,10 +8,10 @@ use bundles::bundle;
 use bundles::elf::Resolver;
 use bundles::opt_server::config::Limits;
 use bundles::opt_server::{Identity, Request, Sandbox};
-use bundles::promise::{Kind, explain};
+use bundles::promise::{Kind, exceptions, explain};
 use nix::unistd::{getegid, geteuid};
 use runtime::container::{self, Bundle, Error, RunOptions, Store};
-use runtime::{own_executable, telling};
+use runtime::{own_executable, policy, telling};
 
 use crate::configuration;
 
@@ -68,7 +68,10 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
                 source: std::io::Error::other(error),
             }
         })?;
-        Bundle::load(&directory)
+        let mut bundle = Bundle::load(&directory)?;
+        // The configuration's word is the administrator's.
+        bundle.granted = exceptions(&bundle.spec).map_err(policy::Error::from)?;
+        Ok(bundle)
     })?;
     Ok(ExitCode::from(outcome.code))
 }
