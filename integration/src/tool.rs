@@ -133,8 +133,15 @@ impl Tool {
     pub fn run_into(mut self, stdout: &Path, stderr: &Path) -> Outcome {
         let shown = format!("{:?}", self.command);
         let file = |path: &Path| File::create(path).expect("make a file");
+        let stdin = if self.input.is_empty() {
+            Stdio::null()
+        } else {
+            let path = stdout.with_extension("input");
+            fs::write(&path, &self.input).expect("write a file");
+            File::open(&path).expect("a file").into()
+        };
         self.command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(file(stdout))
             .stderr(file(stderr));
         let mut child = self

@@ -1,11 +1,9 @@
 //! `update`.
 
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxPidsBuilder, LinuxResources};
 use runtime::container;
 
@@ -73,23 +71,11 @@ pub struct Arguments {
 /// Changes the limits of a container.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
     let changes = match &arguments.resources {
-        Some(file) => read(file)?,
+        Some(file) => container::read_resources(file)?,
         None => arguments.changes()?,
     };
     container::update(&global.store().open(&arguments.id)?, &changes)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(file: &Path) -> Result<LinuxResources> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("read standard input")?;
-    } else {
-        text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    }
-    serde_json::from_str(&text).with_context(|| format!("{}: no limits in JSON", file.display()))
 }
 
 impl Arguments {
@@ -160,8 +146,12 @@ fn size(text: &str) -> Result<i64, String> {
         .ok()
         .filter(|_| is_decimal)
         .ok_or_else(wrong)?;
+    let bytes = number * factor as f64;
+    if bytes >= i64::MAX as f64 {
+        return Err(wrong());
+    }
     // Exact enough: a fraction is of a unit, and what comes out is whole bytes.
-    Ok((number * factor as f64) as i64)
+    Ok(bytes as i64)
 }
 
 #[cfg(test)]
@@ -186,7 +176,19 @@ mod tests {
             assert_eq!(size(text), Ok(expected), "{text}");
         }
         for text in [
-            "", "M", "-2", "-1M", "1e3", "0x10", "1 000", "inf", "nan", "12z", "9999999P",
+            "",
+            "M",
+            "-2",
+            "-1M",
+            "1e3",
+            "0x10",
+            "1 000",
+            "inf",
+            "nan",
+            "12z",
+            "9999999P",
+            "99999999999999999999",
+            "9000000.5T",
         ] {
             assert!(size(text).is_err(), "{text}");
         }

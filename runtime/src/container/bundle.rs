@@ -5,13 +5,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{Exception, Kind, is_bind};
-use oci_spec::runtime::{Capability, Process, Spec};
+use oci_spec::runtime::{Capability, LinuxResources, Process, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Error, Result};
-use crate::telling;
+use crate::json::{self, Fault};
+use crate::telling::{self, shorten};
 
 /// The largest `config.json` that is read, bytes. Real ones are below 1 MiB; depth is serde_json's 128.
 const MAX_CONFIG_SIZE: u64 = 16 << 20;
@@ -56,7 +57,7 @@ impl Bundle {
         absolute_sources(&mut spec, &directory);
         let kind = Kind::of(&spec).map_err(|error| invalid(error.to_string()))?;
         if !spec.version().starts_with("1.") {
-            let version = spec.version();
+            let version = shorten(spec.version());
             return Err(invalid(format!(
                 "ociVersion is \"{version}\", it must be 1.x.y"
             )));
@@ -65,6 +66,9 @@ impl Bundle {
             .root()
             .as_ref()
             .ok_or_else(|| invalid("root is absent".to_owned()))?;
+        if root.path().as_os_str().is_empty() {
+            return Err(invalid("root.path is empty".to_owned()));
+        }
         let rootfs = directory.join(root.path());
         let rootfs = rootfs
             .canonicalize()
@@ -94,21 +98,45 @@ pub fn read_process(path: &Path) -> Result<Process> {
     })
 }
 
+/// Reads limits as engines write them down for `update`: `linux.resources` of a `config.json`, alone, from the file
+/// at `path` or, where that is `-`, from standard input.
+///
+/// # Errors
+/// As [`Bundle::load`].
+pub fn read_resources(path: &Path) -> Result<LinuxResources> {
+    let (text, shown) = if path == Path::new("-") {
+        let shown = Path::new("standard input");
+        (read_at_most(std::io::stdin(), shown)?, shown)
+    } else {
+        (read_limited(path)?, path)
+    };
+    let parsed = json::check(&text).and_then(|()| json::parse(&text));
+    parsed.map_err(|fault| Error::Config {
+        path: shown.to_path_buf(),
+        reason: fault.to_string(),
+    })
+}
+
 /// Parses a spec or, with an empty `process`, one alone, without the capabilities that have no name here: the
 /// OCI spec wants those ignored with a warning, and a capability that isn't known can't be given. `process`
 /// is the JSON pointer to the process.
-fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> serde_json::Result<T> {
-    let error = match serde_json::from_slice(text) {
+fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> Result<T, Fault> {
+    json::check(text)?;
+    let fault = match json::parse(text) {
         Ok(spec) => return Ok(spec),
-        Err(error) => error,
+        Err(fault) => fault,
     };
-    let mut value: Value = serde_json::from_slice(text)?;
+    let Ok(mut value) = json::parse::<Value>(text) else {
+        return Err(fault);
+    };
     let unknown = drop_unknown_capabilities(&mut value, process);
     if unknown.is_empty() {
-        return Err(error);
+        return Err(fault);
     }
-    let spec = serde_json::from_value(value)?;
+    let known = serde_json::to_vec(&value).map_err(|_| fault)?;
+    let spec = json::parse_copy(&known, text)?;
     for name in unknown {
+        let name = shorten(&name);
         telling::say(&format!(
             "opt-runtime: warning: process.capabilities: \"{name}\" is no known capability: ignored\n"
         ));
@@ -154,21 +182,27 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
         .map(std::fs::File::from)
         .map_err(|errno| Error::io("open", path)(errno.into()))?;
     let metadata = file.metadata().map_err(Error::io("stat", path))?;
-    let refuse = |reason: String| Error::Config {
-        path: path.to_path_buf(),
-        reason,
-    };
     if !metadata.is_file() {
-        return Err(refuse("not a regular file".to_owned()));
+        return Err(Error::Config {
+            path: path.to_path_buf(),
+            reason: "not a regular file".to_owned(),
+        });
     }
+    read_at_most(file, path)
+}
+
+/// Reads `source`, which errors call `path`, to its end, unless that is beyond [`MAX_CONFIG_SIZE`].
+fn read_at_most(source: impl Read, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = vec![];
-    file.take(MAX_CONFIG_SIZE + 1)
+    source
+        .take(MAX_CONFIG_SIZE + 1)
         .read_to_end(&mut bytes)
         .map_err(Error::io("read", path))?;
     if bytes.len() as u64 > MAX_CONFIG_SIZE {
-        return Err(refuse(format!(
-            "larger than {MAX_CONFIG_SIZE} bytes, the most that is read"
-        )));
+        return Err(Error::Config {
+            path: path.to_path_buf(),
+            reason: format!("larger than {MAX_CONFIG_SIZE} bytes, the most that is read"),
+        });
     }
     Ok(bytes)
 }

@@ -20,7 +20,7 @@ use super::first_process::{self, Joined, Ours};
 use super::id_maps::IdMaps;
 use super::in_cgroup::InCgroup;
 use super::listener::HandOver;
-use super::normalise::{Normalised, normalise};
+use super::normalise::{Normalised, home_that_need_not_be_looked_up, normalise};
 use super::ownership::StateDirectory;
 use super::prepare::Tree;
 use super::process::{ProcessId, set_own_oom_score};
@@ -30,7 +30,7 @@ use super::terminal::{Console, OwnTerminal};
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    socket_activation, working_directory,
+    socket_activation, well_formed, working_directory,
 };
 use crate::preflight;
 
@@ -78,6 +78,12 @@ pub fn create(
     bundle: &Bundle,
     options: &CreateOptions,
 ) -> Result<Created> {
+    // Before anything of the bundle's is looked at, or made in it.
+    store.check_free(id)?;
+    well_formed::check(&bundle.spec).map_err(|reason| Error::Config {
+        path: bundle.directory.join("config.json"),
+        reason,
+    })?;
     if let Some(kind) = bundle.kind {
         gate::only_granted_exceptions(bundle)?;
         gate::check(&bundle.spec, kind)?;
@@ -123,6 +129,12 @@ pub fn create(
     outcome
 }
 
+fn environment_of(spec: &Spec) -> Vec<String> {
+    let process = spec.process().as_ref();
+    let environment = process.and_then(|process| process.env().clone());
+    environment.unwrap_or_default()
+}
+
 /// Without pivot_root(2) the old root stays, below the new one.
 fn refuse_without_pivot(bundle: &Bundle, options: &CreateOptions) -> Result<()> {
     match (options.no_pivot, bundle.kind) {
@@ -151,6 +163,7 @@ fn create_claimed(
         capabilities: normalised.capabilities,
         failures: writer,
         has_init,
+        environment: environment_of(&normalised.spec),
         exact_environment: bundle.kind.is_some(),
         dies_with_parent: options.supervised,
         keeps_keyring: options.no_new_keyring,
@@ -257,6 +270,7 @@ fn make(
     set_oom_score(normalised)?;
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
+    home_that_need_not_be_looked_up(&mut spec);
     let joined = Joined::take(&mut spec)?;
     let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
     show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::telling::OURS;
+use crate::telling::{OURS, shorten};
 
 /// The result of an operation on a container.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -77,7 +77,7 @@ pub enum Error {
     },
     /// An id that can't be a directory name.
     #[error(
-        "container id \"{0}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255"
+        "container id \"{}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255", shorten(.0)
     )]
     InvalidId(String),
     /// A container of this id exists.
@@ -152,7 +152,7 @@ pub enum Error {
         reason: String,
     },
     /// A signal that doesn't exist.
-    #[error("unknown signal \"{0}\"")]
+    #[error("unknown signal \"{}\"; hint: a name such as TERM, or a number up to 64", shorten(.0))]
     UnknownSignal(String),
     /// The command isn't in the container. The texts are what podman and Docker match.
     #[error("exec: \"{0}\": {why}", why = why_not_found(.0))]

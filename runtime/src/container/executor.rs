@@ -33,6 +33,8 @@ pub(super) struct Payload {
     pub failures: FailureWriter,
     /// Whether the command gets a process of ours as the first of its pid namespace.
     pub has_init: bool,
+    /// The command's environment, in its order.
+    pub environment: Vec<String>,
     /// Whether the environment is as it is listed; otherwise HOME is added where it is missing, as with
     /// runc.
     pub exact_environment: bool,
@@ -107,12 +109,12 @@ impl Payload {
 
     fn with_home(&self, process: &Process) -> Process {
         let mut process = process.clone();
-        let mut environment = process.env().clone().unwrap_or_default();
+        let mut environment = self.environment.clone();
         let has_home = environment.iter().any(|entry| entry.starts_with("HOME="));
         if !has_home && !self.exact_environment {
             environment.push(format!("HOME={}", home::of(process.user().uid())));
-            process.set_env(Some(environment));
         }
+        process.set_env(Some(environment));
         process
     }
 
@@ -138,8 +140,7 @@ impl Executor for Payload {
 
     /// The last call before "created": the filter goes in here, so that the created process shows it.
     ///
-    /// libcontainer's map has lost the order of the variables and gained a HOME; `execute` passes the
-    /// spec's list as it is.
+    /// libcontainer's map has lost the order of the variables; `execute` passes the bundle's list as it is.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
         let loaded = match &self.filter {
             Some(filter) => filter.load_early(),

@@ -58,10 +58,11 @@ mod supervise;
 mod terminal;
 mod update;
 mod validate;
+mod well_formed;
 mod whole_file;
 mod working_directory;
 
-pub use bundle::{Bundle, read_process};
+pub use bundle::{Bundle, read_process, read_resources};
 pub use cgroup::{Placement, Stats};
 pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups, survey_systemd};
 pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};

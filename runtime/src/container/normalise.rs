@@ -138,6 +138,26 @@ fn explicit_capabilities(spec: &mut Spec) {
     }
 }
 
+/// libcontainer looks for an absent HOME with getpwuid(3), inside the container and as this program: that
+/// loads what the image's own nsswitch.conf(5) names, as in CVE-2019-14271. So its copy of the spec gets one; the
+/// command's environment doesn't come from that.
+pub(super) fn home_that_need_not_be_looked_up(spec: &mut Spec) {
+    if let Some(process) = spec.process_mut() {
+        let mut environment = process.env().clone().unwrap_or_default();
+        let is_home = |entry: &String| {
+            entry
+                .strip_prefix("HOME=")
+                .is_some_and(|home| !home.is_empty())
+        };
+        // The last one counts.
+        let last = environment.iter().rfind(|entry| entry.starts_with("HOME="));
+        if !last.is_some_and(is_home) {
+            environment.push("HOME=/".to_owned());
+            process.set_env(Some(environment));
+        }
+    }
+}
+
 fn planned_mounts(
     spec: &mut Spec,
     targets: &[PathBuf],

@@ -12,13 +12,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use super::{Error, Result};
 use crate::sys::{join_new_session_keyring, leave_controlling_terminal};
+use crate::users;
 
 /// The largest file of a container's that is read, bytes: a spec of the size that is taken, written again.
 const MAX_FILE_SIZE: u64 = 64 << 20;
@@ -196,8 +197,7 @@ fn open_directory(parent: OwnedFd, name: &Path) -> Result<(OwnedFd, Stat), Errno
 
 /// Becomes `user` for good, with nothing of root's that a program of that user's could use.
 fn become_user(user: Uid) -> Result<()> {
-    let known = User::from_uid(user).map_err(Error::step("look up the container's owner"))?;
-    let group = known.map_or(NO_GROUP, |known| known.gid);
+    let group = users::find(user).map_or(NO_GROUP, |known| known.gid);
     become_ids(user, group).map_err(Error::step("become the container's owner"))
 }
 

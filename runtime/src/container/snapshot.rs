@@ -12,6 +12,7 @@ use super::ownership::StateDirectory;
 use super::process::{ProcessId, is_alive, is_unreaped};
 use super::whole_file::{PRIVATE, write_whole};
 use super::{Error, Result};
+use crate::json;
 
 const STATE_FILE: &str = "state.json";
 
@@ -90,9 +91,9 @@ impl Snapshot {
     pub(super) fn read(directory: &StateDirectory) -> Result<Self> {
         let path = directory.path().join(STATE_FILE);
         let invalid = |reason: String| Error::Config { path, reason };
-        let snapshot: Self = match serde_json::from_slice(&directory.read(STATE_FILE)?) {
+        let snapshot: Self = match json::parse(&directory.read(STATE_FILE)?) {
             Ok(snapshot) => snapshot,
-            Err(error) => return Err(invalid(error.to_string())),
+            Err(fault) => return Err(invalid(fault.to_string())),
         };
         // Whoever can rename directories in the store must not have one container signalled for another.
         if !directory.path().ends_with(&snapshot.id) {
@@ -173,8 +174,5 @@ pub(super) fn milliseconds_since_boot() -> u64 {
 }
 
 fn owner_name(uid: u32) -> String {
-    nix::unistd::User::from_uid(uid.into())
-        .ok()
-        .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name)
+    crate::users::find(uid.into()).map_or_else(|| uid.to_string(), |user| user.name)
 }

@@ -9,6 +9,7 @@ use libcontainer::validator::Validator;
 use nix::unistd::geteuid;
 
 use super::security_modules::has_selinux;
+use super::well_formed::check_process;
 use super::{Bundle, Error, Result, namespaces};
 
 /// Refuses a spec that contradicts itself or asks for what neither libcontainer nor we can do.
@@ -25,7 +26,6 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
         return Err(invalid("linux is absent".to_owned()));
     }
     if let Some(process) = spec.process() {
-        process_is_whole(process).map_err(|reason| invalid(reason.to_owned()))?;
         process_is_possible(process)?;
     }
     if let Some(twice) = namespace_listed_twice(spec) {
@@ -51,7 +51,31 @@ pub(super) fn validate(bundle: &Bundle) -> Result<()> {
     has_user_namespace_if_needed(spec)?;
     mounts_stay_with_the_caller(spec)?;
     // Host and domain name, sysctls and mappings that would be the host's, scheduler and I/O priority.
-    Validator::validate_spec(spec).map_err(|error| invalid(error.to_string()))
+    Validator::validate_spec(spec).map_err(|error| invalid(with_key(&error.to_string())))
+}
+
+/// libcontainer's message behind the key that it is about, which it leaves out.
+fn with_key(message: &str) -> String {
+    const KEYS: [(&str, &str); 7] = [
+        ("sysctl ", "linux.sysctl"),
+        (
+            "user namespace mappings",
+            "linux.uidMappings, linux.gidMappings",
+        ),
+        ("setting ucounts", "linux.sysctl"),
+        ("unable to set hostname", "hostname"),
+        ("unable to set domainname", "domainname"),
+        (
+            "unable to restrict sys entries",
+            "linux.maskedPaths, linux.readonlyPaths",
+        ),
+        ("time namespace offsets", "linux.timeOffsets"),
+    ];
+    let key = KEYS.iter().find(|(begin, _)| message.starts_with(begin));
+    key.map_or_else(
+        || message.to_owned(),
+        |(_, key)| format!("{key}: {message}"),
+    )
 }
 
 /// Refuses a process that can't join a container which was created already.
@@ -63,23 +87,9 @@ pub(super) fn validate_process(spec: &Spec) -> Result<()> {
     let Some(process) = spec.process() else {
         return Err(invalid("it is absent".to_owned()));
     };
-    process_is_whole(process).map_err(|reason| invalid(reason.to_owned()))?;
+    check_process(process).map_err(invalid)?;
     process_is_possible(process)?;
     Validator::validate_spec(spec).map_err(|error| invalid(error.to_string()))
-}
-
-fn process_is_whole(process: &Process) -> Result<(), &'static str> {
-    if process.args().as_ref().is_none_or(Vec::is_empty) {
-        return Err("process.args is absent or empty");
-    }
-    if !process.cwd().is_absolute() {
-        return Err("process.cwd must be an absolute path");
-    }
-    let strings = process.args().iter().chain(process.env()).flatten();
-    if strings.into_iter().any(|text| text.contains('\0')) {
-        return Err("process.args and process.env must not hold NUL");
-    }
-    Ok(())
 }
 
 fn process_is_possible(process: &Process) -> Result<()> {

@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use nix::unistd::{User, geteuid};
+use nix::unistd::geteuid;
 use rustix::process::{Resource, getrlimit};
 
 use super::{Asked, Finding, program, text};
+use crate::users;
 
 const SYS_ADMIN: u64 = 1 << 21;
 const SYS_RESOURCE: u64 = 1 << 24;
@@ -82,7 +83,7 @@ pub(super) fn id_ranges(_: &Asked) -> Finding {
         );
         return Finding::limited(NAME, found, "apt-get install uidmap");
     }
-    let user = User::from_uid(geteuid()).ok().flatten();
+    let user = users::find(geteuid());
     let name = user.map_or_else(|| geteuid().to_string(), |user| user.name);
     let id = geteuid().to_string();
     let has = |path: &str| has_range(&text(path), &name, &id);

@@ -25,7 +25,47 @@ pub fn line(error: &dyn Error) -> String {
         }
         cause = source.source();
     }
-    text.replace('\n', " ")
+    one_line(&text, LONGEST_LINE)
+}
+
+/// The longest text of somebody else's that is shown, characters.
+const LONGEST_SHOWN: usize = 200;
+
+/// The longest line, bytes: room for a path and for the end of another.
+const LONGEST_LINE: usize = 8192;
+
+/// The longest usage error, bytes.
+const LONGEST_USAGE: usize = 800;
+
+/// `text` as it can be shown inside a message, whatever is in it: cut where it is long, and without control
+/// characters, which a terminal might act upon.
+pub(crate) fn shorten(text: &str) -> String {
+    let shown: String = text.chars().take(LONGEST_SHOWN).collect();
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    escape(&shown) + dots
+}
+
+/// `text` on one line of at most so many bytes, without control characters.
+fn one_line(text: &str, longest: usize) -> String {
+    let mut line = escape(text);
+    if line.len() > longest {
+        line.truncate(line.floor_char_boundary(longest));
+        line.push('…');
+    }
+    line
+}
+
+/// Line ends become spaces, as a message of several lines is still read as a sentence.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => escaped.push(' '),
+            control if control.is_control() => escaped.extend(control.escape_default()),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Writes `text` to standard output. A reader that has gone has what it wanted, and is no error: the code
@@ -81,6 +121,8 @@ pub fn usage(program: &str, log: &Log, error: &clap::Error) -> ExitCode {
                 .collect();
             let said = said.join(" ");
             let said = said.strip_prefix("error: ").unwrap_or(&said);
+            // Arguments can be long, and are what the caller knows already.
+            let said = one_line(said, LONGEST_USAGE);
             fail(program, log, &format!("{said}; hint: {program} --help"));
             ExitCode::from(OURS)
         }
@@ -110,5 +152,14 @@ mod tests {
             source: Repeating { source },
         };
         assert_eq!(line(&error), "outermost: outer: the cause");
+    }
+
+    #[test]
+    fn a_terminal_finds_nothing_to_act_upon_and_a_line_has_an_end() {
+        assert_eq!(shorten("a\u{1b}[2J\r\nb\u{9b}"), "a\\u{1b}[2J\\r b\\u{9b}");
+        assert_eq!(shorten(&"ü".repeat(201)), "ü".repeat(200) + "…");
+        let error = std::io::Error::other("ü".repeat(9000));
+        let line = line(&error);
+        assert!(line.len() < LONGEST_LINE + 4 && line.ends_with("ü…"));
     }
 }

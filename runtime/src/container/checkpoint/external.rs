@@ -189,8 +189,8 @@ fn write_json(images: &Path, name: &str, value: &impl serde::Serialize) -> Resul
 fn read_json<T: serde::de::DeserializeOwned>(images: &Path, name: &str) -> Result<T> {
     let path = images.join(name);
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
-    serde_json::from_slice(&text).map_err(|error| Error::Config {
+    crate::json::parse(&text).map_err(|fault| Error::Config {
         path,
-        reason: error.to_string(),
+        reason: fault.to_string(),
     })
 }

@@ -13,6 +13,7 @@ use crate::container::ownership::StateDirectory;
 use crate::container::snapshot::{Snapshot, Status};
 use crate::container::whole_file::{PRIVATE, write_whole};
 use crate::container::{Error, Result};
+use crate::json;
 
 /// The bundle's spec as `create` read it; the bundle itself may be changed or gone by the time of `exec`.
 const SPEC_FILE: &str = "config.json";
@@ -133,8 +134,8 @@ fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
 }
 
 pub(super) fn read_spec(directory: &StateDirectory) -> Result<Spec> {
-    serde_json::from_slice(&directory.read(SPEC_FILE)?).map_err(|error| Error::Config {
+    json::parse(&directory.read(SPEC_FILE)?).map_err(|fault| Error::Config {
         path: directory.path().join(SPEC_FILE),
-        reason: error.to_string(),
+        reason: fault.to_string(),
     })
 }
