@@ -18,10 +18,17 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Stands behind the options in `--help` and in the man page.
+const MORE: &str = "\
+Exit codes: the command's own; 128 + n where signal n ended it; 127 not found; 126 not executable; 125 where the fault is in the \
+arguments, the bundle or the runtime, told in one line on standard error. What only engines call fails with 1.
+
+Files: /etc/opt-runtime/config.toml, the site's policy; /run/opt-runtime, the state of root's containers.";
+
 /// An OCI container runtime that keeps the promise of sealed bundles.
 #[derive(Debug, Parser)]
 #[command(name = "opt-runtime", version = VERSION.as_str())]
-#[command(disable_help_subcommand = true, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, disable_version_flag = true, after_help = MORE)]
 pub struct Cli {
     /// Print version
     #[arg(short = 'v', long, visible_short_alias = 'V', action = ArgAction::Version)]

@@ -4,14 +4,21 @@
 //! at root file systems before libcontainer does. The `opt-runtime` binary and the shims drive both.
 
 mod below;
+mod cli;
+mod commands;
 pub mod container;
 pub mod doctor;
 pub mod features;
+mod global;
 mod json;
 pub mod own_executable;
 pub mod policy;
 pub mod preflight;
+pub mod program;
 pub mod starter;
 mod sys;
 pub mod telling;
 mod users;
+
+// The commands use the library as a shim does, by its name.
+extern crate self as runtime;

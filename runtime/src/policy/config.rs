@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Error, Mode, Result};
 
 /// The whole file. A key that isn't known is an error: a setting that is misspelt must not be one that is absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Config {
     /// What happens to bundles that promise nothing.
@@ -22,7 +22,7 @@ pub(super) struct Config {
 }
 
 /// `[seal]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Seal {
     /// `"UID:GID"`: who runs what would be root on the host.
@@ -31,7 +31,7 @@ pub(super) struct Seal {
 }
 
 /// An exception that bundles may ask for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct AllowedException {
     /// Which one, as it stands in the annotation.
@@ -153,6 +153,74 @@ mod tests {
         let fuse_device = Exception::Device("/dev/fuse".into());
         assert!(fuse.covers(&fuse_device, Path::new("/anywhere")));
         assert!(!fuse.covers(&Exception::Root, Path::new("/anywhere")));
+    }
+
+    /// The file that an installation has.
+    const SHIPPED: &str = include_str!("../../../dist/config.toml");
+
+    /// Its settings that are commented out: lines that begin with `#` and a key or a table's name.
+    fn uncommented(line: &str) -> Option<&str> {
+        line.strip_prefix('#').filter(|rest| {
+            rest.starts_with(|first: char| first == '[' || first.is_ascii_lowercase())
+        })
+    }
+
+    #[test]
+    fn the_shipped_file_sets_nothing() {
+        assert_eq!(read(SHIPPED).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn each_setting_in_the_shipped_file_can_be_uncommented() {
+        let mut table = "";
+        let mut count = 0;
+        for setting in SHIPPED.lines().filter_map(uncommented) {
+            count += 1;
+            if setting.starts_with('[') {
+                table = setting;
+                continue;
+            }
+            // What a section can't be without.
+            let needed = match (table, setting) {
+                ("[[exception]]", setting) if !setting.starts_with("allow") => "allow = \"root\"\n",
+                _ => "",
+            };
+            let text = format!("{table}\n{needed}{setting}\n");
+            read(&text).unwrap_or_else(|error| panic!("{text}{error}"));
+        }
+        let all: Vec<&str> = SHIPPED
+            .lines()
+            .map(|line| uncommented(line).unwrap_or(line))
+            .collect();
+        let all = read(&all.join("\n")).unwrap();
+        assert!(all.seal.run_as.is_some() && all.exception.len() == 1 && count >= 6);
+    }
+
+    #[test]
+    fn every_setting_that_there_is_stands_in_the_shipped_file() {
+        let keys = |text: &str| -> Vec<String> {
+            let error = read(text).unwrap_err().to_string();
+            let (_, known) = error.split_once("expected ").unwrap();
+            known
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut keys = [
+            keys("x = 1"),
+            keys("[seal]\nx = 1"),
+            keys("[[exception]]\nx = 1"),
+        ]
+        .concat();
+        assert!(keys.len() >= 6, "{keys:?}");
+        keys.retain(|key| {
+            !SHIPPED.lines().filter_map(uncommented).any(|line| {
+                line.starts_with(&format!("{key} =")) || line.trim_matches(['[', ']']) == key
+            })
+        });
+        assert_eq!(keys, [""; 0], "not in dist/config.toml");
     }
 
     #[test]

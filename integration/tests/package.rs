@@ -1,0 +1,399 @@
+//! The Debian package and `hack/install`: installed, used and taken away again, and nothing is left.
+//!
+//! The package is `$OPT_PACKAGE`, which `hack/test` has made by `hack/package`. It is installed in a machine
+//! that is this one with a layer over its file system, in a mount namespace of its own: what is on the layer
+//! afterwards is what was left, and this machine itself never sees any of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use integration::{Bench, Outcome, Tool, plain};
+
+/// Makes the machine: `$1` is a directory for the layer, and `$2`, the test's, is in the machine too. Ends with its
+/// standard input.
+const MACHINE: &str = r#"
+set -eu
+mount -t tmpfs layer "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for directory in proc sys dev; do mount --rbind "/$directory" "$1/root/$directory"; done
+mount -t tmpfs run "$1/root/run"
+mount -t tmpfs tmp "$1/root/tmp"
+mkdir -p "$1/root/$2"
+mount --bind "$2" "$1/root/$2"
+mkdir "$1/root/tmp/layer"
+mount --bind "$1/upper" "$1/root/tmp/layer"
+cd "$1/root"
+mkdir tmp/old
+pivot_root . tmp/old
+umount -l /tmp/old
+rmdir /tmp/old
+echo ready
+exec cat >/dev/null
+"#;
+
+struct Machine {
+    process: Child,
+    /// What making it has changed.
+    before: Vec<String>,
+    _input: ChildStdin,
+}
+
+impl Machine {
+    fn new(bench: &Bench) -> Self {
+        let layer = bench.directory("layer");
+        let mut process = Command::new("unshare")
+            .args([
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                MACHINE,
+                "sh",
+            ])
+            .arg(&layer)
+            .arg(bench.path(""))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare");
+        let input = process.stdin.take().expect("a pipe");
+        let mut line = String::new();
+        let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
+        output.read_line(&mut line).expect("a line");
+        assert_eq!(line, "ready\n", "no machine was made");
+        let mut machine = Self {
+            process,
+            before: vec![],
+            _input: input,
+        };
+        machine.before = machine.changes();
+        machine
+    }
+
+    fn tool(&self, program: &str) -> Tool {
+        let mut tool = Tool::new("nsenter").args(["--target", &self.process.id().to_string()]);
+        tool = tool.args(["--mount", "--root", program]);
+        tool.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+    }
+
+    #[track_caller]
+    fn shell(&self, script: &str) -> Outcome {
+        self.tool("bash").args(["-c", script]).expect(0)
+    }
+
+    /// All that was made, changed or removed since the machine was made, but for what dpkg and the index of man
+    /// pages note for themselves.
+    fn changes(&self) -> Vec<String> {
+        let list = self.shell("cd /tmp/layer && find . ! -type d; cd /run && find . ! -name .");
+        let own = |line: &&str| {
+            [
+                "./var/lib/dpkg/",
+                "./var/log/",
+                "./var/cache/man/",
+                "./var/cache/ldconfig/",
+                "./var/lib/man-db/",
+            ]
+            .iter()
+            .any(|place| line.starts_with(place))
+        };
+        let mut lines: Vec<String> = list
+            .stdout
+            .lines()
+            .filter(|line| !own(line))
+            .map(str::to_owned)
+            .filter(|line| !self.before.contains(line))
+            .collect();
+        lines.sort();
+        lines
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Its mounts go with it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The package, where it is in the machine too.
+fn package(bench: &Bench) -> PathBuf {
+    let path = std::env::var_os("OPT_PACKAGE").map(PathBuf::from);
+    let path = path.expect(
+        "OPT_PACKAGE names the Debian package: OPT_PACKAGE=$(hack/package dev | tail -n 1)",
+    );
+    let copy = bench.path("package.deb");
+    fs::copy(&path, &copy).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    copy
+}
+
+#[test]
+fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
+    let bench = Bench::new();
+    let machine = Machine::new(&bench);
+    let package = package(&bench);
+    assert_eq!(machine.changes(), [""; 0]);
+
+    machine
+        .tool("dpkg")
+        .arg("--install")
+        .arg(&package)
+        .expect(0);
+    let made = machine.changes();
+    for path in [
+        "./etc/opt-runtime/config.toml",
+        "./usr/bin/opt-runtime",
+        "./usr/bin/opt-server",
+        "./usr/share/bash-completion/completions/opt-runtime",
+        "./usr/share/fish/vendor_completions.d/opt-server.fish",
+        "./usr/share/zsh/vendor-completions/_opt-runtime",
+        "./usr/share/opt-runtime/snippets/podman/containers.conf",
+        "./usr/share/opt-runtime/snippets/slurm/oci.conf",
+        "./usr/share/doc/opt-runtime/copyright",
+        "./usr/share/man/man1/opt-runtime-run.1.gz",
+    ] {
+        assert!(made.iter().any(|line| line == path), "no {path}: {made:#?}");
+    }
+    is_used(&bench, &machine);
+
+    // Remove leaves the settings, which are the site's; purge takes them, whatever is in them.
+    machine.shell("echo 'policy = \"check\"' >>/etc/opt-runtime/config.toml");
+    machine
+        .tool("dpkg")
+        .args(["--remove", "opt-runtime"])
+        .expect(0);
+    assert_eq!(machine.changes(), ["./etc/opt-runtime/config.toml"]);
+    machine
+        .tool("dpkg")
+        .args(["--purge", "opt-runtime"])
+        .expect(0);
+    assert_eq!(machine.changes(), [""; 0]);
+    let left = machine.shell("cd /tmp/layer && find . -type d -name '*opt-*'; dpkg --list 'opt-runtime*' 2>&1 | grep ^ii || true");
+    assert_eq!(left.stdout, "");
+}
+
+/// What a user does with it.
+fn is_used(bench: &Bench, machine: &Machine) {
+    let bundle = plain::bundle(bench, "bundle", &["echo", "from inside"]);
+    machine
+        .tool("opt-runtime")
+        .arg("run")
+        .arg(&bundle.directory)
+        .expect(0)
+        .says("from inside");
+    machine
+        .tool("opt-runtime")
+        .arg("--version")
+        .expect(0)
+        .says("opt-runtime version ");
+    machine
+        .tool("opt-server")
+        .arg("--version")
+        .expect(0)
+        .says("opt-server ");
+    // The settings as shipped are ones: a bundle that promises nothing has run. They are also read.
+    machine.shell("sed -i.kept 's/^#policy = .*/policy = \"check\"/' /etc/opt-runtime/config.toml");
+    let refused = machine
+        .tool("opt-runtime")
+        .arg("run")
+        .arg(&bundle.directory)
+        .expect(125);
+    assert!(
+        refused
+            .one_line()
+            .contains("policy check (/etc/opt-runtime/config.toml)"),
+        "{refused}"
+    );
+    machine.shell("mv /etc/opt-runtime/config.toml.kept /etc/opt-runtime/config.toml");
+
+    for (page, says) in [
+        ("opt-runtime", "opt-runtime-checkpoint(1)"),
+        ("opt-runtime-run", "--console-socket"),
+        ("opt-runtime-bundle-opt-server", "--project"),
+        ("opt-server", "opt-server-run(1)"),
+        ("opt-server-run", "--sandbox-info"),
+    ] {
+        machine.shell(&format!("man --where {page}"));
+        machine
+            .shell(&format!("MANWIDTH=200 man --warnings {page} | cat"))
+            .says(says);
+    }
+    machine
+        .shell("whatis opt-runtime")
+        .says("OCI container runtime");
+
+    // As bash does it: the function that the program's file registers is called with the words so far.
+    let complete = |line: &str| {
+        let program = line.split(' ').next().expect("a program");
+        let script = format!(
+            ". /usr/share/bash-completion/bash_completion; __load_completion {program}
+            function=$(complete -p {program} | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
+            COMP_LINE='{line}'; COMP_WORDS=($COMP_LINE); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+            $function {program} ${{COMP_WORDS[-1]}} ${{COMP_WORDS[-2]}}; echo ${{COMPREPLY[@]}}"
+        );
+        machine.shell(&script).stdout
+    };
+    let mut words: Vec<String> = complete("opt-runtime chec")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    words.sort();
+    assert_eq!(words, ["check", "checkpoint"]);
+    assert_eq!(complete("opt-runtime exec --console"), "--console-socket\n");
+    assert_eq!(complete("opt-server ru"), "run\n");
+}
+
+#[test]
+fn the_programs_are_static_and_ask_no_name_service() {
+    let bench = Bench::new();
+    let machine = Machine::new(&bench);
+    machine
+        .tool("dpkg")
+        .arg("--install")
+        .arg(package(&bench))
+        .expect(0);
+    let bundle = plain::bundle(&bench, "bundle", &["true"]);
+    let trace = "/tmp/trace";
+    for line in [
+        format!("opt-runtime run {}", bundle.directory.display()),
+        "opt-runtime list".to_owned(),
+        "opt-runtime doctor --json".to_owned(),
+        "opt-runtime --version".to_owned(),
+        "opt-server --help".to_owned(),
+    ] {
+        let tool = machine.tool("strace").args([
+            "-f",
+            "-qq",
+            "-e",
+            "trace=open,openat,openat2,connect",
+            "-o",
+            trace,
+        ]);
+        let outcome = tool.args(line.split(' ')).run();
+        assert!(matches!(outcome.code, Some(0 | 1)), "{outcome}");
+        let calls = machine.shell(&format!("cat {trace}")).stdout;
+        assert!(
+            calls.contains("openat(") || line.contains("--"),
+            "{line}: nothing was traced"
+        );
+        let own = |call: &&str| !call.contains("/usr/share/zoneinfo");
+        for call in calls.lines().filter(own) {
+            for library in [
+                "ld.so.cache",
+                "ld-linux",
+                "libc.so",
+                "libnss",
+                "nsswitch.conf",
+                "nscd",
+            ] {
+                assert!(!call.contains(library), "{line}: {call}");
+            }
+        }
+    }
+    let interpreter =
+        machine.shell("for each in /usr/bin/opt-runtime /usr/bin/opt-server; do readelf --program-headers $each; done");
+    interpreter.says("LOAD");
+    assert!(!interpreter.stdout.contains("INTERP"), "{interpreter}");
+}
+
+/// `hack/install`, which puts what the package was made of below a directory.
+fn install(bench: &Bench, arguments: &[&str]) -> Tool {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the project");
+    let tool = Tool::new(top.join("hack/install")).args(arguments);
+    tool.env("DESTDIR", bench.path("host").to_str().expect("text"))
+}
+
+#[test]
+fn hack_install_takes_away_all_that_it_put_there_and_nothing_else() {
+    let bench = Bench::new();
+    let host = bench.directory("host");
+    for directory in ["usr/local/bin", "usr/local/share/man", "etc"] {
+        fs::create_dir_all(host.join(directory)).expect("a directory");
+    }
+    let others = host.join("usr/local/share/man/others.1");
+    fs::write(&others, "").expect("a file");
+    let tree = || {
+        Tool::new("find")
+            .arg(&host)
+            .args(["-printf", "%P %m\n"])
+            .expect(0)
+            .stdout
+    };
+    let before = tree();
+    let from = std::env::var("OPT_STATIC")
+        .expect("OPT_STATIC names what hack/build-static made, or use hack/test");
+    let put = || install(&bench, &["--from", &from]).expect(0);
+
+    put();
+    let program = host.join("usr/local/bin/opt-runtime");
+    Tool::new(&program)
+        .arg("--version")
+        .expect(0)
+        .says("opt-runtime version");
+    let snippet =
+        fs::read_to_string(host.join("usr/local/share/opt-runtime/snippets/slurm/oci.conf"))
+            .expect("a file");
+    assert!(
+        snippet.contains("exec /usr/local/bin/opt-runtime"),
+        "{snippet}"
+    );
+    let installed = tree();
+    // Once more is the same.
+    put();
+    assert_eq!(tree(), installed);
+    install(&bench, &["--uninstall"]).expect(0);
+    assert_eq!(tree(), before);
+
+    // What the site has changed stays, also while a new version comes.
+    put();
+    let config = host.join("etc/opt-runtime/config.toml");
+    fs::write(&config, "policy = \"seal\"\n").expect("write");
+    put().says("kept: /etc/opt-runtime/config.toml");
+    install(&bench, &["--uninstall"])
+        .expect(0)
+        .says("hint: --purge");
+    assert_eq!(
+        fs::read_to_string(&config).expect("a file"),
+        "policy = \"seal\"\n"
+    );
+    put();
+    install(&bench, &["--purge"]).expect(0);
+    assert_eq!(tree(), before);
+
+    // What a new version has no more goes when it comes.
+    let old = bench.path("old");
+    Tool::new("cp").arg("-r").arg(&from).arg(&old).expect(0);
+    fs::copy(
+        old.join("man/opt-runtime.1"),
+        old.join("man/opt-runtime-old.1"),
+    )
+    .expect("copy");
+    install(&bench, &["--from", old.to_str().expect("text")]).expect(0);
+    let page = host.join("usr/local/share/man/man1/opt-runtime-old.1");
+    assert!(page.exists());
+    put();
+    assert!(!page.exists());
+    install(&bench, &["--uninstall"]).expect(0);
+    assert_eq!(tree(), before);
+
+    let outcome = install(&bench, &["--uninstall"]).expect(1);
+    assert!(
+        outcome.one_line().contains("nothing of hack/install's"),
+        "{outcome}"
+    );
+    for wrong in [
+        &["--nonsense"][..],
+        &["a", "b"],
+        &["--from"],
+        &["--from", "/nowhere"],
+    ] {
+        install(&bench, wrong).expect(1);
+    }
+}
