@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bundles::opt_server::config::{reference, schema};
+use bundles::opt_server::config::{Config, reference, schema};
 use serde_json::Value;
 
 const BEGIN: &str = "<!-- keys: made from the table in bundles/src/opt_server/config/keys.rs; UPDATE_DOCS=1 cargo test -p bundles --test opt_server_schema -->\n";
@@ -97,6 +97,38 @@ fn it_says_what_the_parser_says_as_far_as_a_schema_can() {
         seen.insert((outcome.to_owned(), is_valid));
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+/// Whole configurations among the documentation's examples.
+#[test]
+fn the_documentations_examples_are_configurations() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let mut count = 0;
+    for page in ["opt-server.md", "opt-server-config.md"] {
+        let text = fs::read_to_string(here("../docs").join(page)).unwrap();
+        let blocks = text.split("```json\n").skip(1);
+        let blocks = blocks.filter_map(|block| block.split("```").next());
+        for block in blocks {
+            let value: Value = match serde_json::from_str(block) {
+                Ok(value) => value,
+                // A part of one.
+                Err(_) => continue,
+            };
+            let whole = match value.get("commands") {
+                Some(_) => value,
+                None if value.get("executable").is_some() => {
+                    serde_json::json!({ "commands": [value] })
+                }
+                None => continue,
+            };
+            let text = whole.to_string();
+            assert!(validator.is_valid(&whole), "{page}: {text}");
+            let config = Config::parse(text.as_bytes(), Path::new(page)).unwrap();
+            assert_eq!(config.warnings, [], "{page}");
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count}");
 }
 
 #[test]

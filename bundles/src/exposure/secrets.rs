@@ -104,7 +104,8 @@ pub fn looks_like_secret(path: &Path, metadata: &Metadata) -> Option<&'static st
     let stem = lower.strip_suffix(&format!(".{ending}")).unwrap_or(&lower);
     let is_token = stem == "token" || stem.ends_with("_token") || stem.ends_with("-token");
     // "passwd" itself holds no password any more.
-    let has_word = name != "passwd" && WORDS.iter().any(|word| stem.contains(word));
+    let has_word =
+        !["passwd", "passwd-"].contains(&&*name) && WORDS.iter().any(|word| stem.contains(word));
     (is_settings && (has_word || is_token)).then_some("by its name, a password or token")
 }
 

@@ -117,6 +117,7 @@ fn secrets_are_known_by_name_or_content_and_libraries_are_none() {
         ("token", "x", true),
         ("api-token.json", "x", true),
         ("passwd", "root:x:0:0", false),
+        ("passwd-", "root:x:0:0", false),
         ("secrets.py", "import os", false),
         ("token.h", "#define", false),
         ("tokenizer.json", "{}", false),

@@ -99,7 +99,7 @@ impl Auditor<'_> {
             });
         let measured: Vec<(String, Exposure)> = directories
             .map(|(path, readable)| {
-                let exposure = Exposure::measure(&readable.source, &mut self.bounds);
+                let exposure = self.measure(&readable.source);
                 (path.display().to_string(), exposure)
             })
             .collect();

@@ -15,6 +15,7 @@ mod sensitive;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use super::config::{Command, Config, Limits};
 use super::host_side::HostSide;
 use super::{Identity, Request};
 use crate::elf::Resolver;
-use crate::exposure::Bounds;
+use crate::exposure::{Bounds, Exposure};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -105,6 +106,7 @@ impl Audit {
             config,
             resolver,
             bounds,
+            measured: HashMap::new(),
             findings: vec![],
         };
         for (index, command) in config.commands.iter().enumerate() {
@@ -146,6 +148,8 @@ struct Auditor<'a> {
     config: &'a Config,
     resolver: &'a Resolver,
     bounds: Bounds,
+    /// Many commands share their libraries' directories.
+    measured: HashMap<PathBuf, Exposure>,
     findings: Vec<Finding>,
 }
 
@@ -187,6 +191,15 @@ impl<'a> Auditor<'a> {
                 );
             }
         }
+    }
+
+    fn measure(&mut self, path: &Path) -> Exposure {
+        if let Some(known) = self.measured.get(path) {
+            return known.clone();
+        }
+        let exposure = Exposure::measure(path, &mut self.bounds);
+        self.measured.insert(path.to_owned(), exposure.clone());
+        exposure
     }
 
     fn request(&self, command: &'a Command) -> Request<'a> {

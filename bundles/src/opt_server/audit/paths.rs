@@ -40,7 +40,7 @@ impl Auditor<'_> {
             let shown = shown(path, &canonical);
             self.binaries(subject, &pointer, &canonical, &shown);
             self.sensitive_path(subject, &pointer, &canonical, &shown);
-            let exposure = Exposure::measure(&canonical, &mut self.bounds);
+            let exposure = self.measure(&canonical);
             self.secrets(
                 subject,
                 &pointer,
@@ -112,7 +112,7 @@ impl Auditor<'_> {
         shown: &str,
     ) {
         if let Some((level, what)) = sensitive(canonical) {
-            let message = format!("{shown} is, holds or is part of {what}");
+            let message = format!("{shown} {what}");
             let fix = "remove it, or copy what the command needs to a place of its own".to_owned();
             self.add(subject, "sensitive-path", level, pointer, message, fix);
         }
@@ -126,6 +126,18 @@ impl Auditor<'_> {
         exposure: &Exposure,
         fix: &str,
     ) {
+        if let Some(why) = exposure.cut {
+            let message = format!("what is mounted wasn't looked at whole: {why}");
+            let level = Level::Warning;
+            self.add(
+                subject,
+                "not-examined",
+                level,
+                pointer,
+                message,
+                fix.to_owned(),
+            );
+        }
         let readable: Vec<String> = exposure
             .readable_secrets()
             .map(|secret| format!("{} ({})", secret.path.display(), secret.what))

@@ -99,13 +99,14 @@ const HARMLESS: [&str; 22] = [
     "/etc/timezone",
 ];
 
-/// What is sensitive about `path`, canonical: it, something above it, or something in it.
+/// What is sensitive about `path`, canonical, to follow its name: it is, is in or holds what had better stay
+/// unseen.
 pub(super) fn sensitive(path: &Path) -> Option<(Level, String)> {
     if HARMLESS.iter().any(|harmless| path.starts_with(harmless)) {
         return None;
     }
     if let Some(home) = homes().into_iter().find(|home| touches(path, home)) {
-        return Some((Level::Error, format!("the home {}", home.display())));
+        return Some((Level::Error, relation(path, &home, "somebody's home")));
     }
     let known = SENSITIVE
         .iter()
@@ -113,12 +114,20 @@ pub(super) fn sensitive(path: &Path) -> Option<(Level, String)> {
     // The closest one tells most; of those inside, the worst.
     let (known, level, what) =
         known.max_by_key(|(known, level, _)| (path.starts_with(known), known.len(), *level))?;
-    let level = if path == Path::new(known) || !path.starts_with(known) {
-        Level::Error.max(*level)
+    let is_below = path.starts_with(known) && path != Path::new(known);
+    let level = if is_below { *level } else { Level::Error };
+    Some((level, relation(path, Path::new(known), what)))
+}
+
+fn relation(path: &Path, known: &Path, what: &str) -> String {
+    let shown = known.display();
+    if path == known {
+        format!("holds {what}")
+    } else if path.starts_with(known) {
+        format!("is in {shown}, which holds {what}")
     } else {
-        *level
-    };
-    Some((level, format!("{known}: {what}")))
+        format!("holds {shown}, which holds {what}")
+    }
 }
 
 fn touches(path: &Path, known: &Path) -> bool {

@@ -50,7 +50,7 @@ impl FailOn {
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.configuration.load()?;
     let resolver = Resolver::host().context("read this host's library configuration")?;
-    let audit = Audit::of(&config, &resolver, Bounds::default());
+    let audit = Audit::of(&config, &resolver, Bounds::patient());
     let text = if arguments.sarif {
         format!("{}\n", serde_json::to_string_pretty(&audit.sarif())?)
     } else if arguments.json {
