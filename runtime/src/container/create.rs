@@ -98,7 +98,7 @@ pub fn create(
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     preflight::make_room(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
-    #[cfg_attr(not(feature = "fault-points"), allow(unused_mut))]
+    #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
     let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
