@@ -1,7 +1,5 @@
 //! The Functions API, as the published clients speak it.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -9,21 +7,22 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_stream::StreamExt;
 
 use super::Server;
 use super::auth::Authenticated;
 use super::body::{self, Allowance};
 use super::describe::{self, blocking};
+use super::ending::{delete_execution, stop_execution};
 use super::error::Failure;
+use super::files::file_answer;
 use crate::server::App;
 use crate::server::execution::{Execution, State as Stands, Work};
 use crate::server::functions::{Input, Limits, Name};
 use crate::server::keys::random_text;
 use crate::server::live::Configuration;
 use crate::server::output_log::{Cursors, piece};
+use crate::server::project;
 use crate::server::registry::Refusal;
-use crate::server::{project, retention, watch};
 
 /// `/{author}/{function}`
 type FunctionPath = Path<(String, String)>;
@@ -378,45 +377,6 @@ pub async fn download(
     Ok(file_answer(file, length, "application/octet-stream"))
 }
 
-/// A file as an answer.
-pub fn file_answer(file: std::fs::File, length: u64, kind: &'static str) -> Response {
-    use tokio::io::AsyncReadExt;
-
-    // What is appended meanwhile isn't told: the length was.
-    let reader = tokio::fs::File::from_std(file).take(length);
-    let pieces = pieces(reader);
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
-    ];
-    (headers, Body::from_stream(pieces)).into_response()
-}
-
-/// A reader's bytes, piece by piece.
-fn pieces(
-    mut reader: impl tokio::io::AsyncRead + Unpin + Send + 'static,
-) -> impl tokio_stream::Stream<Item = std::io::Result<Vec<u8>>> {
-    use tokio::io::AsyncReadExt;
-
-    let (sender, receiver) = tokio::sync::mpsc::channel(2);
-    tokio::spawn(async move {
-        loop {
-            let mut piece = Vec::with_capacity(64 << 10);
-            let read = reader.read_buf(&mut piece).await;
-            let is_last = !matches!(read, Ok(1..));
-            let item = read.map(|_| piece);
-            if is_last && item.is_ok() {
-                return;
-            }
-            // Nobody reads any more.
-            if sender.send(item).await.is_err() || is_last {
-                return;
-            }
-        }
-    });
-    tokio_stream::wrappers::ReceiverStream::new(receiver).map(|piece| piece)
-}
-
 /// `POST …/executions/{execution}/stop`
 pub async fn stop(
     State(app): Server,
@@ -427,23 +387,6 @@ pub async fn stop(
     stop_execution(app, id).await
 }
 
-/// Stops an execution that the caller was found to own.
-pub async fn stop_execution(app: Arc<App>, id: String) -> Result<Json<Value>, Failure> {
-    let told = blocking(move || {
-        let execution = app.registry.stop(&id)?;
-        end_process(&app, &execution);
-        Ok(describe::execution(&app, &execution))
-    })
-    .await?;
-    Ok(Json(told))
-}
-
-fn end_process(app: &App, execution: &Execution) {
-    if let Some(process) = execution.process {
-        watch::stop(app, process);
-    }
-}
-
 /// `DELETE …/executions/{execution}`
 pub async fn delete(
     State(app): Server,
@@ -452,22 +395,4 @@ pub async fn delete(
 ) -> Result<Json<Value>, Failure> {
     find(&app, &caller, (&author, &function, &id))?;
     delete_execution(app, id).await
-}
-
-/// Forgets an execution that the caller was found to own, and ends it where it runs.
-pub async fn delete_execution(app: Arc<App>, id: String) -> Result<Json<Value>, Failure> {
-    let told = blocking(move || {
-        let execution = app.registry.stop(&id)?;
-        app.registry.change(&id, |execution| {
-            execution.is_deleted = true;
-            Ok(())
-        })?;
-        end_process(&app, &execution);
-        if execution.state.is_final() {
-            retention::remove(&app, &id);
-        }
-        Ok(json!({ "id": id, "status": "terminated" }))
-    })
-    .await?;
-    Ok(Json(told))
 }
