@@ -57,6 +57,7 @@ pub async fn sandbox(
             if mount.path == bundles::opt_server::PROJECT {
                 "the execution's project directory".clone_into(&mut mount.what);
                 "the project directory".clone_into(&mut mount.why);
+                mount.source = None;
             }
         }
         serde_json::to_value(&explained).map_err(|error| Failure::ours(&error))
