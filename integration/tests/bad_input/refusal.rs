@@ -149,6 +149,19 @@ fn is_refusal<'a>(outcome: &'a Outcome, code: i32, says: &str) -> Result<&'a str
     Ok(line)
 }
 
+/// The message of the only line of a log of text: `error: MESSAGE`, or in runc's form, `level=error msg="MESSAGE"`.
+fn in_text(text: &str) -> Option<String> {
+    let line = text.strip_suffix('\n')?;
+    if line.contains('\n') {
+        return None;
+    }
+    if let Some(message) = line.strip_prefix("error: ") {
+        return Some(message.to_owned());
+    }
+    let (_, quoted) = line.split_once(" level=error msg=")?;
+    serde_json::from_str(quoted).ok()
+}
+
 fn is_logged(log: Log, file: &Path, line: &str) -> Result<(), String> {
     let text = match log {
         Log::None => return Ok(()),
@@ -166,10 +179,7 @@ fn is_logged(log: Log, file: &Path, line: &str) -> Result<(), String> {
             }
             event["msg"].as_str().unwrap_or_default().to_owned()
         }
-        _ => {
-            let message = text.strip_prefix("error: ").unwrap_or_default();
-            message.strip_suffix('\n').unwrap_or_default().to_owned()
-        }
+        _ => in_text(&text).ok_or_else(|| format!("not one line of an error: {text}"))?,
     };
     if message == line {
         Ok(())
