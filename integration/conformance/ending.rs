@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::harness::{Case, ensure, ensure_eq, hold};
 use crate::lifecycle::{created, running, stopped};
 
@@ -56,6 +58,36 @@ fn kill() {
         Case::steps("of one that isn't there it is an error", |stage| {
             stage.must_not("kill", &["KILL"])
         }),
+        Case::steps(
+            "without a pid namespace of its own SIGKILL reaches every process",
+            |stage| {
+                stage.edit(|spec| {
+                    let namespaces = spec["linux"]["namespaces"].as_array_mut().expect("a list");
+                    namespaces.retain(|namespace| namespace["type"] != "pid");
+                    let script = "sleep 100 & echo $!; while :; do sleep 1; done";
+                    spec["process"]["args"] = json!(["sh", "-c", script]);
+                });
+                stage.create()?;
+                stage.start()?;
+                let said = stage.wait_for_output(|text| text.ends_with('\n'))?;
+                let child = format!("/proc/{}", said.trim());
+                ensure!(std::path::Path::new(&child).exists(), "no child {child}");
+                stage.must("kill", &["KILL"])?;
+                stage.wait_for("stopped")?;
+                let is_gone = || {
+                    std::fs::read_to_string(format!("{child}/stat"))
+                        .map_or(true, |stat| stat.contains(") Z "))
+                };
+                integration::wait_until(
+                    "the child to be gone",
+                    std::time::Duration::from_secs(5),
+                    is_gone,
+                );
+                Ok(())
+            },
+        )
+        .but_runc("before 1.2 it wants --all")
+        .but_crun("it wants --all"),
         running("with --all it reaches every process", |stage| {
             stage.must("kill", &["--all", "KILL"])?;
             stage.wait_for("stopped")

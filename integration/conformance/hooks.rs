@@ -223,6 +223,33 @@ fn what_they_get() {
             }
             Ok(())
         }),
+        Case::steps("createContainer is in the root file system", |stage| {
+            add(
+                stage,
+                "createContainer",
+                "cat >/dev/null; echo here >hooked",
+            );
+            stage.edit(|spec| spec["process"]["args"] = json!(["cat", "/hooked"]));
+            let outcome = stage.run();
+            ensure_eq!(outcome.stdout, "here\n", "{outcome}");
+            Ok(())
+        })
+        .but_crun("it is where crun was called"),
+        Case::steps(
+            "what createContainer mounts there is the container's",
+            |stage| {
+                let script =
+                    "cat >/dev/null; mount -t tmpfs tmpfs ./mnt && echo mounted >./mnt/file";
+                fs::create_dir_all(stage.inside("/mnt")).expect("make /mnt");
+                add(stage, "createContainer", script);
+                stage.edit(|spec| spec["process"]["args"] = json!(["cat", "/mnt/file"]));
+                let outcome = stage.run();
+                ensure_eq!(outcome.stdout, "mounted\n", "{outcome}");
+                ensure!(!stage.inside("/mnt/file").exists(), "it is on the host");
+                Ok(())
+            },
+        )
+        .but_crun("it is where crun was called"),
         Case::steps(
             "the runtime's mount namespace, or the container's",
             |stage| {
@@ -269,7 +296,9 @@ fn failing_ones() {
             ensure!(outcome.code != Some(0), "it is created: {outcome}");
             ensure_eq!(log(stage, "order"), "", "order");
             if stage.runtime == Runtime::Ours {
-                ensure!(outcome.stderr.contains("3"), "not why: {outcome}");
+                let told =
+                    format!("error running {kind} hook #0: /bin/sh: exit status: 3 it hurts");
+                ensure!(outcome.stderr.contains(&told), "not why: {outcome}");
             }
             stage.must_not("state", &[])
         })

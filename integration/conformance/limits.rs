@@ -1,5 +1,9 @@
 //! Resource limits, and what else the process and the kernel are set to.
 
+use std::fs;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::harness::{Case, ensure_eq, hold};
@@ -109,6 +113,31 @@ fn limits_and_attributes() {
             .spec(|spec| spec["process"]["oomScoreAdj"] = json!(321))
             .script("cat /proc/self/oom_score_adj")
             .prints("321"),
+        Case::steps("every processor of its cgroup, not only those of the caller", |stage| {
+            let all = sched_getaffinity(Pid::from_raw(0)).map_err(|errno| errno.to_string())?;
+            let mut processors = (0..CpuSet::count()).filter(|one| all.is_set(*one).unwrap_or(false));
+            let mut first = CpuSet::new();
+            first.set(processors.next().expect("a processor")).expect("there is it");
+            if processors.next().is_none() {
+                println!("skipped: one processor only");
+                return Ok(());
+            }
+            let script = "grep Cpus_allowed_list /proc/self/status; grep Cpus_allowed_list /proc/1/status";
+            stage.edit(|spec| spec["process"]["args"] = json!(["sh", "-c", script]));
+            // Of this thread, which starts the runtime.
+            sched_setaffinity(Pid::from_raw(0), &first).map_err(|errno| errno.to_string())?;
+            let outcome = stage.run();
+            sched_setaffinity(Pid::from_raw(0), &all).map_err(|errno| errno.to_string())?;
+            let own = fs::read_to_string("/proc/thread-self/status").expect("read");
+            let wanted = own.lines().find(|line| line.starts_with("Cpus_allowed_list"));
+            for line in outcome.stdout.lines() {
+                ensure_eq!(Some(line.trim()), wanted, "{outcome}");
+            }
+            ensure_eq!(outcome.stdout.lines().count(), 2, "{outcome}");
+            Ok(())
+        })
+        .but_runc("before 1.4 it stays with the caller's, from Linux 6.2 on")
+        .but_crun("before 1.9 it stays with the caller's, from Linux 6.2 on"),
         Case::new("sysctls of its namespaces")
             .spec(|spec| {
                 spec["linux"]["sysctl"] =

@@ -293,6 +293,14 @@ fn destinations() {
             "/made//./for/",
             "cat /made/for/file",
         ),
+        Case::new("a source that an earlier mount brings")
+            .bind("/first", &[])
+            .prepare(|stage| {
+                let source = stage.inside("/first/file").display().to_string();
+                stage.add_mount("/second", "bind", &source, &["bind"]);
+            })
+            .script("cat /second")
+            .prints("from the host"),
         Case::new("a file's is made as a file")
             .prepare(|stage| {
                 let source = stage.source().join("file").display().to_string();

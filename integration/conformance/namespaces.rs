@@ -186,6 +186,16 @@ fn one_with_a_path_is_joined() {
         })
     };
     hold(&[
+        Case::steps("an empty path is none", |stage| {
+            stage.edit(|spec| ask(spec, json!({ "type": "ipc", "path": "" })));
+            stage.create()?;
+            ensure!(
+                !is_shared(stage, "ipc", "/proc/self/ns")?,
+                "it is the runtime's"
+            );
+            Ok(())
+        })
+        .but_crun("it wants to open it"),
         joined("pid"),
         joined("network"),
         joined("ipc"),
@@ -372,6 +382,8 @@ fn without_a_mount_namespace_the_host_keeps_its_mounts() {
             // The peers would leave theirs on the host.
             ensure!(stage.runtime == integration::Runtime::Ours, "not tried");
             stage.edit(|spec| leave_out(spec, "mount"));
+            // Its options are set when libcontainer is done, and not on the host's.
+            stage.add_mount("/sys/fs/cgroup", "cgroup", "cgroup", &["ro", "nosuid"]);
             stage.create()?;
             stage.start()?;
             stage.wait_for("stopped")?;

@@ -85,6 +85,20 @@ fn directory_and_environment() {
             "B=2\nA=1\nC=x y",
         ),
         env(
+            "of a variable that is listed twice the last counts",
+            &["PATH=/bin", "ONE=two", "ONE=three"],
+            "tr '\\0' '\\n' </proc/1/environ | grep -c ^ONE=; echo $ONE",
+            "1\nthree",
+        )
+        ,
+        env(
+            "an empty HOME is none",
+            &["PATH=/bin", "HOME="],
+            "echo $HOME.",
+            "/.",
+        )
+        .but_crun("it stays empty"),
+        env(
             "an empty value",
             &["PATH=/bin", "EMPTY="],
             "echo ${EMPTY-unset}.",
@@ -108,6 +122,22 @@ fn directory_and_environment() {
                 fs::set_permissions(stage.inside("/etc/command"), mode).expect("chmod");
             })
             .spec(|spec| spec["process"]["args"] = json!(["/etc/command"]))
+            .prints("ran"),
+        Case::new("a command that only a capability lets its user execute")
+            .prepare(|stage| {
+                use std::os::unix::fs::PermissionsExt;
+                stage.write_inside("/etc/command", "#!/bin/sh\necho ran\n");
+                let mode = fs::Permissions::from_mode(0o744);
+                fs::set_permissions(stage.inside("/etc/command"), mode).expect("chmod");
+            })
+            .spec(|spec| {
+                let list = ["CAP_DAC_OVERRIDE"];
+                spec["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+                spec["process"]["capabilities"] = json!({
+                    "bounding": list, "effective": list, "permitted": list, "inheritable": list, "ambient": list,
+                });
+                spec["process"]["args"] = json!(["/etc/command"]);
+            })
             .prints("ran"),
         Case::new("nothing of the runtime's own environment comes in")
             .script("env | cut -d= -f1 | grep -vE '^(PATH|HOME|PWD|SHLVL|TERM|_)$'; echo end")

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use crate::harness::{Case, ensure, hold};
+use crate::harness::{Case, Stage, ensure, hold};
 
 #[test]
 fn root() {
@@ -77,5 +77,52 @@ fn root() {
             .script("echo yes")
             .prints("yes")
             .but_runc("it refuses it"),
+    ]);
+}
+
+/// The old root stays below the new one, and with it the host's procfs, which the kernel would take for a reason to
+/// let the container mount one without masks.
+#[test]
+fn without_pivot_root() {
+    let script = "mount -t proc proc /proc 2>/dev/null && echo mounted || echo refused";
+    let masked = move |stage: &Stage| {
+        stage.edit(|spec| {
+            let list = ["CAP_SETFCAP"];
+            spec["process"]["capabilities"] =
+                json!({ "bounding": list, "effective": list, "permitted": list });
+            spec["process"]["args"] = json!(["busybox", "unshare", "-mrpf", "sh", "-c", script]);
+            spec["linux"]["maskedPaths"] = json!(["/proc/sys"]);
+        });
+    };
+    let prints = move |stage: &Stage, options: &[&str]| {
+        masked(stage);
+        let outcome = stage.create_with(&stage.id, options);
+        ensure!(outcome.code == Some(0), "{outcome}");
+        stage.start()?;
+        let said = stage.wait_for_output(|text| text.ends_with('\n'))?;
+        ensure!(said == "refused\n", "{said}");
+        Ok(())
+    };
+    hold(&[
+        Case::steps("no unmasked procfs can be mounted", move |stage| {
+            prints(stage, &[])
+        }),
+        Case::steps("nor after --no-pivot", move |stage| {
+            prints(stage, &["--no-pivot"])
+        }),
+        Case::steps("hooks run all the same", |stage| {
+            let script = format!(
+                "cat >/dev/null; echo >{}",
+                stage.inside("/hooked").display()
+            );
+            stage.edit(|spec| {
+                spec["hooks"]["createContainer"] =
+                    json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin"] }]);
+            });
+            let outcome = stage.create_with(&stage.id, &["--no-pivot"]);
+            ensure!(outcome.code == Some(0), "{outcome}");
+            ensure!(stage.inside("/hooked").exists(), "no hook");
+            Ok(())
+        }),
     ]);
 }

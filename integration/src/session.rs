@@ -11,7 +11,7 @@ use nix::libc::winsize;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::Winsize;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{LocalFlags, OutputFlags, Termios, tcgetattr};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
 use crate::Tool;
@@ -122,13 +122,12 @@ impl Session {
         self
     }
 
-    /// Whether the terminal passes on every key as it is, and what is printed likewise.
+    /// Whether the terminal passes on every key as it is.
     pub fn is_raw(&self) -> bool {
         let modes = self.modes();
         !modes
             .local_flags
             .intersects(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG)
-            && !modes.output_flags.contains(OutputFlags::OPOST)
     }
 
     /// The terminal's modes.

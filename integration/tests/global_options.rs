@@ -73,7 +73,10 @@ fn a_failed_command_logs_exactly_one_line() {
         tool.arg("--log").arg(&log).run();
         let text = fs::read_to_string(&log).expect("a log");
         assert_eq!(text.lines().count(), 1, "{text}");
-        assert!(text.starts_with("error: "), "{text}");
+        assert!(
+            text.starts_with("time=\"") && text.contains(" level=error msg=\""),
+            "{text}"
+        );
         assert!(text.to_lowercase().contains(says), "{says}: {text}");
         fs::remove_file(&log).expect("remove the log");
     }

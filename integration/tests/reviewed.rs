@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use integration::{Bench, Bundle, Outcome, Probe, Running, Tool, host, plain, wait_until};
+use integration::{Bench, Bundle, Outcome, Probe, Running, Tool, cgroup, host, plain, wait_until};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -209,7 +209,7 @@ fn a_cgroup_with_processes_in_it_is_not_shared() {
     let refused = bundles[1].create(&bench, &ids[1]).run();
     assert_eq!(refused.code, Some(125), "{refused}");
     assert!(
-        refused.one_line().contains("has processes in it"),
+        refused.one_line().contains("cgroup is not empty"),
         "{refused}"
     );
     bench.runtime().args(["start", &ids[0]]).expect(0);
@@ -221,6 +221,35 @@ fn a_cgroup_with_processes_in_it_is_not_shared() {
     assert_eq!(bench.state_names(), [""; 0]);
     let left = host::cgroups(cgroup.trim_start_matches('/'));
     assert!(left.is_empty(), "left: {left:?}");
+}
+
+/// Nobody would ever see the first process come out of it, and `create` would wait for it.
+#[test]
+fn a_frozen_cgroup_is_refused() {
+    let bench = Bench::new();
+    let id = own_id("frozen");
+    let name = format!("opt-runtime-{id}-cgroup");
+    let (mount_point, file, frozen) = match cgroup::mount_point("freezer") {
+        Some(freezer) => (freezer, "freezer.state", "FROZEN"),
+        None => (
+            cgroup::mount_point("").expect("version 2"),
+            "cgroup.freeze",
+            "1",
+        ),
+    };
+    let directory = mount_point.join(&name);
+    fs::create_dir(&directory).expect("make a cgroup");
+    fs::write(directory.join(file), frozen).expect("freeze it");
+    let bundle = lasting(&bench, &id);
+    bundle.edit(|spec| spec["linux"]["cgroupsPath"] = json!(format!("/{name}")));
+    let refused = bundle.create(&bench, &id).run();
+    fs::remove_dir(&directory).expect("remove the cgroup");
+    bench.assert_refused(&refused, "unexpectedly frozen");
+    assert!(
+        host::cgroups(&name).is_empty(),
+        "{:?}",
+        host::cgroups(&name)
+    );
 }
 
 /// A change to a spec, and what the refusal must name.

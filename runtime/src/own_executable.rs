@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use nix::fcntl::{AtFlags, FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{AtFlags, FcntlArg, FdFlag, SealFlag, fcntl};
 use nix::unistd::execveat;
 use rustix::fs::{CWD, MemfdFlags, StatVfsMountFlags, fstatvfs, memfd_create};
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -46,6 +46,7 @@ pub fn protect() -> io::Result<()> {
     }
     let view = read_only_view().or_else(|_| sealed_copy(own))?;
     let arguments = std::env::args_os().map(OsStringExt::into_vec);
+    keep_descriptors(std::env::args_os().filter_map(|argument| descriptor_in(argument.to_str()?)));
     let own_path = (
         PATH_VARIABLE.into(),
         std::env::current_exe()?.into_os_string(),
@@ -67,6 +68,26 @@ pub fn protect() -> io::Result<()> {
         AtFlags::AT_EMPTY_PATH,
     );
     Err(errno.into())
+}
+
+/// Has descriptors reach the second execution, which marks them anew: a shell's `<(…)` is a path to one.
+fn keep_descriptors(numbers: impl Iterator<Item = i32>) {
+    for number in numbers {
+        // One that isn't open is told by whoever opens the path.
+        let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::empty()));
+    }
+}
+
+/// The descriptor that an argument, or the value of an option, is a path to.
+fn descriptor_in(argument: &str) -> Option<i32> {
+    let value = match argument.split_once('=') {
+        Some((option, value)) if option.starts_with('-') => value,
+        _ => argument,
+    };
+    let number = value
+        .strip_prefix("/dev/fd/")
+        .or_else(|| value.strip_prefix("/proc/self/fd/"))?;
+    number.parse().ok()
 }
 
 fn strings(bytes: impl Iterator<Item = Vec<u8>>) -> io::Result<Vec<CString>> {
@@ -106,4 +127,24 @@ fn sealed_copy(mut own: File) -> io::Result<OwnedFd> {
     io::copy(&mut own, &mut copy)?;
     fcntl(copy.as_raw_fd(), FcntlArg::F_ADD_SEALS(all_seals()))?;
     Ok(copy.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_to_a_descriptor_is_found_in_an_argument() {
+        for (argument, expected) in [
+            ("/dev/fd/63", Some(63)),
+            ("/proc/self/fd/5", Some(5)),
+            ("--process=/dev/fd/63", Some(63)),
+            ("a=/dev/fd/63", None),
+            ("/dev/fd/", None),
+            ("/dev/fd/6/3", None),
+            ("/dev/null", None),
+        ] {
+            assert_eq!(descriptor_in(argument), expected, "{argument}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod descriptors;
 mod ending;
 mod identity;
 mod joining;
+mod pidfd;
 mod process_file;
 mod rootless;
 

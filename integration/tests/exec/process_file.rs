@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::{Bench, Container, Probe, Runtime};
+use integration::{Bench, Container, Probe, Runtime, Tool};
 use serde_json::json;
 
 use super::bundle;
@@ -50,4 +50,26 @@ fn a_process_file_replaces_all_that_the_bundle_says() {
         let refused = container.exec_with(&options, &[]).expect(125);
         assert!(refused.one_line().contains(said), "{refused}");
     }
+}
+
+/// A shell's `<(…)`: a path to a pipe that only this process has open.
+#[test]
+fn a_process_can_come_through_a_pipe() {
+    let bench = Bench::new();
+    let container = Container::started(&bench, Runtime::Ours, &bundle(&bench, "piped"));
+    let process = json!({ "cwd": "/etc", "args": ["sh", "-c", "pwd"], "env": ["PATH=/bin"], "user": { "uid": 0, "gid": 0 } });
+    let mut runtime = bench.runtime();
+    let words: Vec<_> = runtime
+        .command()
+        .get_args()
+        .map(ToOwned::to_owned)
+        .collect();
+    let program = runtime.command().get_program().to_owned();
+    let script = r#"process=$1 id=$2; shift 2; "$@" exec --process <(printf %s "$process") "$id""#;
+    let outcome = Tool::new("bash")
+        .args(["-c", script, "bash", &process.to_string(), &container.id])
+        .arg(program)
+        .args(words)
+        .expect(0);
+    assert_eq!(outcome.stdout, "/etc\n", "{outcome}");
 }

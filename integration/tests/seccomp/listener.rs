@@ -88,7 +88,7 @@ fn a_listener_that_nobody_takes_is_an_error() {
     bench.assert_refused(&run(), "SCMP_ACT_NOTIFY needs listenerPath");
     profile["listenerPath"] = json!(bench.path("absent.sock"));
     bundle.edit(|spec| spec["linux"]["seccomp"] = profile.clone());
-    bench.assert_refused(&run(), "hand the seccomp listener to");
+    bench.assert_refused(&run(), "failed to connect with seccomp agent");
     wait_until("the container to be gone", Duration::from_secs(5), || {
         bench.state_names().is_empty()
     });

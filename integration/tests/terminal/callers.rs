@@ -1,9 +1,9 @@
 //! `run` and `exec` before a user's own terminal.
 
-use std::fs::{self};
+use std::fs;
 use std::time::Duration;
 
-use integration::{Bench, Container, Runtime, Session, wait_until};
+use integration::{Bench, Container, Runtime, Session, Tool, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -46,6 +46,39 @@ fn run_connects_the_callers_terminal_with_the_commands() {
     let (mut session, before) = start(run(&bench, &bundle, "tty"));
     behaves(&mut session, &before);
     bench.assert_gone(&own_id("tty"));
+}
+
+/// What is redirected is read and written as it is; keys, modes and size are the terminal's all the same.
+#[test]
+fn a_caller_with_a_terminal_may_redirect_input_and_output() {
+    let bench = Bench::new();
+    let bundle = bundle(&bench, "redirected");
+    let script = "busybox stty size; read line; echo got $line";
+    bundle.edit(|spec| spec["process"]["args"] = json!(["sh", "-c", script]));
+    let output = bench.path("printed");
+    let mut inner = run(&bench, &bundle, "redirected");
+    let words: Vec<_> = inner.command().get_args().map(ToOwned::to_owned).collect();
+    let program = inner.command().get_program().to_owned();
+    let line = "out=$1; shift; echo typed | \"$@\" >$out 2>&1; echo ended $?";
+    let tool = Tool::new("sh")
+        .args(["-c", line, "sh"])
+        .arg(&output)
+        .arg(program)
+        .args(words);
+    let (mut session, before) = start(tool);
+    session.waits_for("ended 0");
+    assert_eq!(session.ends(), Some(0));
+    let printed = fs::read_to_string(&output).expect("read");
+    // Among them the echo of the command's terminal, at any time; no carriage returns.
+    let mut lines: Vec<&str> = printed.split('\n').collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["", "33 111", "got typed", "typed"], "{printed:?}");
+    assert_eq!(
+        format!("{:?}", session.modes()),
+        before,
+        "the terminal's modes"
+    );
+    bench.assert_gone(&own_id("redirected"));
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn what_does_not_fit_together_is_refused_in_one_line() {
         (create(&with, &[]), "--console-socket"),
         (create(&without, &socket), "process.terminal"),
         (create(&with, &nowhere), "nobody.sock"),
-        (run(&with, &[]), "standard input is no terminal"),
+        (run(&with, &[]), "no terminal"),
         (run(&with, &["--detach"]), "--console-socket"),
         (run(&with, &socket), "--detach"),
         (run(&without, &detached), "process.terminal"),
@@ -128,7 +128,7 @@ fn what_does_not_fit_together_is_refused_in_one_line() {
     }
     let container = Container::started(&bench, Runtime::Ours, &without);
     for (options, text) in [
-        (&["--tty"][..], "standard input is no terminal"),
+        (&["--tty"][..], "no terminal"),
         (&["--tty", "--detach"], "--console-socket"),
         (&socket, "process.terminal"),
         (&["--tty", "--console-socket", engine.path()], "--detach"),

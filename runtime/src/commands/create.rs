@@ -18,6 +18,9 @@ pub struct Arguments {
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
+    /// Socket over which a pidfd of the process is sent
+    #[arg(long, value_name = "SOCKET")]
+    pub pidfd_socket: Option<PathBuf>,
     /// Socket over which the command's terminal is sent
     #[arg(long, value_name = "SOCKET")]
     pub console_socket: Option<PathBuf>,
@@ -41,6 +44,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let options = CreateOptions {
         pid_file: arguments.pid_file,
         console_socket: arguments.console_socket,
+        pidfd_socket: arguments.pidfd_socket,
         preserve_fds: arguments.preserve_fds,
         activated_sockets: container::activated_sockets(),
         no_pivot: arguments.no_pivot,

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
+    /// Socket over which a pidfd of the process is sent
+    #[arg(long, value_name = "SOCKET")]
+    pub pidfd_socket: Option<PathBuf>,
     /// Socket over which the command's terminal is sent
     #[arg(long, value_name = "SOCKET")]
     pub console_socket: Option<PathBuf>,
@@ -81,6 +84,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         detach: arguments.detach,
         pid_file: arguments.pid_file.clone(),
         console_socket: arguments.console_socket.clone(),
+        pidfd_socket: arguments.pidfd_socket.clone(),
         preserve_fds: arguments.preserve_fds,
         ignore_paused: arguments.ignore_paused,
         sub_cgroups: arguments.cgroup.clone(),

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use runtime::container::{Error, Snapshot, Store};
+use runtime::container::{Error, OciState, Snapshot, Store};
 use runtime::telling;
-use serde_json::Value;
 
 use crate::global::Global;
 
@@ -40,7 +39,7 @@ pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
             .map(|one| format!("{}\n", one.id))
             .collect()
     } else {
-        let states: Vec<Value> = containers.iter().map(Snapshot::oci_state).collect();
+        let states: Vec<OciState> = containers.iter().map(Snapshot::oci_state).collect();
         match arguments.format {
             Format::Table => table(&states),
             Format::Json => format!("{}\n", serde_json::to_string(&states)?),
@@ -75,24 +74,27 @@ fn is_anothers(error: &Error) -> bool {
 }
 
 /// Columns as wide as their widest cell, at least 12, with 3 spaces between them, as runc has them.
-fn table(states: &[Value]) -> String {
-    const KEYS: [&str; 6] = ["id", "pid", "status", "bundle", "created", "owner"];
-    let cell = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let head = KEYS.map(str::to_uppercase).to_vec();
-    let body = states
-        .iter()
-        .map(|state| KEYS.map(|key| cell(&state[key])).to_vec());
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(body).collect();
+fn table(states: &[OciState]) -> String {
+    const HEAD: [&str; 6] = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"];
+    let body = states.iter().map(|state| {
+        [
+            state.id.to_owned(),
+            state.pid.to_string(),
+            state.status.to_string(),
+            state.bundle.display().to_string(),
+            state.created.to_owned(),
+            state.owner.clone(),
+        ]
+    });
+    let rows: Vec<[String; 6]> = std::iter::once(HEAD.map(str::to_owned))
+        .chain(body)
+        .collect();
     let width = |column: usize| {
         let widest = rows.iter().map(|row| row[column].len() + 3).max();
         widest.unwrap_or_default().max(12)
     };
-    let widths: Vec<usize> = (0..KEYS.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths);
         let text: String = cells
             .map(|(cell, width)| format!("{cell:<width$}"))
@@ -104,16 +106,26 @@ fn table(states: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    use runtime::container::Status;
 
     use super::*;
 
     #[test]
     fn columns_line_up() {
-        let state = json!({
-            "id": "a-rather-long-id", "pid": 7, "status": "running", "bundle": "/b",
-            "created": "2026-01-01T00:00:00Z", "owner": "root",
-        });
+        let state = OciState {
+            oci_version: "1.0.2",
+            id: "a-rather-long-id",
+            pid: 7,
+            status: Status::Running,
+            bundle: Path::new("/b"),
+            rootfs: Path::new("/b/rootfs"),
+            created: "2026-01-01T00:00:00Z",
+            annotations: &HashMap::new(),
+            owner: "root".to_owned(),
+        };
         assert_eq!(
             table(&[state]),
             "ID                 PID         STATUS      BUNDLE      CREATED                OWNER\n\

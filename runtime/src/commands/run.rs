@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Keep the container when its command has ended
     #[arg(long)]
     pub keep: bool,
+    /// Socket over which a pidfd of the process is sent
+    #[arg(long, value_name = "SOCKET")]
+    pub pidfd_socket: Option<PathBuf>,
     /// Socket over which the terminal of a detached command is sent
     #[arg(long, value_name = "SOCKET")]
     pub console_socket: Option<PathBuf>,
@@ -51,6 +54,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let create = CreateOptions {
         pid_file: arguments.pid_file,
         console_socket: arguments.console_socket,
+        pidfd_socket: arguments.pidfd_socket,
         preserve_fds: arguments.preserve_fds,
         activated_sockets: container::activated_sockets(),
         no_pivot: arguments.no_pivot,

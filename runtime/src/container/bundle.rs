@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{Exception, Kind, is_bind};
@@ -46,15 +47,18 @@ impl Bundle {
             .map_err(Error::io("open bundle", directory))?;
         let path = directory.join("config.json");
         let mut spec: Spec =
-            parse(&read_limited(&path)?, PROCESS).map_err(|error| Error::Config {
-                path: path.clone(),
-                reason: error.to_string(),
+            parse(&read_limited(&path, Pipes::Refused)?, PROCESS).map_err(|error| {
+                Error::Config {
+                    path: path.clone(),
+                    reason: error.to_string(),
+                }
             })?;
         let invalid = |reason: String| Error::Config {
             path: path.clone(),
             reason,
         };
         absolute_sources(&mut spec, &directory);
+        drop_empty_namespace_paths(&mut spec);
         let kind = Kind::of(&spec).map_err(|error| invalid(error.to_string()))?;
         if !spec.version().starts_with("1.") {
             let version = shorten(spec.version());
@@ -92,7 +96,7 @@ impl Bundle {
 /// # Errors
 /// As [`Bundle::load`].
 pub fn read_process(path: &Path) -> Result<Process> {
-    parse(&read_limited(path)?, "").map_err(|error| Error::Config {
+    parse(&read_limited(path, Pipes::Read)?, "").map_err(|error| Error::Config {
         path: path.to_path_buf(),
         reason: error.to_string(),
     })
@@ -108,7 +112,7 @@ pub fn read_resources(path: &Path) -> Result<LinuxResources> {
         let shown = Path::new("standard input");
         (read_at_most(std::io::stdin(), shown)?, shown)
     } else {
-        (read_limited(path)?, path)
+        (read_limited(path, Pipes::Read)?, path)
     };
     let parsed = json::check(&text).and_then(|()| json::parse(&text));
     parsed.map_err(|fault| Error::Config {
@@ -117,9 +121,9 @@ pub fn read_resources(path: &Path) -> Result<LinuxResources> {
     })
 }
 
-/// Parses a spec or, with an empty `process`, one alone, without the capabilities that have no name here: the
-/// OCI spec wants those ignored with a warning, and a capability that isn't known can't be given. `process`
-/// is the JSON pointer to the process.
+/// Parses a spec or, with an empty `process`, one alone, as peers read it. It loses the capabilities that have no
+/// name here: the OCI spec wants those ignored with a warning, and a capability that isn't known can't be given.
+/// `process` is the JSON pointer to the process.
 fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> Result<T, Fault> {
     json::check(text)?;
     let fault = match json::parse(text) {
@@ -129,8 +133,13 @@ fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> Result<T, Fault> {
     let Ok(mut value) = json::parse::<Value>(text) else {
         return Err(fault);
     };
+    let before = value.clone();
     let unknown = drop_unknown_capabilities(&mut value, process);
-    if unknown.is_empty() {
+    if let Some(process) = value.pointer_mut(process) {
+        complete_user(process);
+        rename_scheduler_flags(process);
+    }
+    if value == before {
         return Err(fault);
     }
     let known = serde_json::to_vec(&value).map_err(|_| fault)?;
@@ -166,6 +175,34 @@ fn drop_unknown_capabilities(spec: &mut Value, process: &str) -> BTreeSet<String
     unknown
 }
 
+/// A process without a user is root's, as with runc.
+fn complete_user(process: &mut Value) {
+    if let Some(members) = process.as_object_mut() {
+        let root = || serde_json::json!({ "uid": 0, "gid": 0 });
+        members.entry("user").or_insert_with(root);
+    }
+}
+
+/// The OCI spec's names of two flags and those that oci-spec has for them.
+const SCHEDULER_FLAGS: [(&str, &str); 2] = [
+    ("SCHED_FLAG_RESET_ON_FORK", "SCHED_RESET_ON_FORK"),
+    ("SCHED_FLAG_DL_OVERRUN", "SCHED_FLAG_D_L_OVERRUN"),
+];
+
+fn rename_scheduler_flags(process: &mut Value) {
+    let flags = process
+        .pointer_mut("/scheduler/flags")
+        .and_then(Value::as_array_mut);
+    for flag in flags.into_iter().flatten() {
+        let renamed = SCHEDULER_FLAGS
+            .iter()
+            .find(|(specified, _)| flag.as_str() == Some(specified));
+        if let Some((_, known)) = renamed {
+            *flag = Value::from(*known);
+        }
+    }
+}
+
 /// The OCI spec takes a relative source of a bind mount from the bundle's directory.
 fn absolute_sources(spec: &mut Spec, directory: &Path) {
     for mount in spec.mounts_mut().iter_mut().flatten() {
@@ -175,14 +212,40 @@ fn absolute_sources(spec: &mut Spec, directory: &Path) {
     }
 }
 
-/// Reads a regular file of at most [`MAX_CONFIG_SIZE`]; a FIFO in its place must not block.
-fn read_limited(path: &Path) -> Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+/// An empty path is none, as Go's JSON has it: scripts that fill one in leave the others so.
+fn drop_empty_namespace_paths(spec: &mut Spec) {
+    let namespaces = spec
+        .linux_mut()
+        .as_mut()
+        .and_then(|linux| linux.namespaces_mut().as_mut());
+    for namespace in namespaces.into_iter().flatten() {
+        if namespace.path().as_deref() == Some(Path::new("")) {
+            namespace.set_path(None);
+        }
+    }
+}
+
+/// What to do with a pipe in the place of a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Pipes {
+    /// Refuse it: nobody means a FIFO for a bundle's file, and it could block us.
+    Refused,
+    /// Read it: a shell's `<(…)`.
+    Read,
+}
+
+/// Reads a regular file of at most [`MAX_CONFIG_SIZE`].
+fn read_limited(path: &Path, pipes: Pipes) -> Result<Vec<u8>> {
+    let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    if pipes == Pipes::Refused {
+        flags |= OFlags::NONBLOCK;
+    }
     let file = open(path, flags, Mode::empty())
         .map(std::fs::File::from)
         .map_err(|errno| Error::io("open", path)(errno.into()))?;
     let metadata = file.metadata().map_err(Error::io("stat", path))?;
-    if !metadata.is_file() {
+    let is_pipe = metadata.file_type().is_fifo() && pipes == Pipes::Read;
+    if !metadata.is_file() && !is_pipe {
         return Err(Error::Config {
             path: path.to_path_buf(),
             reason: "not a regular file".to_owned(),
@@ -212,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_capabilities_are_left_out() {
+    fn what_peers_read_is_read() {
         let text = br#"{ "ociVersion": "1.0.2", "process": { "cwd": "/", "user": { "uid": 0, "gid": 0 },
             "capabilities": { "bounding": ["CAP_KILL", "CAP_FUTURE"], "effective": ["CAP_FUTURE"] } } }"#;
         let spec: Spec = parse(text, PROCESS).unwrap();
@@ -228,6 +291,13 @@ mod tests {
             [Capability::Kill].into()
         );
         assert!(capabilities.effective().clone().unwrap().is_empty());
+        // A process alone, as `exec` takes it.
+        let text = br#"{ "cwd": "/", "scheduler": { "policy": "SCHED_BATCH",
+            "flags": ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_DL_OVERRUN", "SCHED_FLAG_RECLAIM"] } }"#;
+        let process: Process = parse(text, "").unwrap();
+        assert_eq!((process.user().uid(), process.user().gid()), (0, 0));
+        let scheduler = process.scheduler().clone().unwrap();
+        assert_eq!(scheduler.flags().clone().unwrap().len(), 3);
         // Anything else stays an error.
         let is_refused = |text: &[u8]| parse::<Spec>(text, PROCESS).is_err();
         assert!(is_refused(br#"{ "ociVersion": 3 }"#));

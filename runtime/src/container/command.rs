@@ -4,8 +4,9 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::AtFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{AccessFlags, access, execve};
+use nix::unistd::{AccessFlags, access, execve, faccessat};
 use oci_spec::runtime::Process;
 
 use super::failure::Failure;
@@ -98,8 +99,16 @@ fn usable(path: &Path, name: &str) -> Result<CString, Errno> {
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
     }
-    access(path, AccessFlags::X_OK)?;
+    may_execute(path)?;
     CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| Errno::ENOENT)
+}
+
+/// access(2) knows nothing of capabilities that a user other than root has (CAP_DAC_OVERRIDE). It is asked first: the
+/// other call is newer than some filters.
+fn may_execute(path: &Path) -> Result<(), Errno> {
+    access(path, AccessFlags::X_OK).or_else(|errno| {
+        faccessat(None, path, AccessFlags::X_OK, AtFlags::AT_EACCESS).map_err(|_| errno)
+    })
 }
 
 fn refusal(name: &str, errno: Errno) -> Failure {
@@ -120,7 +129,7 @@ fn describe(errno: Errno) -> String {
         // That there is no permission is what podman knows 126 by.
         Errno::EISDIR => "permission denied: it is a directory".to_owned(),
         // execve(2) says ENOENT of an executable that is there when its interpreter isn't.
-        Errno::ENOENT => "its interpreter or dynamic loader is not there".to_owned(),
+        Errno::ENOENT => "no such file or directory: its interpreter or dynamic loader".to_owned(),
         other => other.desc().to_lowercase(),
     }
 }

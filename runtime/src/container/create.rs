@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bundles::promise::Kind;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
+use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Process, Spec};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
@@ -22,6 +22,7 @@ use super::in_cgroup::InCgroup;
 use super::listener::HandOver;
 use super::normalise::{Normalised, home_that_need_not_be_looked_up, normalise};
 use super::ownership::StateDirectory;
+use super::pidfd_socket::PidfdSocket;
 use super::prepare::Tree;
 use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
@@ -41,6 +42,8 @@ pub struct CreateOptions {
     pub pid_file: Option<PathBuf>,
     /// Where an engine waits for the command's terminal.
     pub console_socket: Option<PathBuf>,
+    /// Where an engine waits for a descriptor of the process.
+    pub pidfd_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
     pub preserve_fds: u16,
     /// Descriptors from 3 on, ahead of those, that are sockets for the container: see [`activated_sockets`].
@@ -94,7 +97,7 @@ pub fn create(
         None => preflight::Links::Followed,
     };
     let mount_targets = preflight::mount_targets(&bundle.rootfs, &bundle.spec, links)?;
-    preflight::must_be_there(&bundle.spec)?;
+    preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     preflight::make_room(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
@@ -155,6 +158,7 @@ fn create_claimed(
     console: &Console,
 ) -> Result<Created> {
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
+    let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     drop_groups()?;
     let (mut failures, writer) = named_failure_pipe(&container.failures())?;
     let has_init = bundle.kind == Some(Kind::OptServer);
@@ -197,6 +201,9 @@ fn create_claimed(
         }
         _ => None,
     };
+    if let (Some(socket), Some(process)) = (&pidfd_socket, container.snapshot.process) {
+        socket.send(process)?;
+    }
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
     }
@@ -271,6 +278,7 @@ fn make(
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     home_that_need_not_be_looked_up(&mut spec);
+    let create_container = take_hooks(&mut spec);
     let joined = Joined::take(&mut spec)?;
     let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
     show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);
@@ -281,7 +289,7 @@ fn make(
         None => (spec, container.snapshot.rootfs.clone()),
     };
     let makes_working_directory = !sealed && working_directory::is_below_mount(&normalised.spec);
-    if makes_working_directory {
+    if makes_working_directory || options.no_pivot {
         working_directory::ask_for_hooks(&mut spec);
     }
     let arguments = ContainerArgs {
@@ -317,10 +325,26 @@ fn make(
         joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
+        create_container,
     };
     socket_activation::forget();
-    let mut place = InCgroup::make(container, &normalised.spec, options.host.is_rootless())?;
+    let mut place = InCgroup::make(
+        container,
+        &normalised.spec,
+        options.host.is_rootless(),
+        sealed,
+    )?;
     first_process::make(&arguments, &ours, &mut place)
+}
+
+/// Takes out the hooks that libcontainer isn't to run.
+fn take_hooks(spec: &mut Spec) -> Vec<Hook> {
+    let Some(hooks) = spec.hooks_mut() else {
+        return vec![];
+    };
+    let taken = hooks.create_container().clone().unwrap_or_default();
+    hooks.set_create_container(None);
+    taken
 }
 
 /// Takes `cgroup` mounts apart into what they show, but where the kernel does so.

@@ -109,8 +109,11 @@ pub enum Error {
     #[error("container \"{0}\" belongs to another pid namespace; hint: run this there")]
     OtherNamespace(String),
     /// The bundle names a cgroup in which others' processes are.
-    #[error("linux.cgroupsPath: {} has processes in it; hint: name another", .0.display())]
+    #[error("linux.cgroupsPath: the container's cgroup is not empty: {}; hint: name another", .0.display())]
     CgroupInUse(PathBuf),
+    /// The bundle names a cgroup whose processes are stopped. The text is runc's.
+    #[error("linux.cgroupsPath: container's cgroup unexpectedly frozen: {}", .0.display())]
+    CgroupFrozen(PathBuf),
     /// A limit that the kernel refuses, or has no file for.
     #[error("linux.resources.{key}: write \"{value}\" to {}", path.display())]
     Limit {
@@ -171,8 +174,8 @@ pub enum Error {
          startContainer hook failed"
     )]
     NotExecuted,
-    /// A hook on which the container depends.
-    #[error("hooks.{name}[{index}] {}: {reason}", path.display())]
+    /// A hook on which the container depends. The text begins as runc's.
+    #[error("error running {name} hook #{index}: {}: {reason}", path.display())]
     Hook {
         /// The list that it is in.
         name: &'static str,

@@ -15,8 +15,8 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{CapabilitySets, set_capabilities};
 
 use super::command::{self, Command, reset_signals};
+use super::environment;
 use super::failure::{Failure, FailureWriter, step};
-use super::home;
 use super::init;
 use super::resource_limits;
 use super::seccomp::SystemCallFilter;
@@ -35,8 +35,7 @@ pub(super) struct Payload {
     pub has_init: bool,
     /// The command's environment, in its order.
     pub environment: Vec<String>,
-    /// Whether the environment is as it is listed; otherwise HOME is added where it is missing, as with
-    /// runc.
+    /// Whether the environment is as it is listed, and not completed as runc does.
     pub exact_environment: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
@@ -92,7 +91,7 @@ impl Payload {
             // A bundle without a process: the container has served.
             exit_at_once(0);
         };
-        let command = Command::of(&self.with_home(process))?;
+        let command = Command::of(&self.with_environment(process))?;
         step("reset the signals", reset_signals)?;
         if self.has_init {
             let has_terminal = process.terminal() == Some(true);
@@ -107,12 +106,11 @@ impl Payload {
         Err(command.execute())
     }
 
-    fn with_home(&self, process: &Process) -> Process {
+    fn with_environment(&self, process: &Process) -> Process {
         let mut process = process.clone();
         let mut environment = self.environment.clone();
-        let has_home = environment.iter().any(|entry| entry.starts_with("HOME="));
-        if !has_home && !self.exact_environment {
-            environment.push(format!("HOME={}", home::of(process.user().uid())));
+        if !self.exact_environment {
+            environment = environment::complete(environment, process.user().uid());
         }
         process.set_env(Some(environment));
         process

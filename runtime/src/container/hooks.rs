@@ -1,4 +1,4 @@
-//! Hooks. libcontainer runs those that belong into the container's namespaces; the others are run here.
+//! Hooks. libcontainer runs those called `startContainer`; the others are run here.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -55,18 +55,18 @@ pub(super) fn state_in_create(view: &LibcontainerContainer, pid: i32) -> String 
     .to_string()
 }
 
-/// Runs the hooks called `name`, on which the container depends.
+/// Runs the hooks called `name`, on which the container depends, in `directory`.
 ///
 /// # Errors
 /// [`Error::Hook`], naming the first that fails; those after it aren't run.
 pub(super) fn run_early(
     state: &str,
-    bundle: &Path,
+    directory: &Path,
     name: &'static str,
-    hooks: Option<&Vec<Hook>>,
+    hooks: &[Hook],
 ) -> Result<()> {
-    for (index, hook) in hooks.into_iter().flatten().enumerate() {
-        run(hook, state, bundle).map_err(|reason| Error::Hook {
+    for (index, hook) in hooks.iter().enumerate() {
+        run(hook, state, directory).map_err(|reason| Error::Hook {
             name,
             index,
             path: hook.path().clone(),
@@ -88,7 +88,12 @@ pub(super) fn run_late(
     let Some(hooks) = hooks.filter(|hooks| !hooks.is_empty()) else {
         return;
     };
-    let state = snapshot.oci_state().to_string();
+    let state = match serde_json::to_string(&snapshot.oci_state()) {
+        Ok(state) => state,
+        Err(error) => {
+            return telling::say(&format!("opt-runtime: warning: hooks.{name}: {error}\n"));
+        }
+    };
     let began = Instant::now();
     for (index, hook) in hooks.iter().enumerate() {
         let mut hook = hook.clone();

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use oci_spec::runtime::{LinuxResources, Spec};
 
 use super::cgroup::Start;
@@ -17,11 +19,13 @@ pub(super) struct InCgroup<'a> {
     container: &'a mut Container,
     resources: Option<&'a LinuxResources>,
     is_rootless: bool,
+    keeps_affinity: bool,
     birthplace: Option<File>,
 }
 
 impl<'a> InCgroup<'a> {
-    /// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process.
+    /// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. With
+    /// `keeps_affinity` the process keeps to the processors that its caller keeps to.
     ///
     /// # Errors
     /// Where it can't be made, or a limit can't be set.
@@ -29,12 +33,14 @@ impl<'a> InCgroup<'a> {
         container: &'a mut Container,
         spec: &'a Spec,
         is_rootless: bool,
+        keeps_affinity: bool,
     ) -> Result<Self> {
         let linux = spec.linux().as_ref();
         let mut made = Self {
             container,
             resources: linux.and_then(|linux| linux.resources().as_ref()),
             is_rootless,
+            keeps_affinity,
             birthplace: None,
         };
         if made.container.snapshot.cgroup.unit().is_none() {
@@ -77,7 +83,11 @@ impl Place for InCgroup<'_> {
             self.start_unit(pid)?;
         }
         let cgroup = &self.container.snapshot.cgroup;
-        cgroup.enter(pid, self.birthplace.is_some())
+        cgroup.enter(pid, self.birthplace.is_some())?;
+        if !self.keeps_affinity && !cgroup.is_anothers() {
+            forget_affinity(pid);
+        }
+        Ok(())
     }
 
     fn born(&mut self, pid: i32) -> Result<()> {
@@ -85,4 +95,16 @@ impl Place for InCgroup<'_> {
         self.container.snapshot.process = Some(process);
         self.container.save()
     }
+}
+
+/// Lets a process run on every processor of its cgroup, whatever its caller keeps to, as runc and crun do: up to
+/// Linux 6.1 the move into the cgroup did so by itself.
+pub(super) fn forget_affinity(pid: i32) {
+    let mut all = CpuSet::new();
+    for processor in 0..CpuSet::count() {
+        // There are no others.
+        let _ = all.set(processor);
+    }
+    // Where it may not, it stays on those that it has.
+    let _ = sched_setaffinity(Pid::from_raw(pid), &all);
 }

@@ -9,12 +9,18 @@ use super::{Error, Result, members};
 use crate::sys::{send_signal, send_signal_to_pid};
 
 /// Sends `signal` to the container's first process, or with `all` to every process of it, even when the first
-/// is gone. A paused container stays paused and gets it on `resume`, unless it is SIGKILL.
+/// is gone. SIGKILL is always for all where no pid namespace ends with the first process, as with runc: whoever
+/// kills a container means all of it. A paused container stays paused and gets it on `resume`, unless it is SIGKILL.
 ///
 /// # Errors
 /// [`Error::WrongStatus`] where nothing runs.
 pub fn kill(container: &Snapshot, signal: SignalNumber, all: bool) -> Result<()> {
-    if all && !container.cgroup.is_anothers() {
+    let has_own_cgroup = !container.cgroup.is_anothers();
+    let kills_all = signal == SignalNumber::KILL
+        && has_own_cgroup
+        && !container.has_pid_namespace
+        && !members(container)?.is_empty();
+    if all && has_own_cgroup || kills_all {
         container.cgroup.signal_all(signal)?;
     } else {
         let others = if all { members(container)? } else { vec![] };

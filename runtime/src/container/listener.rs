@@ -58,8 +58,10 @@ impl HandOver {
             return Ok(());
         };
         let path = &self.listener.path;
-        self.send(pid, &descriptor)
-            .map_err(Error::io("hand the seccomp listener to", path))?;
+        self.send(pid, &descriptor).map_err(Error::io(
+            "hand the seccomp listener over: failed to connect with seccomp agent",
+            path,
+        ))?;
         tracing::debug!(pid, "handed over the seccomp listener");
         Ok(())
     }

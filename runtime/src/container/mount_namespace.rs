@@ -30,13 +30,32 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
         return in_child(pid, WITH_MOUNTS, body);
     }
     let way_back = WayBack::here()?;
-    let path = format!("/proc/{pid}/ns/mnt");
-    let theirs = File::open(&path).map_err(Error::io("open", &path))?;
-    setns(&theirs, CloneFlags::CLONE_NEWNS)
-        .map_err(Error::step("enter the container's mount namespace"))?;
+    if is_ours(pid)? {
+        enter_root(pid)?;
+    } else {
+        let path = format!("/proc/{pid}/ns/mnt");
+        let theirs = File::open(&path).map_err(Error::io("open", &path))?;
+        setns(&theirs, CloneFlags::CLONE_NEWNS)
+            .map_err(Error::step("enter the container's mount namespace"))?;
+    }
     let outcome = body();
     way_back.go()?;
     outcome
+}
+
+/// Whether the process `pid` is in this one's mount namespace.
+fn is_ours(pid: i32) -> Result<bool> {
+    let namespace = |process: &str| {
+        let path = format!("/proc/{process}/ns/mnt");
+        std::fs::read_link(&path).map_err(Error::io("read", path))
+    };
+    Ok(namespace("self")? == namespace(&pid.to_string())?)
+}
+
+/// A process without a mount namespace of its own has its root from chroot(2); paths from ours are the host's.
+fn enter_root(pid: i32) -> Result<()> {
+    let path = format!("/proc/{pid}/root");
+    chroot(path.as_str()).map_err(|errno| Error::io("enter", path)(errno.into()))
 }
 
 /// Does `body` as [`inside`] does, and as the root of the container's user namespace, if it has one of its own
@@ -53,13 +72,17 @@ pub(super) fn as_its_root(pid: i32, body: impl FnOnce() -> Result<()>) -> Result
         return inside(pid, body);
     }
     in_child(pid, WITH_MOUNTS, || {
-        // Where it has none, the privileges over its namespace must do.
-        let root = Gid::from_raw(0);
-        let _ = setresgid(root, root, root);
-        let root = Uid::from_raw(0);
-        let _ = setresuid(root, root, root);
+        become_root();
         body()
     })
+}
+
+/// Becomes the root of a user namespace that was entered. Where it has none, the privileges over it must do.
+pub(super) fn become_root() {
+    let root = Gid::from_raw(0);
+    let _ = setresgid(root, root, root);
+    let root = Uid::from_raw(0);
+    let _ = setresuid(root, root, root);
 }
 
 /// Does `body` in a child of this process, which is in these namespaces of the process `pid`.

@@ -3,6 +3,7 @@
 //! Each step is a guard against one difference (the T and C rows of the project's list of libcontainer's
 //! traps); what neither libcontainer nor we can do is refused here, never ignored.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, Spec};
@@ -40,6 +41,7 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
     drop_absent_security_modules(&mut spec);
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
+    paths_once(&mut spec);
     let mounts = planned_mounts(&mut spec, mount_targets, bundle)?;
     let cgroup = named_cgroup(&spec);
     let filter = SystemCallFilter::take(&mut spec, bundle.kind.is_some(), Role::First)?;
@@ -167,6 +169,20 @@ fn planned_mounts(
     let mounts = planned.iter().map(|planned| planned.mount.clone());
     spec.set_mounts(Some(mounts.collect()));
     Ok(planned)
+}
+
+/// A path that is listed twice would be mounted on twice.
+fn paths_once(spec: &mut Spec) {
+    let Some(linux) = spec.linux_mut() else {
+        return;
+    };
+    let once = |paths: &Option<Vec<String>>| {
+        let mut seen = HashSet::new();
+        let paths = paths.clone()?.into_iter();
+        Some(paths.filter(|path| seen.insert(path.clone())).collect())
+    };
+    let (masked, read_only) = (once(linux.masked_paths()), once(linux.readonly_paths()));
+    linux.set_masked_paths(masked).set_readonly_paths(read_only);
 }
 
 /// libcontainer knows `slave` but not `rslave`, though it applies all of them recursively (C1).

@@ -140,28 +140,50 @@ impl Snapshot {
         }
     }
 
-    /// The state in the OCI spec's form, with the additions that runc and crun print.
-    ///
-    /// # Errors
-    /// None in practice; serialising plain data.
-    pub fn oci_state(&self) -> serde_json::Value {
+    /// The state in the OCI spec's form.
+    pub fn oci_state(&self) -> OciState<'_> {
         let status = self.told_status();
         let pid = match (status, self.process) {
             (Status::Stopped, _) | (_, None) => 0,
             (_, Some(process)) => process.pid,
         };
-        serde_json::json!({
-            "ociVersion": self.oci_version,
-            "id": self.id,
-            "status": status,
-            "pid": pid,
-            "bundle": self.bundle,
-            "rootfs": self.rootfs,
-            "created": self.created,
-            "owner": owner_name(self.owner),
-            "annotations": self.annotations,
-        })
+        OciState {
+            oci_version: &self.oci_version,
+            id: &self.id,
+            pid,
+            status,
+            bundle: &self.bundle,
+            rootfs: &self.rootfs,
+            created: &self.created,
+            annotations: &self.annotations,
+            owner: owner_name(self.owner),
+        }
     }
+}
+
+/// The state in the OCI spec's form, with the additions that runc and crun print, in runc's order: scripts look for
+/// `"pid"` and `"status"` without parsing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OciState<'a> {
+    /// The version of the bundle's specification.
+    pub oci_version: &'a str,
+    /// The container.
+    pub id: &'a str,
+    /// Its first process, 0 when that is gone.
+    pub pid: i32,
+    /// Its status.
+    pub status: Status,
+    /// The bundle's directory.
+    pub bundle: &'a Path,
+    /// The root file system.
+    pub rootfs: &'a Path,
+    /// When it was created, RFC 3339.
+    pub created: &'a str,
+    /// The bundle's annotations.
+    pub annotations: &'a HashMap<String, String>,
+    /// The name of the user that created it, or the uid.
+    pub owner: String,
 }
 
 /// How long after `start` a command that has ended counts as running, milliseconds.

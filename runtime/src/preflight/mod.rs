@@ -153,7 +153,7 @@ fn must_be_plain(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), 
     match open_below(root, relative, kind) {
         Ok(_) | Err(Errno::NOENT) => Ok(()),
         Err(Errno::LOOP) => Err(refuse(
-            "leads through a symbolic link in the root file system; only real directories can be mounted on",
+            "leads through a symbolic link in the root file system; it must be mounted on ordinary directory",
         )),
         Err(Errno::NOTDIR) => Err(refuse(
             "is not a directory in the root file system, or leads through a file there",

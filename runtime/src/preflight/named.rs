@@ -12,15 +12,27 @@ use super::resolve::resolve;
 use crate::below::{make_directories, open_in_root};
 use crate::container::Error;
 
-/// Refuses a spec whose bind mount sources or namespaces don't exist.
+/// Refuses a spec whose bind mount sources or namespaces don't exist. A source in what an earlier mount brings into
+/// the root file system is seen only later.
 ///
 /// # Errors
 /// [`Error::Missing`] naming the key and the path.
-pub fn must_be_there(spec: &Spec) -> Result<(), Error> {
-    let mounts = spec.mounts().iter().flatten();
-    for (index, mount) in mounts.enumerate().filter(|(_, mount)| is_bind(mount)) {
+pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
+    let mounts = spec.mounts().as_deref().unwrap_or_default();
+    for (index, mount) in mounts
+        .iter()
+        .enumerate()
+        .filter(|(_, mount)| is_bind(mount))
+    {
         let source = mount.source().as_deref().unwrap_or(Path::new(""));
-        exists(format!("mounts[{index}].source"), source)?;
+        let is_mounted = mounts[..index].iter().any(|earlier| {
+            let destination = earlier.destination();
+            let relative = destination.strip_prefix("/").unwrap_or(destination);
+            source.starts_with(rootfs.join(relative))
+        });
+        if !is_mounted {
+            exists(format!("mounts[{index}].source"), source)?;
+        }
     }
     let namespaces = spec
         .linux()

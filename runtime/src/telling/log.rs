@@ -79,7 +79,12 @@ impl Log {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        open(path)?.write_all(line(self.format, level, text).as_bytes())
+        open(path)?.write_all(self.line(level, text).as_bytes())
+    }
+
+    /// One event as this log has it, with its newline.
+    pub fn line(&self, level: LogLevel, text: &str) -> String {
+        line(self.format, level, text)
     }
 }
 
@@ -87,13 +92,18 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// One event, with its newline.
+/// One event, with its newline. Text is in the form that runc's logs have (logfmt).
 pub(super) fn line(format: LogFormat, level: LogLevel, text: &str) -> String {
     let level = level.as_str();
+    let now = chrono::Utc::now();
     match format {
-        LogFormat::Text => format!("{level}: {}\n", text.replace('\n', " ")),
+        LogFormat::Text => {
+            let time = now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            let quoted = serde_json::Value::from(text);
+            format!("time=\"{time}\" level={level} msg={quoted}\n")
+        }
         LogFormat::Json => {
-            let time = chrono::Utc::now().to_rfc3339();
+            let time = now.to_rfc3339();
             let event = serde_json::json!({ "level": level, "msg": text, "time": time });
             format!("{event}\n")
         }
@@ -107,9 +117,10 @@ mod tests {
     #[test]
     fn lines_are_lines_whatever_is_in_them() {
         let text = "a \"b\"\nc";
-        assert_eq!(
-            line(LogFormat::Text, LogLevel::Error, text),
-            "error: a \"b\" c\n"
+        let plain = line(LogFormat::Text, LogLevel::Error, text);
+        assert!(
+            plain.ends_with("Z\" level=error msg=\"a \\\"b\\\"\\nc\"\n"),
+            "{plain}"
         );
         let json = line(LogFormat::Json, LogLevel::Error, text);
         assert_eq!(json.matches('\n').count(), 1);
@@ -129,7 +140,11 @@ mod tests {
         log.write(LogLevel::Info, "one").unwrap();
         log.write(LogLevel::Error, "two").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "before\ninfo: one\nerror: two\n");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines[0], "before");
+        assert!(lines[1].ends_with("level=info msg=\"one\""), "{text}");
+        assert!(lines[2].ends_with("level=error msg=\"two\""), "{text}");
         assert!(Log::open(Some(place.path()), LogFormat::Text).is_err());
         assert!(Log::open(Some(&place.path().join("no/log")), LogFormat::Text).is_err());
     }

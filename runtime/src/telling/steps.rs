@@ -65,7 +65,7 @@ impl Subscriber for Steps {
         event.record(&mut text);
         let level = Self::level_of(event.metadata());
         if !self.log.has_file() {
-            say(&format!("opt-runtime: {}\n", text.0));
+            say(&self.log.line(level, &text.0));
         } else if let Err(error) = self.log.write(level, &text.0) {
             say(&format!("opt-runtime: write log: {error}\n"));
         }

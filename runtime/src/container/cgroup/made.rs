@@ -32,6 +32,8 @@ pub(super) struct Made {
 pub(super) enum Unavailable {
     /// Others' processes are in it, and the container would change their limits.
     InUse(PathBuf),
+    /// It is frozen: the first process would never come out of it.
+    Frozen(PathBuf),
     /// It can't be made.
     Failed(PathBuf, io::Error),
 }
@@ -101,6 +103,9 @@ impl Made {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if is_own && !may_be_in_use && tree::is_populated(&directory) {
                         return Err(Unavailable::InUse(directory));
+                    }
+                    if is_own && tree::is_frozen(&directory) {
+                        return Err(Unavailable::Frozen(directory));
                     }
                 }
                 Err(error) => return Err(Unavailable::Failed(directory, error)),

@@ -298,6 +298,7 @@ impl From<Unavailable> for Error {
     fn from(unavailable: Unavailable) -> Self {
         match unavailable {
             Unavailable::InUse(path) => Self::CgroupInUse(path),
+            Unavailable::Frozen(path) => Self::CgroupFrozen(path),
             Unavailable::Failed(path, error) => Self::io("make cgroup", path)(error),
         }
     }

@@ -52,6 +52,15 @@ pub(super) fn is_populated(directory: &Path) -> bool {
         || children(directory).iter().any(|child| is_populated(child))
 }
 
+/// Whether what enters `directory` stops there: it is frozen, or one above it.
+pub(super) fn is_frozen(directory: &Path) -> bool {
+    let says = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    let v1 = says("freezer.state");
+    !v1.is_empty() && v1.trim() != "THAWED"
+        || says("cgroup.events").lines().any(|line| line == "frozen 1")
+        || says("cgroup.freeze").trim() == "1"
+}
+
 /// Removes `directory` and those below it; absent is fine.
 ///
 /// # Errors

@@ -50,7 +50,7 @@ pub fn restore(
     super::needs_root()?;
     super::refuse_sealed(bundle.kind.is_some())?;
     refuse_the_impossible(&bundle.spec, options)?;
-    preflight::must_be_there(&bundle.spec)?;
+    preflight::must_be_there(&bundle.rootfs, &bundle.spec)?;
     fs::metadata(&options.criu.images).map_err(Error::io("open", &options.criu.images))?;
     super::make_directories(&options.criu)?;
     let linux = bundle.spec.linux().as_ref();
@@ -126,7 +126,7 @@ fn refuse_the_impossible(spec: &Spec, options: &RestoreOptions) -> Result<()> {
 }
 
 fn make(mut container: Container, bundle: &Bundle, options: &RestoreOptions) -> Result<ProcessId> {
-    InCgroup::make(&mut container, &bundle.spec, false)?;
+    InCgroup::make(&mut container, &bundle.spec, false, true)?;
     let pid_file = container.directory.join("criu-pid");
     let mut criu = Criu::new("restore", &options.criu);
     criu.option("--root", &bundle.rootfs);

@@ -13,9 +13,10 @@ use rustix::process::getcwd;
 use rustix::thread::{set_capabilities, set_no_new_privs};
 
 use super::super::command::Command;
+use super::super::environment;
 use super::super::failure::{Failure, step};
+use super::super::standard_pipes;
 use super::super::terminal::pty;
-use super::super::{home, standard_pipes};
 use super::Task;
 use super::intermediate::forbid_looking;
 use crate::sys::join_new_session_keyring;
@@ -129,14 +130,12 @@ fn enter_cwd(process: &Process, is_there: bool) -> io::Result<()> {
     Err(outside())
 }
 
-/// The command, with a HOME where the specification's environment has none and may get one.
+/// The command, with the environment completed where the specification's isn't promised to be all of it.
 fn find_command(task: &Task<'_>, process: &Process) -> Result<Command, Failure> {
     let mut process = process.clone();
-    let mut env = process.env().clone().unwrap_or_default();
-    let has_home = env.iter().any(|entry| entry.starts_with("HOME="));
-    if !has_home && !task.exact_environment {
-        env.push(format!("HOME={}", home::of(process.user().uid())));
-        process.set_env(Some(env));
+    if !task.exact_environment {
+        let listed = process.env().clone().unwrap_or_default();
+        process.set_env(Some(environment::complete(listed, process.user().uid())));
     }
     Command::of(&process)
 }

@@ -22,10 +22,12 @@ use bundles::promise::Kind;
 use libcontainer::oci_spec::runtime::{Process, Spec};
 use nix::unistd::geteuid;
 use rustix::thread::CapabilitySets;
+use tracing::debug;
 
 use super::failure::{FailureWriter, failure_pipe};
 use super::id_maps::IdMaps;
 use super::normalise::normalise_process;
+use super::pidfd_socket::PidfdSocket;
 use super::run::Outcome;
 use super::seccomp::SystemCallFilter;
 use super::snapshot::{Snapshot, Status};
@@ -51,6 +53,8 @@ pub struct ExecOptions {
     pub pid_file: Option<PathBuf>,
     /// Where an engine waits for the command's terminal.
     pub console_socket: Option<PathBuf>,
+    /// Where an engine waits for a descriptor of the process.
+    pub pidfd_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
     pub preserve_fds: u16,
     /// Whether to go into a paused container, where the process waits until it is resumed.
@@ -108,6 +112,7 @@ pub fn exec(
         options.detach,
         options.console_socket.as_deref(),
     )?;
+    let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     let container = store.look(id)?;
     can_have_a_process(&container, options)?;
     let own = store.spec(id)?;
@@ -126,6 +131,10 @@ pub fn exec(
         return Err(Error::Argument("no process to execute".to_owned()));
     };
     let target = Target::open(&container)?;
+    debug!(
+        id,
+        "looked at the container and the process that it is to have"
+    );
     let (failures, writer) = failure_pipe()?;
     let task = Task {
         container: &container,
@@ -143,12 +152,16 @@ pub fn exec(
         can_be_looked_at: kind.is_some() && !geteuid().is_root(),
     };
     let born = birth::make(&task, failures)?;
+    debug!(pid = born.process.pid, "made the process");
     if let Some(scheduler) = process.scheduler() {
         // From outside: it takes rights that the process hasn't, and isn't always inherited.
         set_scheduler(born.process.pid, scheduler).map_err(Error::step("set the scheduler"))?;
     }
     if let Some(kind) = kind {
         gate::observe(born.process.pid, &container.cgroup, &promised, kind)?;
+    }
+    if let Some(socket) = &pidfd_socket {
+        socket.send(born.process)?;
     }
     if let Some(path) = &options.pid_file {
         write_pid_file(path, born.process.pid)?;

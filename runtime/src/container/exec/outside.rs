@@ -12,6 +12,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::super::cgroup;
 use super::super::failure::{Failure, step};
+use super::super::in_cgroup::forget_affinity;
 use super::super::process::set_own_oom_score;
 use super::super::{resource_limits, standard_pipes};
 use super::Task;
@@ -48,6 +49,9 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<(), Failu
         cgroup::join(task.container, getpid().as_raw(), task.sub_cgroups)
             .map_err(|error| io::Error::other(telling::line(&error)))
     })?;
+    if affinity.is_none() && !task.exact_environment && !task.container.cgroup.is_anothers() {
+        forget_affinity(0);
+    }
     set_affinity(affinity.and_then(|affinity| affinity.cpu_affinity_final().as_deref()))?;
     step("raise the resource limits", || {
         resource_limits::raise(task.spec)

@@ -18,8 +18,8 @@ pub enum SubCgroupError {
     /// A controller's name is missing.
     #[error("\"{0}\" names no controller before the colon")]
     NoController(String),
-    /// The path would lead out of the container's cgroup.
-    #[error("\"{0}\" must not hold '..'")]
+    /// The path would lead out of the container's cgroup. The text is that of runc's versions.
+    #[error("bad sub cgroup path: {0} is not a sub cgroup path: it must not hold '..'")]
     LeadsOut(String),
 }
 

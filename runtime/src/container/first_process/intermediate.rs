@@ -179,7 +179,7 @@ fn make_sibling(
                 // After `start` nobody listens there any more.
                 if let InitProcessError::Hooks(error) = &error {
                     ours.failures.send(&Failure::Step {
-                        step: "hook in the container".to_owned(),
+                        step: "error running startContainer hook".to_owned(),
                         reason: telling::line(error),
                     });
                 }

@@ -5,12 +5,14 @@
 //! but joins the cgroup in a way of its own: without systemd, without the hierarchies that have no
 //! controller, a dozen reads of mountinfo for each, and limits only afterwards.
 
+mod create_container;
 mod failed_mount;
 mod intermediate;
 mod joined;
 mod loopback;
 mod network_devices;
 mod time_offsets;
+mod without_pivot;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -22,6 +24,7 @@ use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainR
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, geteuid};
+use oci_spec::runtime::{Hook, LinuxNamespaceType};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 pub(super) use joined::Joined;
@@ -30,7 +33,7 @@ use super::failure::FailureWriter;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
 use super::prepare::Tree;
-use super::{Error, Result, hooks, working_directory};
+use super::{Error, Result, hooks, namespaces, working_directory};
 use crate::sys::clone_child;
 use crate::telling;
 
@@ -61,6 +64,8 @@ pub(super) struct Ours {
     pub failures: FailureWriter,
     /// Where its system call filter has a listener.
     pub listener: Option<HandOver>,
+    /// The hooks called `createContainer`.
+    pub create_container: Vec<Hook>,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.
@@ -187,7 +192,8 @@ fn map_ids(
     to.mapping_written().map_err(broken)
 }
 
-/// The hooks of `create` that run in this process's namespaces, when those of the container are there.
+/// The hooks of `create`, when the container's namespaces and mounts are there, and what else belongs between
+/// these and the move to the new root.
 fn run_create_hooks(
     arguments: &ContainerArgs,
     ours: &Ours,
@@ -195,7 +201,7 @@ fn run_create_hooks(
     from: &mut MainReceiver,
     to: &mut InitSender,
 ) -> Result<()> {
-    // The first process asks whenever the bundle has hooks of any kind.
+    // The first process asks whenever the spec has hooks of any kind, or an empty list of them.
     let Some(listed) = arguments.spec.hooks() else {
         return Ok(());
     };
@@ -207,16 +213,24 @@ fn run_create_hooks(
     if let Some(container) = &arguments.container {
         let state = hooks::state_in_create(container, pid.as_raw());
         let bundle = &container.state.bundle;
-        hooks::run_early(&state, bundle, "prestart", listed.prestart().as_ref())?;
+        let of = |hooks: &Option<Vec<Hook>>| hooks.clone().unwrap_or_default();
+        hooks::run_early(&state, bundle, "prestart", &of(listed.prestart()))?;
         hooks::run_early(
             &state,
             bundle,
             "createRuntime",
-            listed.create_runtime().as_ref(),
+            &of(listed.create_runtime()),
         )?;
     }
     if ours.makes_working_directory {
         working_directory::make(pid.as_raw(), &arguments.rootfs, &arguments.spec)?;
+    }
+    if arguments.no_pivot && namespaces::is_listed(&arguments.spec, LinuxNamespaceType::Mount) {
+        without_pivot::hide_kernel_file_systems(pid.as_raw(), &arguments.rootfs)?;
+    }
+    if let Some(container) = &arguments.container {
+        let listed = &ours.create_container;
+        create_container::run(listed, container, &arguments.rootfs, pid.as_raw())?;
     }
     to.hook_done().map_err(broken)
 }

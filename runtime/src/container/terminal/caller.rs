@@ -1,44 +1,75 @@
 //! The terminal that the caller sits before.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::stdio::{stdin, stdout};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::pty;
 
-/// The terminal at standard input, with the modes that it had.
+/// The terminal, with the modes that it had.
 #[derive(Debug, Clone)]
 pub(in crate::container) struct CallerTerminal {
+    terminal: Rc<OwnedFd>,
     original: Termios,
     raw: Termios,
 }
 
 impl CallerTerminal {
-    /// The terminal at standard input, if there is one.
+    /// The terminal at one of the standard descriptors, or else the controlling one: input and output may be
+    /// redirected. `None` where there is none.
     pub(in crate::container) fn find() -> Option<Self> {
-        let original = tcgetattr(stdin()).ok()?;
+        let standard = [stdin(), stdout(), stderr()]
+            .into_iter()
+            .find(|one| isatty(one));
+        let terminal = match standard {
+            Some(terminal) => fcntl_dupfd_cloexec(terminal, 3).ok()?,
+            None => open(
+                "/dev/tty",
+                OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+            .ok()?,
+        };
+        let original = tcgetattr(&terminal).ok()?;
         let mut raw = original.clone();
         raw.make_raw();
-        Some(Self { original, raw })
+        // Ends of lines stay this one's business: the command's terminal passes them on as they are.
+        raw.output_modes = original.output_modes;
+        Some(Self {
+            terminal: Rc::new(terminal),
+            original,
+            raw,
+        })
+    }
+
+    /// Its descriptor, for who closes all others.
+    pub(super) fn number(&self) -> RawFd {
+        self.terminal.as_raw_fd()
     }
 
     /// Has every key come through as it is, for the command's own terminal to give it a meaning.
     pub(super) fn make_raw(&self) -> io::Result<()> {
-        Ok(tcsetattr(stdin(), OptionalActions::Now, &self.raw)?)
+        Ok(tcsetattr(&*self.terminal, OptionalActions::Now, &self.raw)?)
     }
 
     /// Gives it back the modes that it had.
     pub(super) fn restore(&self) -> io::Result<()> {
-        Ok(tcsetattr(stdin(), OptionalActions::Now, &self.original)?)
+        Ok(tcsetattr(
+            &*self.terminal,
+            OptionalActions::Now,
+            &self.original,
+        )?)
     }
 
     /// Gives it back the modes that it had, unless somebody else has set others in the meantime: a shell does
     /// when its job is gone.
     pub(super) fn restore_if_raw(&self) -> io::Result<()> {
-        let now = tcgetattr(stdin())?;
+        let now = tcgetattr(&*self.terminal)?;
         let is_raw = now.local_modes == self.raw.local_modes
             && now.input_modes == self.raw.input_modes
             && now.output_modes == self.raw.output_modes;
@@ -50,7 +81,7 @@ impl CallerTerminal {
     /// # Errors
     /// Those of ioctl_tty(2).
     pub(in crate::container) fn copy_size(&self, master: &OwnedFd) -> io::Result<()> {
-        let size = tcgetwinsize(stdin())?;
+        let size = tcgetwinsize(&*self.terminal)?;
         if size.ws_row == 0 || size.ws_col == 0 {
             return Ok(());
         }

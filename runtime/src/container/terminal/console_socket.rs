@@ -1,11 +1,8 @@
 //! The socket over which an engine gets the terminal that it asked for: `--console-socket`.
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{Mode, OFlags, open};
 
 use super::super::{Error, Result};
 use super::passing;
@@ -21,18 +18,13 @@ pub(in crate::container) struct ConsoleSocket {
 }
 
 impl ConsoleSocket {
-    /// Connects to the socket at `path`, which may be longer than the 107 bytes that an address holds.
+    /// Connects to the socket at `path`.
     ///
     /// # Errors
     /// Where nobody listens there.
     pub(in crate::container) fn connect(path: &Path) -> Result<Self> {
-        let connect = || -> io::Result<UnixStream> {
-            let flags = OFlags::PATH | OFlags::CLOEXEC;
-            let socket: OwnedFd = open(path, flags, Mode::empty())?;
-            UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd()))
-        };
         Ok(Self {
-            stream: connect().map_err(Error::io("connect to console socket", path))?,
+            stream: passing::connect(path).map_err(Error::io("connect to console socket", path))?,
             path: path.to_path_buf(),
         })
     }
@@ -49,8 +41,10 @@ impl ConsoleSocket {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixListener;
 
+    use rustix::fs::{Mode, OFlags, open};
     use rustix::net::RecvFlags;
 
     use super::*;

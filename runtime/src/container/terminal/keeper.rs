@@ -37,7 +37,7 @@ fn keep(terminal: &CallerTerminal, maker: &std::os::fd::OwnedFd) -> io::Result<(
     // A session of its own: no key ends it, and the terminal may be set from outside of its own session.
     setsid()?;
     forget_arguments_and_environment()?;
-    close_descriptors_except(&mut [0, maker.as_raw_fd()])?;
+    close_descriptors_except(&mut [terminal.number(), maker.as_raw_fd()])?;
     let mut waiting = [PollFd::new(maker, PollFlags::IN)];
     while waiting[0].revents().is_empty() {
         let _ = poll(&mut waiting, None);

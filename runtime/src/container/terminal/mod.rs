@@ -31,7 +31,7 @@ pub(super) enum Console {
     None,
     /// An engine, over its socket.
     Socket(ConsoleSocket),
-    /// The caller, before a terminal at standard input.
+    /// The caller, before a terminal.
     Caller(Box<CallerTerminal>),
 }
 
@@ -55,7 +55,7 @@ impl Console {
             (true, false, None) => CallerTerminal::find()
                 .map(|terminal| Self::Caller(Box::new(terminal)))
                 .ok_or(Error::Terminal(
-                    "process.terminal is true and standard input is no terminal; hint: run it in one, or without",
+                    "process.terminal is true and the caller has no terminal; hint: run it in one, or without",
                 )),
             (false, _, None) => Ok(Self::None),
         }

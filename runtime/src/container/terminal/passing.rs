@@ -1,9 +1,12 @@
 //! Passing a descriptor over a socket of the local kind: unix(7).
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -21,6 +24,16 @@ pub(in crate::container) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
         SocketFlags::CLOEXEC,
         None,
     )
+}
+
+/// Connects to the socket at `path`, which may be longer than the 107 bytes that an address holds.
+///
+/// # Errors
+/// Those of connect(2).
+pub(in crate::container) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let socket: OwnedFd = open(path, flags, Mode::empty())?;
+    UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd()))
 }
 
 /// Sends `text`, with a descriptor or without.

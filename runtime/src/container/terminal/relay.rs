@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::stdio::{stdin, stdout};
+use rustix::termios::{OptionalActions, OutputModes, isatty, tcgetattr, tcsetattr};
 
 use super::caller::patient_output;
 use super::pty;
@@ -34,6 +35,8 @@ pub(super) struct Relay {
     ends: Option<Ends>,
     /// Standard output, to be written without waiting where it can be.
     output: Option<OwnedFd>,
+    /// Whether standard input may still give something.
+    has_input: bool,
     typed: Vec<u8>,
     printed: Vec<u8>,
 }
@@ -61,7 +64,9 @@ impl Relay {
     /// Where `master` isn't what it should be.
     pub(super) fn new(master: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&master, true)?;
+        pass_line_ends(&master)?;
         Ok(Self {
+            has_input: true,
             ends: Some(Ends {
                 _slave: pty::slave_of(&master)?,
                 master,
@@ -92,7 +97,9 @@ impl Relay {
         };
         if let Some(master) = self.master() {
             if self.typed.is_empty() {
-                add(Side::Typed, stdin(), PollFlags::IN);
+                if self.has_input {
+                    add(Side::Typed, stdin(), PollFlags::IN);
+                }
             } else {
                 add(Side::ToCommand, master.as_fd(), PollFlags::OUT);
             }
@@ -169,6 +176,11 @@ impl Relay {
             return;
         };
         let served = match side {
+            // The end of a file or a pipe isn't the end of the terminal.
+            Side::Typed if !isatty(stdin()) => {
+                self.has_input = take(stdin(), &mut self.typed).is_ok();
+                Ok(())
+            }
             Side::Typed => take(stdin(), &mut self.typed),
             Side::ToCommand => give(master, &mut self.typed),
             Side::Printed => take(master, &mut self.printed),
@@ -195,6 +207,14 @@ impl Relay {
             self.printed.clear();
         }
     }
+}
+
+/// Has a line end as the command writes it, for a caller who redirects what it prints. A new pseudoterminal puts a
+/// carriage return before each line feed (ONLCR of termios(3)); the caller's does so for itself.
+fn pass_line_ends(master: &OwnedFd) -> io::Result<()> {
+    let mut modes = tcgetattr(master)?;
+    modes.output_modes.remove(OutputModes::ONLCR);
+    Ok(tcsetattr(master, OptionalActions::Now, &modes)?)
 }
 
 /// Reads what is there; the end of it is an error.

@@ -21,7 +21,7 @@ pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>> {
     {
         return Err(Error::unsupported(
             "linux.resources.unified",
-            "the host's cgroups are of version 1",
+            "invalid configuration: the host's cgroups are of version 1",
         ));
     }
     let mut all = vec![];

@@ -1,4 +1,5 @@
-//! The HOME of a user, from the container's own `/etc/passwd`.
+//! The environment that a command gets: each variable once, and the HOME of its user, from the container's
+//! own `/etc/passwd`.
 
 use std::io::Read;
 
@@ -7,9 +8,32 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 /// The largest part of the file that is read, bytes; the file is the container's.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// `listed` as runc and Docker understand it: of a variable that is listed twice the last value counts, in the first
+/// one's place, and a HOME that is missing or empty is the home directory of `uid`. Call inside the container, as its
+/// user.
+pub(super) fn complete(listed: Vec<String>, uid: u32) -> Vec<String> {
+    let mut environment: Vec<String> = vec![];
+    for entry in listed {
+        let name = name_of(&entry);
+        match environment.iter_mut().find(|other| name_of(other) == name) {
+            Some(other) => *other = entry,
+            None => environment.push(entry),
+        }
+    }
+    environment.retain(|entry| entry != "HOME=");
+    if !environment.iter().any(|entry| entry.starts_with("HOME=")) {
+        environment.push(format!("HOME={}", of(uid)));
+    }
+    environment
+}
+
+fn name_of(entry: &str) -> &str {
+    entry.split_once('=').map_or(entry, |(name, _)| name)
+}
+
 /// The home directory of `uid`, and `/` for a user whom the file doesn't have, as login(1) and runc do.
 /// Call inside the container, as its user.
-pub(super) fn of(uid: u32) -> String {
+fn of(uid: u32) -> String {
     read("/etc/passwd")
         .and_then(|text| find(&text, uid))
         .unwrap_or_else(|| "/".to_owned())
@@ -63,6 +87,22 @@ mod tests {
         ] {
             assert_eq!(find(passwd, uid).as_deref(), home, "{uid}");
         }
+    }
+
+    #[test]
+    fn each_variable_is_there_once() {
+        // Nobody's: `/`.
+        let of =
+            |listed: &[&str]| complete(listed.iter().map(|&text| text.into()).collect(), u32::MAX);
+        assert_eq!(
+            of(&["ONE=two", "P=/bin", "ONE=", "HOME=/h"]),
+            ["ONE=", "P=/bin", "HOME=/h"]
+        );
+        assert_eq!(of(&["HOME=/h", "HOME=", "A=b"]), ["A=b", "HOME=/"]);
+        assert_eq!(
+            of(&["HOMELY=1", "A=x=y", "A=z"]),
+            ["HOMELY=1", "A=z", "HOME=/"]
+        );
     }
 
     #[test]
