@@ -15,9 +15,9 @@ use super::table::{Architecture, Machine, machine};
 /// A BPF program that does what a profile says, and how to load it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    program: Vec<Instruction>,
-    flags: Flags,
-    unknown: Vec<String>,
+    pub(super) program: Vec<Instruction>,
+    pub(super) flags: Flags,
+    pub(super) unknown: Vec<String>,
 }
 
 impl Filter {

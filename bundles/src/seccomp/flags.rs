@@ -17,8 +17,8 @@ pub struct Flags {
 
 const LOG: u32 = 1 << 1;
 const SPEC_ALLOW: u32 = 1 << 2;
-const NEW_LISTENER: u32 = 1 << 3;
-const WAIT_KILLABLE_RECV: u32 = 1 << 5;
+pub(super) const NEW_LISTENER: u32 = 1 << 3;
+pub(super) const WAIT_KILLABLE_RECV: u32 = 1 << 5;
 
 impl Flags {
     /// The flags of a profile.

@@ -21,10 +21,12 @@ mod policy;
 mod profile;
 mod program;
 mod ranges;
+mod refusal;
 mod refused;
 mod simulate;
 mod strict;
 mod table;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +40,7 @@ pub use profile::{
     ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Profile, Rule, RuleAction, group_of, opt_server,
 };
 pub use program::Instruction;
+pub use refusal::{Refusal, refusal};
 pub use simulate::{Call, Decision};
 pub use table::{
     AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT,

@@ -74,7 +74,7 @@ impl Decision {
     }
 
     /// Reads a filter's return value as the kernel does (`__seccomp_filter`).
-    fn from_return(value: u32) -> Self {
+    pub(super) fn from_return(value: u32) -> Self {
         let data = (value & 0xffff) as u16;
         match value & 0xffff_0000 {
             0x7fff_0000 => Self::Allow,
