@@ -4,13 +4,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::config::IdRange;
+
 /// Host ids for executions: the range that systemd's allocation leaves unused, 2^28 ids from here on.
-const FIRST_ID: u32 = 0x7000_0000;
+const DEFAULT_RANGE: IdRange = IdRange {
+    first: 0x7000_0000,
+    count: 1 << 28,
+};
 
-/// Ids of one execution; with 2^22 slots, as many as Linux has pids, the range is used up exactly.
+/// Ids of one execution; the default range has 2^22 times as many, and Linux has at most that many pids.
 const IDS_PER_SLOT: u32 = 64;
-
-const SLOTS: u32 = 1 << 22;
 
 /// Who a command is, inside and on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,9 @@ pub enum Identity {
         project_uid: u32,
         /// Gid of the project directory.
         project_gid: u32,
+        /// Whether the project's files are the command's own while it runs, because their file system can't map
+        /// ids. Whoever runs it sees to that.
+        is_lent: bool,
     },
     /// The caller's own, for a caller without privilege.
     Caller {
@@ -39,9 +45,60 @@ impl Identity {
     /// an execution is a good one, being unique on the host for as long as it is needed.
     pub fn own(slot: u32, project_uid: u32, project_gid: u32) -> Self {
         Self::Own {
-            first_id: FIRST_ID + (slot % SLOTS) * IDS_PER_SLOT,
+            first_id: first_id(DEFAULT_RANGE, slot),
             project_uid,
             project_gid,
+            is_lent: false,
+        }
+    }
+
+    /// How many executions at once the ids of `range` are enough for.
+    pub fn slots(range: IdRange) -> u32 {
+        range.count / IDS_PER_SLOT
+    }
+
+    /// The first of the ids of `slot` in `range`, and how many there are. The range must have slots.
+    pub fn ids(range: IdRange, slot: u32) -> (u32, u32) {
+        (first_id(range, slot), IDS_PER_SLOT)
+    }
+
+    /// The same with the ids of `slot` in `range`, instead of the default range. The range must have slots.
+    #[must_use]
+    pub fn in_range(self, range: IdRange, slot: u32) -> Self {
+        match self {
+            Self::Own {
+                project_uid,
+                project_gid,
+                is_lent,
+                ..
+            } => Self::Own {
+                first_id: first_id(range, slot),
+                project_uid,
+                project_gid,
+                is_lent,
+            },
+            caller @ Self::Caller { .. } => caller,
+        }
+    }
+
+    /// The same for a project whose files are lent.
+    #[must_use]
+    pub fn lent(mut self) -> Self {
+        if let Self::Own { is_lent, .. } = &mut self {
+            *is_lent = true;
+        }
+        self
+    }
+
+    /// The id that the project's files are lent to, if they are.
+    pub fn borrower(self) -> Option<u32> {
+        match self {
+            Self::Own {
+                first_id,
+                is_lent: true,
+                ..
+            } => Some(first_id + self.inside()),
+            _ => None,
         }
     }
 
@@ -78,17 +135,46 @@ impl Identity {
     }
 }
 
+fn first_id(range: IdRange, slot: u32) -> u32 {
+    let slots = Identity::slots(range).max(1);
+    range.first + (slot % slots) * IDS_PER_SLOT
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn slots_do_not_overlap_and_stay_in_the_range() {
+        let slots = Identity::slots(DEFAULT_RANGE);
         let first = |slot| Identity::own(slot, 0, 0).mapping();
         assert_eq!(first(0).0, 0x7000_0000);
         assert_eq!(first(1).0 - first(0).0, first(0).2);
-        let (last, _, count) = first(SLOTS - 1);
+        let (last, _, count) = first(slots - 1);
         assert_eq!(last + (count - 1), 0x7fff_ffff);
-        assert_eq!(first(SLOTS), first(0));
+        assert_eq!(first(slots), first(0));
+    }
+
+    #[test]
+    fn a_range_of_ones_own_is_used_up_and_not_left() {
+        let range = IdRange {
+            first: 200_000,
+            count: 200,
+        };
+        assert_eq!(Identity::slots(range), 3);
+        let first = |slot| Identity::own(9, 1, 2).in_range(range, slot).mapping().0;
+        assert_eq!(
+            [0, 1, 2, 3].map(first),
+            [200_000, 200_064, 200_128, 200_000]
+        );
+    }
+
+    #[test]
+    fn who_borrows_is_the_command() {
+        let identity = Identity::own(1, 1000, 1000);
+        assert_eq!(identity.borrower(), None);
+        assert_eq!(identity.lent().borrower(), Some(0x7000_0000 + 64 + 1));
+        let caller = Identity::Caller { uid: 1, gid: 1 };
+        assert_eq!(caller.lent().borrower(), None);
     }
 }

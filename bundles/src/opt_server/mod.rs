@@ -13,6 +13,7 @@ mod error;
 mod host_side;
 mod identity;
 mod info;
+pub mod learn;
 mod mounts;
 pub mod preflight;
 mod request;

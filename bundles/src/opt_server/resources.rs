@@ -60,10 +60,17 @@ pub(super) fn nodes(devices: &[Device]) -> Option<Vec<LinuxDevice>> {
     (!nodes.is_empty()).then_some(nodes)
 }
 
-/// No core files, and limits on files.
+/// How much later than the processor time of all processes together that of a single one ends, seconds: only
+/// for when nobody counts the former.
+const CPU_TIME_LATER: u64 = 2;
+
+/// No core files, and limits on files and on each process's processor time.
 pub(super) fn rlimits(limits: &Limits) -> Vec<PosixRlimit> {
+    let later = limits.grace().as_secs() + CPU_TIME_LATER;
+    let cpu_time = limits.max_cpu_time.map(|seconds| seconds + later);
     let all = [
         (PosixRlimitType::RlimitCore, Some(0)),
+        (PosixRlimitType::RlimitCpu, cpu_time),
         (PosixRlimitType::RlimitFsize, limits.max_file_size),
         (PosixRlimitType::RlimitNofile, limits.max_open_files),
     ];

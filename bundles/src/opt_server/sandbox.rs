@@ -54,6 +54,21 @@ impl<'a> Sandbox<'a> {
         })
     }
 
+    /// Whether `path`, with every link followed, can be read inside.
+    pub fn shows(&self, path: &Path) -> bool {
+        let readables = self.readables.mounts.values();
+        let mut sources = readables.map(|readable| (&readable.source, readable.is_directory));
+        let writables = &self.writables.mounts;
+        sources.any(|(source, is_directory)| {
+            path == source || is_directory && path.starts_with(source)
+        }) || writables.keys().any(|writable| path.starts_with(writable))
+    }
+
+    /// The project directory on the host, canonical.
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+
     /// The bundle's `config.json`.
     pub fn spec(&self) -> Spec {
         spec::build(self)

@@ -167,14 +167,20 @@ fn project(sandbox: &Sandbox<'_>) -> Mount {
         } => (project_uid, project_gid),
         Identity::Caller { uid, gid } => (uid, gid),
     };
-    owned(Path::new(PROJECT), &sandbox.project, owner, identity)
+    let destination = Path::new(PROJECT);
+    if identity.borrower().is_some() {
+        // The files are the command's own by then.
+        return mount(destination, "bind", &sandbox.project, &WRITABLE);
+    }
+    owned(destination, &sandbox.project, owner, identity)
 }
+
+const WRITABLE: [&str; 4] = ["bind", "rw", "nosuid", "nodev"];
 
 /// Writable, and with ids of its own: files of the owner are the command's inside, and what the command
 /// makes there belongs to the owner.
 fn owned(destination: &Path, source: &Path, owner: (u32, u32), identity: Identity) -> Mount {
-    let options = ["bind", "rw", "nosuid", "nodev"];
-    let mut mount = mount(destination, "bind", source, &options);
+    let mut mount = mount(destination, "bind", source, &WRITABLE);
     if let Identity::Own { first_id, .. } = identity {
         let on_host = first_id + identity.inside();
         mount
