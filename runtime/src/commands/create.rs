@@ -51,6 +51,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         no_new_keyring: arguments.no_new_keyring,
         supervised: false,
         host: global.host(),
+        ..CreateOptions::default()
     };
     container::create(&global.store(), &arguments.id, &bundle, &options)?;
     global.note_changes(&changes);

@@ -61,6 +61,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         no_new_keyring: arguments.no_new_keyring,
         supervised: !arguments.detach,
         host: global.host(),
+        ..CreateOptions::default()
     };
     let store = global.store();
     if arguments.detach {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use bundles::promise::Kind;
+use bundles::seccomp::Filter;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Process, Spec};
@@ -28,6 +29,7 @@ use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::terminal::{Console, OwnTerminal};
+use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
@@ -56,6 +58,10 @@ pub struct CreateOptions {
     pub no_new_keyring: bool,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
+    /// Descriptors for the command's standard output and standard error, instead of the caller's.
+    pub output: Option<(RawFd, RawFd)>,
+    /// Which system calls of the command's to listen to.
+    pub telling: Telling,
     /// What the caller says of the host.
     pub host: HostOptions,
 }
@@ -69,6 +75,8 @@ pub struct Created {
     pub(super) has_init: bool,
     /// The master end of the command's terminal, where no engine got it.
     pub(super) terminal: Option<OwnedFd>,
+    /// The listener of its system call filter, and the filter by which to answer, where that was asked for.
+    pub(super) refused: Option<(OwnedFd, Filter)>,
 }
 
 /// Creates the container `id` from `bundle`.
@@ -105,6 +113,9 @@ pub fn create(
     let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
+    if let Some(filter) = &mut normalised.filter {
+        filter.tell(options.telling);
+    }
     socket_activation::announce(
         &mut normalised.spec,
         options.activated_sockets,
@@ -178,8 +189,8 @@ fn create_claimed(
     let number = terminal.as_ref().map(OwnTerminal::number);
     let made = make(&mut container, normalised, payload, options, sealed, number);
     failures.close_writer();
-    let pid = match made {
-        Ok(pid) => pid,
+    let (pid, listener) = match made {
+        Ok(made) => made,
         // Nothing that a killed process could have said.
         Err(_) if container.snapshot.cgroup.memory_use().killed > 0 => {
             return Err(Error::OutOfMemory);
@@ -210,10 +221,13 @@ fn create_claimed(
     container.snapshot.status = Status::Created;
     container.save()?;
     debug!(id = container.id(), "created");
+    let filter = normalised.filter.as_ref();
+    let refused = listener.zip(filter.map(|filter| filter.answers().clone()));
     Ok(Created {
         container,
         has_init,
         terminal,
+        refused,
     })
 }
 
@@ -262,7 +276,7 @@ fn drop_groups() -> Result<()> {
     Ok(())
 }
 
-/// Has libcontainer make the first process; gives its pid.
+/// Has libcontainer make the first process; gives its pid, and the listener of its filter where that is ours.
 fn make(
     container: &mut Container,
     normalised: &Normalised,
@@ -270,7 +284,7 @@ fn make(
     options: &CreateOptions,
     sealed: bool,
     terminal: Option<RawFd>,
-) -> Result<i32> {
+) -> Result<(i32, Option<OwnedFd>)> {
     let listener = NotifyListener::new(&container.notify_socket())
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
     let view = hooks::libcontainer_view(container);
@@ -326,6 +340,7 @@ fn make(
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
         create_container,
+        output: options.output,
     };
     socket_activation::forget();
     let mut place = InCgroup::make(
@@ -334,7 +349,8 @@ fn make(
         options.host.is_rootless(),
         sealed,
     )?;
-    first_process::make(&arguments, &ours, &mut place)
+    let pid = first_process::make(&arguments, &ours, &mut place)?;
+    Ok((pid, ours.listener.and_then(HandOver::kept)))
 }
 
 /// Takes out the hooks that libcontainer isn't to run.

@@ -77,11 +77,17 @@ impl Guardian {
 
 /// Splits this process. Returns in the worker only; the guardian exits with the worker's code.
 ///
-/// `id` names the container, where the caller did; the worker's process does otherwise.
+/// `id` names the container, where the caller did; the worker's process does otherwise. Where the worker is killed,
+/// the guardian calls `when_killed` with it when it has cleaned up.
 ///
 /// # Errors
 /// Where the split fails; there is one process then.
-pub(super) fn split(store: &Store, id: Option<&str>, signals: &mut Signals) -> Result<Guardian> {
+pub(super) fn split(
+    store: &Store,
+    id: Option<&str>,
+    signals: &mut Signals,
+    when_killed: impl FnOnce(&str),
+) -> Result<Guardian> {
     let process = pidfd_open(getpid(), PidfdFlags::empty())
         .map_err(Error::step("open a descriptor for this process"))?;
     rustix::process::set_child_subreaper(Some(getpid()))
@@ -108,6 +114,7 @@ pub(super) fn split(store: &Store, id: Option<&str>, signals: &mut Signals) -> R
                 // There is nobody left to tell but the next run, which sweeps.
                 let _ = remove_everything(store, id);
                 let _ = store.remove_scratch(id);
+                when_killed(id);
             }
             128 + Signal::SIGKILL as i32
         }
@@ -208,6 +215,8 @@ pub fn sweep(store: &Store) {
     for name in store.names().unwrap_or_default() {
         if let Some(id) = name.strip_prefix(SCRATCH_PREFIX) {
             if made_up_by(id).is_some_and(|run| !is_alive(run)) {
+                // What was lent goes back when nobody uses it any more.
+                let _ = remove_everything(store, id);
                 let _ = store.remove_scratch(id);
             }
             continue;

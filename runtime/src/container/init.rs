@@ -4,6 +4,7 @@
 //! told as a fault and a command could not end itself by SIGTERM; and it would have to reap orphans. So
 //! this process, which is the runtime's, stays the first, and the command is its child.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -89,10 +90,25 @@ fn reap_ended(command: Pid) -> io::Result<Option<i32>> {
         match waitpid(None, Some(WaitPidFlag::WNOHANG))? {
             WaitStatus::Exited(pid, code) if pid == command => return Ok(Some(code)),
             WaitStatus::Signaled(pid, signal, _) if pid == command => {
+                // Whoever holds the container reads it: the code alone could be the command's own.
+                rustix::thread::set_name(&told(signal as i32))?;
                 return Ok(Some(128 + signal as i32));
             }
             WaitStatus::StillAlive => return Ok(None),
             _ => {}
         }
     }
+}
+
+/// The first process's name when it ends, where a signal has ended the command. Nobody inside can change it.
+const TOLD: &str = "init: signal ";
+
+fn told(signal: i32) -> CString {
+    CString::new(format!("{TOLD}{signal}")).unwrap_or_default()
+}
+
+/// The signal that ended the command of the first process `pid`, which has ended and isn't reaped yet.
+pub(super) fn signal_of_command(pid: i32) -> Option<i32> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    name.trim_end().strip_prefix(TOLD)?.parse().ok()
 }

@@ -4,6 +4,7 @@
 //! The process can't do it: any call that it makes may be one that waits for the listener's answer. So the
 //! runtime takes a copy of the descriptor out of the process, while that goes on or waits.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -32,19 +33,35 @@ const NAME: &str = "anon_inode:seccomp notify";
 
 /// A listener to hand over.
 #[derive(Debug)]
-pub(super) struct HandOver {
-    listener: Listener,
-    container: Snapshot,
+pub(super) enum HandOver {
+    /// To whoever waits for it at a socket.
+    ToSocket {
+        listener: Listener,
+        container: Box<Snapshot>,
+    },
+    /// To this process itself.
+    ToUs(OnceCell<OwnedFd>),
 }
 
 impl HandOver {
     /// What there is to do for a process of `container` with this filter.
     pub(super) fn of(filter: Option<&SystemCallFilter>, container: &Snapshot) -> Option<Self> {
-        let listener = filter?.listener()?.clone();
-        Some(Self {
-            listener,
-            container: container.clone(),
+        let filter = filter?;
+        if filter.is_telling() {
+            return Some(Self::ToUs(OnceCell::new()));
+        }
+        Some(Self::ToSocket {
+            listener: filter.listener()?.clone(),
+            container: Box::new(container.clone()),
         })
+    }
+
+    /// The listener that was handed to this process.
+    pub(super) fn kept(self) -> Option<OwnedFd> {
+        match self {
+            Self::ToUs(listener) => listener.into_inner(),
+            Self::ToSocket { .. } => None,
+        }
     }
 
     /// Waits until the process `pid` has loaded its filter, and hands the listener over. Gives up in silence
@@ -57,53 +74,61 @@ impl HandOver {
         let Some(descriptor) = take(pid).map_err(failed)? else {
             return Ok(());
         };
-        let path = &self.listener.path;
-        self.send(pid, &descriptor).map_err(Error::io(
-            "hand the seccomp listener over: failed to connect with seccomp agent",
-            path,
-        ))?;
+        match self {
+            Self::ToUs(kept) => {
+                let _ = kept.set(descriptor);
+            }
+            Self::ToSocket {
+                listener,
+                container,
+            } => {
+                let text = message(pid, listener, container).to_string();
+                send(&text, &listener.path, &descriptor).map_err(Error::io(
+                    "hand the seccomp listener over: failed to connect with seccomp agent",
+                    &listener.path,
+                ))?;
+            }
+        }
         tracing::debug!(pid, "handed over the seccomp listener");
         Ok(())
     }
+}
 
-    fn send(&self, pid: i32, descriptor: &OwnedFd) -> io::Result<()> {
-        let text = self.message(pid).to_string();
-        let socket = connect(&self.listener.path)?;
-        let descriptors = [descriptor.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-        let sent = sendmsg(
-            &socket,
-            &[IoSlice::new(text.as_bytes())],
-            &mut ancillary,
-            SendFlags::NOSIGNAL,
-        )?;
-        // The rest of a long message follows without descriptors.
-        (&socket).write_all(text.as_bytes().get(sent..).unwrap_or_default())
-    }
+fn send(text: &str, path: &Path, descriptor: &OwnedFd) -> io::Result<()> {
+    let socket = connect(path)?;
+    let descriptors = [descriptor.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let sent = sendmsg(
+        &socket,
+        &[IoSlice::new(text.as_bytes())],
+        &mut ancillary,
+        SendFlags::NOSIGNAL,
+    )?;
+    // The rest of a long message follows without descriptors.
+    (&socket).write_all(text.as_bytes().get(sent..).unwrap_or_default())
+}
 
-    /// The OCI runtime spec's "container process state".
-    fn message(&self, pid: i32) -> serde_json::Value {
-        let container = &self.container;
-        let mut message = json!({
+/// The OCI runtime spec's "container process state".
+fn message(pid: i32, listener: &Listener, container: &Snapshot) -> serde_json::Value {
+    let mut message = json!({
+        "ociVersion": container.oci_version,
+        "fds": ["seccompFd"],
+        "pid": pid,
+        "state": {
             "ociVersion": container.oci_version,
-            "fds": ["seccompFd"],
-            "pid": pid,
-            "state": {
-                "ociVersion": container.oci_version,
-                "id": container.id,
-                "status": container.status,
-                "pid": container.process.map_or(pid, |first| first.pid),
-                "bundle": container.bundle,
-                "annotations": container.annotations,
-            },
-        });
-        if let Some(metadata) = &self.listener.metadata {
-            message["metadata"] = json!(metadata);
-        }
-        message
+            "id": container.id,
+            "status": container.status,
+            "pid": container.process.map_or(pid, |first| first.pid),
+            "bundle": container.bundle,
+            "annotations": container.annotations,
+        },
+    });
+    if let Some(metadata) = &listener.metadata {
+        message["metadata"] = json!(metadata);
     }
+    message
 }
 
 /// A copy of the process's listener; `None` where the process has ended.

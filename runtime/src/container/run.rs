@@ -5,6 +5,7 @@ use super::leftovers;
 use super::process::ProcessId;
 use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
+use super::watch::{Bounds, Measured, Pump, Watch};
 use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
 
 /// How to run.
@@ -43,6 +44,15 @@ impl From<End> for Outcome {
     }
 }
 
+/// A command that was held to bounds, and has ended.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// How.
+    pub outcome: Outcome,
+    /// What it used; absent where the bundle has no command.
+    pub measured: Option<Measured>,
+}
+
 /// Runs the bundle's command to its end and deletes the container.
 ///
 /// The caller goes on in a child of its own process (see [`super::guardian`]). `bundle` is called when
@@ -55,11 +65,36 @@ pub fn run(
     options: &RunOptions,
     bundle: impl FnOnce(&str) -> Result<Bundle>,
 ) -> Result<Outcome> {
+    run_in_foreground(store, options, None, bundle, |_| {}).map(|ended| ended.outcome)
+}
+
+/// Likewise, with the command held to `bounds`. If the process that returns is killed, the one that was called
+/// calls `when_killed` with the container's id, when it has cleaned up.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_bounded(
+    store: &Store,
+    options: &RunOptions,
+    bounds: &Bounds,
+    bundle: impl FnOnce(&str) -> Result<Bundle>,
+    when_killed: impl FnOnce(&str),
+) -> Result<Execution> {
+    run_in_foreground(store, options, Some(bounds), bundle, when_killed)
+}
+
+fn run_in_foreground(
+    store: &Store,
+    options: &RunOptions,
+    bounds: Option<&Bounds>,
+    bundle: impl FnOnce(&str) -> Result<Bundle>,
+    when_killed: impl FnOnce(&str),
+) -> Result<Execution> {
     if let Some(id) = &options.id {
         store.check_free(id)?;
     }
     let mut signals = Signals::block()?;
-    let guardian = guardian::split(store, options.id.as_deref(), &mut signals)?;
+    let guardian = guardian::split(store, options.id.as_deref(), &mut signals, when_killed)?;
     sweep(store);
     let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
     let id = options.id.clone().unwrap_or_else(|| made_up_id(worker));
@@ -67,8 +102,10 @@ pub fn run(
         signals: &signals,
         guardian: Some(&guardian),
         terminal: None,
+        watch: None,
     };
-    let ended = bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, &mut hold));
+    let ended =
+        bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, bounds, &mut hold));
     let cleaned = store.remove_scratch(&id);
     let outcome = ended?;
     cleaned?;
@@ -99,17 +136,29 @@ fn run_bundle(
     id: &str,
     bundle: &Bundle,
     options: &RunOptions,
+    bounds: Option<&Bounds>,
     foreground: &mut Hold<'_>,
-) -> Result<Outcome> {
+) -> Result<Execution> {
+    let pumped = bounds.filter(|bounds| bounds.counts_output || bounds.output.is_some());
+    let mut pump = pumped
+        .map(|bounds| Pump::new(bounds.output, bounds.truncates_output))
+        .transpose()?;
     let create_options = CreateOptions {
         supervised: true,
+        output: pump.as_ref().and_then(Pump::ends),
+        telling: bounds.map(Bounds::telling).unwrap_or_default(),
         ..options.create.clone()
     };
     let created = create(store, id, bundle, &create_options)?;
     let snapshot = &created.container.snapshot;
     let cgroup = snapshot.cgroup.clone();
     let is_held_together = snapshot.has_pid_namespace || !cgroup.is_anothers();
-    let ended = hold(created, foreground).map(|outcome| with_memory(outcome, &cgroup));
+    let begun = pump.as_mut().map_or(Ok(()), Pump::begin);
+    let ended = begun.and_then(|()| hold(created, bounds, pump.as_ref(), foreground));
+    let ended = ended.map(|execution| Execution {
+        outcome: with_memory(execution.outcome, &cgroup),
+        ..execution
+    });
     let left = match options.keep && ended.is_ok() {
         true => keep(store, id),
         false => delete(store, id, true),
@@ -118,9 +167,16 @@ fn run_bundle(
         true => Ok(()),
         false => leftovers::end(),
     });
-    let outcome = ended?;
+    let mut execution = ended?;
     left?;
-    Ok(outcome)
+    // Last, for it takes as long as the caller takes to read.
+    let printed = pump
+        .map(|pump| pump.drain(foreground.signals))
+        .transpose()?;
+    if let Some(measured) = &mut execution.measured {
+        measured.output = printed;
+    }
+    Ok(execution)
 }
 
 /// Makes the container nobody's litter.
@@ -141,28 +197,62 @@ fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
     }
 }
 
-fn hold(created: Created, foreground: &mut Hold<'_>) -> Result<Outcome> {
+fn hold(
+    created: Created,
+    bounds: Option<&Bounds>,
+    pump: Option<&Pump>,
+    foreground: &mut Hold<'_>,
+) -> Result<Execution> {
     let Created {
         container,
         has_init,
         terminal,
+        refused,
     } = created;
-    let supervised = container
-        .snapshot
-        .process
+    let process = container.snapshot.process;
+    let supervised = process
         .map(|process| Supervised::new(process, !has_init))
         .transpose()?;
     let guardian = foreground.guardian.filter(|_| terminal.is_some());
     if let (Some(guardian), Some(master)) = (guardian, terminal) {
         guardian.attach(&master)?;
     }
+    let watch = match (bounds, process) {
+        (Some(bounds), Some(process)) => {
+            let cgroup = &container.snapshot.cgroup;
+            Some(Watch::begin(bounds, process.pid, cgroup, pump, refused)?)
+        }
+        _ => None,
+    };
     let ended = start(container).and_then(|()| match supervised {
-        Some(supervised) => supervised.wait(foreground).map(Outcome::from),
-        None => Ok(Outcome::default()),
+        Some(supervised) => supervise(supervised, watch, foreground),
+        None => Ok(Execution {
+            outcome: Outcome::default(),
+            measured: None,
+        }),
     });
     if let Some(guardian) = guardian {
         // The caller's own again, before anything is told. A guardian that is gone has none.
         let _ = guardian.detach();
     }
     ended
+}
+
+fn supervise(
+    supervised: Supervised,
+    watch: Option<Watch<'_>>,
+    foreground: &mut Hold<'_>,
+) -> Result<Execution> {
+    let mut hold = Hold {
+        signals: foreground.signals,
+        guardian: foreground.guardian,
+        terminal: foreground.terminal.as_deref_mut(),
+        watch,
+    };
+    let end = supervised.wait(&mut hold)?;
+    let measured = hold.watch.map(|watch| watch.end(end)).transpose()?;
+    Ok(Execution {
+        outcome: end.into(),
+        measured,
+    })
 }

@@ -21,6 +21,7 @@ use rustix::thread::{CapabilitySets, set_capabilities};
 
 use super::capabilities::sets_of;
 use super::failure::{Failure, step};
+use super::watch::Telling;
 use super::{Error, Result};
 use crate::sys::load_filter;
 
@@ -37,6 +38,8 @@ pub(super) enum Role {
 #[derive(Debug, Clone)]
 pub(super) struct SystemCallFilter {
     filter: Filter,
+    /// What is loaded instead of it where somebody is to be told of what it refuses.
+    telling: Option<Filter>,
     moment: Moment,
     /// The sets to go back to where the filter takes a capability to load.
     own: Option<CapabilitySets>,
@@ -153,10 +156,30 @@ impl SystemCallFilter {
         };
         Ok(Some(Self {
             filter,
+            telling: None,
             moment,
             own,
             listener,
         }))
+    }
+
+    /// Has the runtime told of what `telling` says; only for a filter that is loaded early, after which nothing
+    /// of ours is refused.
+    pub(super) fn tell(&mut self, telling: Telling) {
+        let can_tell = self.is_early() && self.listener.is_none();
+        if can_tell && telling != Telling::Nothing {
+            self.telling = Some(self.filter.telling(telling.observed()));
+        }
+    }
+
+    /// Whether the runtime is to listen.
+    pub(super) fn is_telling(&self) -> bool {
+        self.telling.is_some()
+    }
+
+    /// By which whoever listens has to answer.
+    pub(super) fn answers(&self) -> &Filter {
+        &self.filter
     }
 
     /// Whether the process is to show its filter before it is let go.
@@ -244,7 +267,17 @@ impl SystemCallFilter {
     fn load(&self) -> Result<(), Failure> {
         step("load the seccomp filter", || {
             // Open until execve(2): whoever it is handed to takes a copy out of this process.
-            load_filter(&self.filter).map(std::mem::forget)
+            let Some(telling) = &self.telling else {
+                return load_filter(&self.filter).map(std::mem::forget);
+            };
+            match load_filter(telling) {
+                // A flag that this kernel doesn't know.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    load_filter(&telling.interruptible())
+                }
+                other => other,
+            }
+            .map(std::mem::forget)
         })
     }
 }

@@ -7,14 +7,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
 
 use super::guardian::Guardian;
+use super::init;
 use super::process::ProcessId;
 use super::terminal::Attached;
+use super::watch::{Order, Watch};
 use super::{Error, Result};
 
 /// How a command ended.
@@ -116,6 +118,8 @@ pub(super) struct Hold<'a> {
     pub guardian: Option<&'a Guardian>,
     /// The caller's terminal, where this process is the one that connects it with the command's.
     pub terminal: Option<&'a mut Attached>,
+    /// What the command is held to.
+    pub watch: Option<Watch<'a>>,
 }
 
 /// A running command.
@@ -150,13 +154,22 @@ impl Supervised {
     pub(super) fn wait(mut self, hold: &mut Hold<'_>) -> Result<End> {
         loop {
             if self.wait_for_news(hold)? {
+                hold.watch.iter_mut().for_each(Watch::note_killed);
                 self.send(libc::SIGKILL);
             }
             while let Some(signal) = hold.signals.next()? {
                 let terminal = hold.terminal.as_deref_mut();
                 if !terminal.is_some_and(|terminal| terminal.handle(signal)) {
+                    hold.watch
+                        .iter_mut()
+                        .for_each(|watch| watch.note_signal(signal));
                     self.forward(signal);
                 }
+            }
+            match hold.watch.as_mut().and_then(Watch::turn) {
+                Some(Order::Ask) => self.send(libc::SIGTERM),
+                Some(Order::Kill) => self.send(libc::SIGKILL),
+                None => {}
             }
             if let Some(terminal) = hold.terminal.as_deref_mut() {
                 terminal.turn();
@@ -176,7 +189,11 @@ impl Supervised {
         waiting.extend(hold.guardian.map(Guardian::as_poll_fd));
         let terminal = hold.terminal.as_deref();
         waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
-        match poll(&mut waiting, None) {
+        let watch = hold.watch.as_ref();
+        waiting.extend(watch.map(Watch::waiting).unwrap_or_default());
+        let patience = watch.and_then(Watch::patience);
+        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        match poll(&mut waiting, patience.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(Error::step("wait for the command")(errno)),
         }
@@ -185,17 +202,27 @@ impl Supervised {
     }
 
     fn ended(&self) -> Result<Option<End>> {
-        let status = waitid(
-            WaitId::PidFd(self.descriptor.as_fd()),
-            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
-        )
-        .map_err(Error::step("wait for the command"))?;
-        let Some(status) = status else {
+        let ask = |options| {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | options;
+            waitid(WaitId::PidFd(self.descriptor.as_fd()), options)
+                .map_err(Error::step("wait for the command"))
+        };
+        // Not reaped before the first process's last word is read.
+        if ask(WaitIdOptions::NOWAIT)?.is_none() {
+            return Ok(None);
+        }
+        let signal_of_command = (!self.is_first)
+            .then(|| init::signal_of_command(self.process.pid))
+            .flatten();
+        let Some(status) = ask(WaitIdOptions::empty())? else {
             return Ok(None);
         };
         if let Some(code) = status.exit_status() {
             let code = u8::try_from(code & 0xff).unwrap_or(u8::MAX);
-            return Ok(Some(End::Exited(code)));
+            return Ok(Some(match signal_of_command {
+                Some(signal) if i32::from(code) == 128 + signal => End::Signalled(signal),
+                _ => End::Exited(code),
+            }));
         }
         let signal = status.terminating_signal().unwrap_or(libc::SIGKILL);
         Ok(Some(End::Signalled(match self.ended_by {
@@ -238,6 +265,6 @@ impl Supervised {
 }
 
 /// Whether the default action of signal(7) is to end the process.
-fn ends_by_default(signal: Signal) -> bool {
+pub(super) fn ends_by_default(signal: Signal) -> bool {
     !matches!(signal, Signal::SIGWINCH | Signal::SIGSTOP) && !KEPT.contains(&signal)
 }

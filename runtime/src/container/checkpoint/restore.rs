@@ -79,6 +79,7 @@ pub fn restore(
         signals: &signals,
         guardian: None,
         terminal: None,
+        watch: None,
     });
     delete::delete(store, id, true)?;
     Ok(ended?.into())

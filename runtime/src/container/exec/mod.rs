@@ -215,6 +215,7 @@ fn hold(mut born: Born, console: Console) -> Result<Outcome> {
         signals: &signals,
         guardian: None,
         terminal: terminal.as_mut(),
+        watch: None,
     });
     // The caller's own again, before anything is told.
     drop(terminal);

@@ -10,7 +10,7 @@ use libcontainer::process::init::container_init_process;
 use libcontainer::process::init::error::InitProcessError;
 use libcontainer::syscall::Syscall;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Pid, Uid, dup2};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
@@ -78,6 +78,10 @@ fn make_first(
     wait_for_cgroup(placed)?;
     // Before the user namespace, in which nobody may raise one.
     resource_limits::raise(spec)?;
+    if let Some((stdout, stderr)) = ours.output {
+        dup2(stdout, 1)?;
+        dup2(stderr, 2)?;
+    }
     standard_pipes::give_from_outside(spec, ours.id_maps.as_ref())?;
     if let Some(tree) = &ours.tree {
         tree.build()?;

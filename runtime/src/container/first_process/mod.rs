@@ -17,7 +17,7 @@ mod without_pivot;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 
 use libcontainer::process::args::ContainerArgs;
 use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainReceiver};
@@ -66,6 +66,8 @@ pub(super) struct Ours {
     pub listener: Option<HandOver>,
     /// The hooks called `createContainer`.
     pub create_container: Vec<Hook>,
+    /// What becomes its standard output and standard error, instead of the runtime's.
+    pub output: Option<(RawFd, RawFd)>,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.

@@ -22,6 +22,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::{Error, Result, mount_options, namespaces};
 use crate::sys::MountAttr;
+pub(super) use source::can_map_ids;
 use source::{open_source, set_attributes};
 use target::{attach, open_target};
 

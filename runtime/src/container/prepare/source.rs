@@ -1,10 +1,11 @@
 //! What is mounted: a detached mount with its attributes and mapped ids.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 
 use bundles::promise::is_bind;
-use libcontainer::oci_spec::runtime::{LinuxIdMapping, Mount, Spec};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
+use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder, Mount, Spec};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2, statfs};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -184,6 +185,36 @@ fn set_id_mapping(
     };
     mount_setattr(tree, attr, recursive)
 }
+
+/// Whether ids can be mapped in the file system of `directory`.
+///
+/// # Errors
+/// Where the kernel refuses for another reason.
+pub(in crate::container) fn can_map_ids(directory: &Path) -> std::io::Result<bool> {
+    // Those that nearly every project is on, and that always can.
+    if ALWAYS_CAN.contains(&statfs(directory)?.f_type) {
+        return Ok(true);
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, directory, flags)?;
+    let mapping = LinuxIdMappingBuilder::default()
+        .container_id(0_u32)
+        .host_id(ANY_ID)
+        .size(1_u32)
+        .build()
+        .map_err(std::io::Error::other)?;
+    match set_id_mapping(&tree, &[mapping], &[mapping], false) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The magic numbers of ext4, xfs and btrfs: linux/magic.h.
+const ALWAYS_CAN: [rustix::fs::FsWord; 3] = [0xef53, 0x5846_5342, 0x9123_683e];
+
+/// Any id will do: the mount is never attached.
+const ANY_ID: u32 = 1;
 
 /// The text of a `uid_map` file: ids on the file system, ids on the host, how many.
 fn map_text(mappings: &[LinuxIdMapping]) -> String {

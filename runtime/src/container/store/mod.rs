@@ -16,7 +16,7 @@ use super::cgroup::Placement;
 use super::ownership::{self, StateDirectory};
 use super::process::kill_if_alive;
 use super::snapshot::Snapshot;
-use super::{Error, HostOptions, Result};
+use super::{Error, HostOptions, Result, lend};
 use container::read_spec;
 use lock::{is_held, lock};
 
@@ -212,7 +212,9 @@ impl Store {
     }
 
     pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
-        remove_directory(&self.scratch_path(id))
+        let path = self.scratch_path(id);
+        lend::give_back(&path)?;
+        remove_directory(&path)
     }
 
     /// Refuses an id that is taken, before anything is made for it.

@@ -1,5 +1,6 @@
 //! What a container uses, as its cgroup counts it.
 
+mod counters;
 mod files;
 mod form;
 mod v1;
@@ -8,6 +9,7 @@ mod v2;
 use super::super::{Error, Result};
 use super::placement::Placement;
 
+pub(in crate::container) use counters::Counters;
 pub(super) use files::{named, number};
 pub use form::Stats;
 
