@@ -108,6 +108,12 @@ pub fn kill_everything() -> Value {
     })
 }
 
+/// Makes a refused call so many times: how often it was refused.
+pub fn refused(times: usize) -> usize {
+    let made = (0..times).map(|_| call(libc::SYS_mount, &[0; 5]));
+    made.filter(|outcome| *outcome == Err(Errno::EPERM)).count()
+}
+
 /// Makes calls by number, each in a child: `64:NUMBER:ARGUMENT…`, or `32:NUMBER:ARGUMENT` for one of the 32-bit
 /// architecture with at most one argument.
 pub fn calls(calls: &[&str]) -> Value {

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         ["look", ..] => print(&facts::all()),
         ["try", groups @ ..] => print(&attempts::all(groups)),
         ["calls", calls @ ..] => print(&attempts::calls(calls)),
+        ["refused", times] => println!("{}", attempts::refused(times.parse().unwrap_or(0))),
         ["run", program] => print(&json!({ "ran": attempts::run_set_id_program(program) })),
         ["ids"] => print(&facts::ids()),
         ["count"] => println!("{}", words.len() + std::env::vars_os().count()),

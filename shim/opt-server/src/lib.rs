@@ -2,6 +2,7 @@
 
 mod commands;
 mod configuration;
+mod execution;
 mod server;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Run(commands::run::Arguments),
     /// Make, list and revoke the server's API keys
     Keys(commands::keys::Arguments),
+    /// Watch which files a command opens, and propose what to mount for it
+    Learn(commands::learn::Arguments),
 }
 
 /// The command line as clap knows it, for whoever documents it.
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
             Some(Command::Explain(arguments)) => commands::explain::execute(&arguments),
             Some(Command::Schema) => commands::schema::execute(),
             Some(Command::Run(arguments)) => commands::run::execute(&arguments),
+            Some(Command::Learn(arguments)) => commands::learn::execute(&arguments),
             Some(Command::Keys(arguments)) => commands::keys::execute(&arguments),
             None if cli.start.start => commands::start::execute(cli.start),
             None => anyhow::bail!("nothing to do; hint: opt-server --start"),

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 pub mod explain;
 pub mod keys;
+pub mod learn;
 pub mod run;
 pub mod schema;
 pub mod start;

@@ -1,19 +1,20 @@
 //! `run`.
 
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use bundles::bundle;
 use bundles::elf::Resolver;
 use bundles::opt_server::config::Limits;
-use bundles::opt_server::{Identity, Request, Sandbox};
-use bundles::promise::{Kind, exceptions, explain};
-use nix::unistd::{getegid, geteuid};
-use runtime::container::{self, Bundle, Error, RunOptions, Store};
-use runtime::{own_executable, policy, telling};
+use bundles::opt_server::{Request, Sandbox};
+use bundles::promise::{Kind, explain};
+use runtime::container::{Execution, Store};
+use runtime::{own_executable, telling};
 
 use crate::configuration;
+use crate::execution::{self, Begun, LimitFlags, Report, ReportFile, sandboxed};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,17 @@ pub struct Arguments {
     /// Show what the sandbox exposes, and why, before the command runs
     #[arg(long)]
     sandbox_info: bool,
+    /// Write a report on the execution when it has ended: JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// In the report, tell a command that fails what it looked for in vain; opening files takes longer then
+    #[arg(long, requires = "report")]
+    explain_failures: bool,
+    /// The execution's id in the report [default: one is made up]
+    #[arg(long, value_name = "ID")]
+    execution_id: Option<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
     /// The command's name in the configuration
     name: String,
     /// Its arguments
@@ -43,15 +55,50 @@ pub struct Arguments {
 /// Runs one command line and exits with its command's code.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
+    let file = arguments
+        .report
+        .as_deref()
+        .map(ReportFile::open)
+        .transpose()?;
+    let mut begun = Begun {
+        id: arguments.execution_id.clone().unwrap_or_default(),
+        command: arguments.name.clone(),
+        arguments: arguments.arguments.clone(),
+        limits: Limits::default(),
+        called: SystemTime::now(),
+    };
+    let ended = run(arguments, &mut begun, file.as_ref());
+    let limits = begun.limits;
+    if let Some(file) = file {
+        file.write(&match &ended {
+            Ok(execution) => Report::ended(begun, execution),
+            Err(error) => Report::not_started(begun, telling::line(error.as_ref())),
+        })?;
+    }
+    let execution = ended?;
+    let exceeded = execution.measured.and_then(|measured| measured.exceeded);
+    if let Some(bound) = exceeded {
+        let told = execution::exceeded(bound, &limits);
+        telling::say(&format!("opt-server: {told}\n"));
+    }
+    Ok(ExitCode::from(execution.outcome.code))
+}
+
+/// Runs it to its end, and completes what is known of it.
+fn run(arguments: &Arguments, begun: &mut Begun, file: Option<&ReportFile>) -> Result<Execution> {
+    begun.limits = arguments.limits.limits()?;
     let config = configuration::load(arguments.config.as_deref(), arguments.strict)?;
+    let command = config.command(&arguments.name)?;
+    let claimed = execution::claim(&arguments.project, config.extensions.identity)?;
     let request = Request {
         config: &config,
-        command: config.command(&arguments.name)?,
+        command,
         arguments: &arguments.arguments,
         project: arguments.project.clone(),
-        identity: identity(&arguments.project)?,
-        limits: Limits::default(),
+        identity: claimed.identity,
+        limits: begun.limits,
     };
+    begun.limits = request.limits();
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     if arguments.sandbox_info {
@@ -59,26 +106,24 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         let explanation = explain(&sandbox.spec(), Some(Kind::OptServer), vec![]).without_mounts();
         telling::say(&format!("{}\n{explanation}\n", sandbox.info()));
     }
+    let is_terminal = std::io::stdout().is_terminal();
+    let is_reported = arguments.report.is_some();
+    let mut bounds = execution::bounds(command, &begun.limits, is_reported, is_terminal);
+    bounds.observes = arguments.explain_failures;
     let store = Store::at(arguments.root.clone());
-    let outcome = container::run(&store, &RunOptions::default(), |id| {
-        let directory = store.scratch(id)?;
-        bundle::write(&directory, &sandbox.spec(), &sandbox.skeleton()).map_err(|error| {
-            Error::Step {
-                step: "write the bundle",
-                source: std::io::Error::other(error),
-            }
-        })?;
-        let mut bundle = Bundle::load(&directory)?;
-        // The configuration's word is the administrator's.
-        bundle.granted = exceptions(&bundle.spec).map_err(policy::Error::from)?;
-        Ok(bundle)
-    })?;
-    Ok(ExitCode::from(outcome.code))
-}
-
-/// An identity that lasts as long as this process: its pid is its slot.
-fn identity(project: &Path) -> Result<Identity> {
-    let caller = (geteuid().as_raw(), getegid().as_raw());
-    Identity::for_caller(caller, std::process::id(), project)
-        .with_context(|| format!("project {}", project.display()))
+    let for_killed = begun.clone();
+    let named = |id: &str| {
+        if begun.id.is_empty() {
+            id.clone_into(&mut begun.id);
+        }
+    };
+    let when_killed = |id: &str| {
+        if let Some(file) = file {
+            // There is nobody to tell that it can't be written.
+            let _ = file.write(&Report::killed(for_killed, id));
+        }
+    };
+    let identity = claimed.identity;
+    let ended = sandboxed::run(&store, &sandbox, identity, &bounds, named, when_killed);
+    Ok(ended?)
 }

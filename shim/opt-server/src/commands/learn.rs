@@ -1,0 +1,235 @@
+//! `learn`.
+//!
+//! The command runs in its own sandbox, with everything that the host has readable in it: the same environment,
+//! identity, project and system calls as later, so that it looks for the same files; and no way to write
+//! anywhere else, nor to the network, whatever it does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bundles::elf::{Resolver, Role};
+use bundles::opt_server::config::{Command, Config};
+use bundles::opt_server::learn::{Learned, Seen, propose};
+use bundles::opt_server::{Request, Sandbox};
+use nix::unistd::{dup, dup2};
+use runtime::container::{Looked, Store, Wanted};
+use runtime::{own_executable, telling};
+use serde_json::json;
+
+use crate::configuration;
+use crate::execution::{self, LimitFlags, sandboxed};
+
+/// Arguments of `learn`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration [default: config.json here, else beside this executable]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The project directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    project: PathBuf,
+    /// Directory for the state of containers [default: opt-runtime's]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Propose a directory instead of this many of its entries, or more
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    fold: usize,
+    /// Print what was learnt as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// The command's name in the configuration
+    name: String,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs one command line with the whole host readable, and prints what to mount for it. What the command prints
+/// goes to standard error.
+pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    own_executable::protect().context("protect this executable")?;
+    let config = configuration::load(arguments.config.as_deref(), false)?;
+    let command = config.command(&arguments.name)?;
+    let claimed = execution::claim(&arguments.project, config.extensions.identity)?;
+    let limits = arguments.limits.limits()?;
+    let resolver = Resolver::host().context("read this host's library configuration")?;
+    let own = Request {
+        config: &config,
+        command,
+        arguments: &arguments.arguments,
+        project: arguments.project.clone(),
+        identity: claimed.identity,
+        limits,
+    };
+    let wide = wide(command)?;
+    let everything = Request {
+        command: &wide,
+        ..own.clone()
+    };
+    let limits = own.limits();
+    let narrow = Sandbox::plan(own, &resolver)?;
+    let sandbox = Sandbox::plan(everything, &resolver)?;
+    let mut bounds = execution::bounds(command, &limits, false, true);
+    bounds.observes = true;
+    let looked = with_output_to_stderr(|| {
+        let store = Store::at(arguments.root.clone());
+        let ended = sandboxed::run(&store, &sandbox, claimed.identity, &bounds, |_| {}, |_| {})?;
+        if ended.outcome.code != 0 {
+            let code = ended.outcome.code;
+            telling::say(&format!(
+                "opt-server: warning: the command ended with {code}: what it would have opened later isn't known\n"
+            ));
+        }
+        Ok(ended
+            .measured
+            .map(|measured| measured.looked)
+            .unwrap_or_default())
+    })?;
+    let seen = seen(&looked, &resolver);
+    let learned = propose(&seen, |path| narrow.shows(path), arguments.fold);
+    let text = match arguments.json {
+        true => as_json(&config, command, &learned)?,
+        false => as_table(command, &learned),
+    };
+    telling::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The command with every directory of the host's readable, but those that the sandbox has of its own. What is
+/// mounted elsewhere doesn't come with the directory above it, so it is named too.
+fn wide(command: &Command) -> Result<Command> {
+    let mut paths = BTreeSet::new();
+    for entry in fs::read_dir("/").context("read /")? {
+        paths.insert(entry.context("read /")?.path());
+    }
+    let mountinfo = fs::read_to_string("/proc/self/mountinfo").context("read mountinfo")?;
+    let mounted = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
+    // An octal escape is a path with a space: nobody has programs there.
+    paths.extend(
+        mounted
+            .filter(|path| !path.contains('\\'))
+            .map(PathBuf::from),
+    );
+    let own = [
+        "/proc",
+        "/dev",
+        "/sys",
+        "/tmp",
+        "/project",
+        "/run",
+        "/lost+found",
+    ];
+    let is_own = |path: &PathBuf| own.iter().any(|own| path.starts_with(own));
+    paths.retain(|path| path != Path::new("/") && !is_own(path) && path.exists());
+    let mut wide = command.clone();
+    wide.mount_readable.extend(paths);
+    Ok(wide)
+}
+
+/// Runs `body` with standard output leading where standard error does: it is for what was learnt.
+fn with_output_to_stderr<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    let own = dup(1).context("copy standard output")?;
+    dup2(2, 1).context("redirect standard output")?;
+    let result = body();
+    dup2(own, 1).context("restore standard output")?;
+    result
+}
+
+/// What was opened and is there; for programs, their dynamic loaders and interpreters too, which the kernel
+/// opens by itself.
+fn seen(looked: &[Looked], resolver: &Resolver) -> Vec<Seen> {
+    let mut seen = vec![];
+    let used = looked
+        .iter()
+        .filter(|looked| !looked.is_written && looked.wanted != Wanted::ToKnow);
+    for looked in used {
+        let is_executed = looked.wanted == Wanted::ToExecute;
+        let Some(canonical) = &looked.found else {
+            continue;
+        };
+        seen.push(Seen {
+            path: looked.path.clone(),
+            canonical: canonical.clone(),
+            is_directory: looked.is_directory,
+            is_executed,
+            process: looked.process.clone(),
+        });
+        let executed = is_executed.then(|| resolver.resolve(canonical).ok());
+        let files = executed.flatten().into_iter().flat_map(|found| found.files);
+        let opened_by_kernel =
+            files.filter(|file| matches!(file.role, Role::Interpreter | Role::ScriptInterpreter));
+        seen.extend(opened_by_kernel.map(|file| Seen {
+            path: file.path,
+            canonical: file.canonical,
+            is_directory: false,
+            is_executed: true,
+            process: looked.process.clone(),
+        }));
+    }
+    seen
+}
+
+fn as_table(command: &Command, learned: &Learned) -> String {
+    let mut text = format!(
+        "command \"{}\": {} files are shown already, {} entries would have to be added to \"mount-readable\"\n",
+        command.name,
+        learned.shown,
+        learned.proposals.len()
+    );
+    let width = learned
+        .proposals
+        .iter()
+        .map(|one| one.path.as_os_str().len())
+        .max();
+    let width = width.unwrap_or(0) + 1;
+    for one in &learned.proposals {
+        let slash = if one.is_directory { "/" } else { "" };
+        let path = format!("{}{slash}", one.path.display());
+        let how = if one.is_executed {
+            "executed"
+        } else {
+            "opened"
+        };
+        let by = one.processes.join(", ");
+        let files = match (one.is_directory, one.files) {
+            (true, files) => format!("{files} files of it {how}"),
+            (false, _) => how.to_owned(),
+        };
+        text.push_str(&format!("  {path:<width$}  {files} by {by}\n"));
+    }
+    if !learned.optional.is_empty() {
+        text.push_str("left out, for commands do without:\n");
+    }
+    for (path, what) in &learned.optional {
+        text.push_str(&format!("  {}  {what}\n", path.display()));
+    }
+    text
+}
+
+fn as_json(config: &Config, command: &Command, learned: &Learned) -> Result<String> {
+    let proposals = learned.proposals.iter().map(|one| {
+        json!({
+            "path": one.path, "directory": one.is_directory, "files": one.files,
+            "executed": one.is_executed, "opened_by": one.processes,
+        })
+    });
+    let optional = learned.optional.iter();
+    let optional = optional.map(|(path, what)| json!({ "path": path, "what": what }));
+    let mut readable = command.mount_readable.clone();
+    readable.extend(learned.proposals.iter().map(|one| one.path.clone()));
+    let whole = json!({
+        "config": config.path,
+        "command": command.name,
+        "shown_already": learned.shown,
+        "proposals": proposals.collect::<Vec<_>>(),
+        "left_out": optional.collect::<Vec<_>>(),
+        // To be put into the command's entry.
+        "snippet": { "mount-readable": readable },
+    });
+    Ok(format!("{}\n", serde_json::to_string_pretty(&whole)?))
+}
