@@ -237,7 +237,7 @@ fn ids_come_from_the_configured_range_and_no_two_at_once_share_them() {
     let hold = || {
         let mut running = bench
             .serve_with(&project, &config)
-            .args(["busybox", "sh", "-c", "echo ready; read line"])
+            .args(["busybox", "sh", "-c", "echo ready; read line; exit 0"])
             .start();
         running.wait_for("ready");
         running

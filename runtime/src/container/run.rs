@@ -5,7 +5,7 @@ use super::leftovers;
 use super::process::ProcessId;
 use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
-use super::watch::{Bounds, Measured, Pump, Watch};
+use super::watch::{Bound, Bounds, Measured, Pump, Watch};
 use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
 
 /// How to run.
@@ -173,8 +173,12 @@ fn run_bundle(
     let printed = pump
         .map(|pump| pump.drain(foreground.signals))
         .transpose()?;
-    if let Some(measured) = &mut execution.measured {
-        measured.output = printed;
+    if let (Some(measured), Some((printed, is_exceeded))) = (&mut execution.measured, printed) {
+        measured.output = Some(printed);
+        // Found out only now, where the command ended before all was read.
+        if is_exceeded && bounds.is_some_and(|bounds| !bounds.truncates_output) {
+            measured.exceeded.get_or_insert(Bound::Output);
+        }
     }
     Ok(execution)
 }

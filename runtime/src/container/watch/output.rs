@@ -131,12 +131,13 @@ impl Pump {
     }
 
     /// Waits until the caller has got all that the ended command printed, or doesn't want it: a signal that
-    /// would have ended the command ends the waiting.
-    pub(in crate::container) fn drain(mut self, signals: &Signals) -> Result<Printed> {
+    /// would have ended the command ends the waiting. Whether it printed more than it may is told besides.
+    pub(in crate::container) fn drain(mut self, signals: &Signals) -> Result<(Printed, bool)> {
         // Where the command was never started.
         for pipe in &mut self.pipes {
             pipe.writing.clear();
         }
+        let mut is_unread = false;
         while self.shared.running.load(Ordering::SeqCst) > 0 {
             let mut waiting = [
                 PollFd::new(&self.shared.news, PollFlags::IN),
@@ -152,14 +153,16 @@ impl Pump {
                 gave_up |= super::super::supervise::ends_by_default(signal);
             }
             if gave_up {
-                self.shared.is_truncated.store(true, Ordering::SeqCst);
+                is_unread = true;
                 break;
             }
         }
-        Ok(Printed {
+        let is_exceeded = self.shared.is_truncated.load(Ordering::SeqCst);
+        let printed = Printed {
             bytes: self.shared.passed.load(Ordering::SeqCst),
-            is_truncated: self.shared.is_truncated.load(Ordering::SeqCst),
-        })
+            is_truncated: is_exceeded || is_unread,
+        };
+        Ok((printed, is_exceeded))
     }
 }
 
