@@ -250,6 +250,26 @@ fn what_they_get() {
             },
         )
         .but_crun("it is where crun was called"),
+        Case::steps("the runtime's environment, where they have none", |stage| {
+            let directory = add_log(stage);
+            for kind in ["prestart", "createRuntime", "poststop"] {
+                add(
+                    stage,
+                    kind,
+                    &format!("cat >/dev/null; echo $CALLER >{directory}/{kind}"),
+                );
+                stage.edit(|spec| {
+                    let hook = spec["hooks"][kind][0].as_object_mut();
+                    hook.expect("a hook").remove("env");
+                });
+            }
+            let run = stage.tool().env("CALLER", "me").args(["run", "--bundle"]);
+            run.arg(&stage.bundle.directory).arg(&stage.id).expect(0);
+            for kind in ["prestart", "createRuntime", "poststop"] {
+                ensure_eq!(log(stage, kind), "me\n", "{kind}");
+            }
+            Ok(())
+        }),
         Case::steps(
             "the runtime's mount namespace, or the container's",
             |stage| {

@@ -74,6 +74,13 @@ fn directory_and_environment() {
             .prepare(|stage| stage.write_inside("/etc/file", ""))
             .spec(|spec| spec["process"]["cwd"] = json!("/etc/file"))
             .refused("/etc/file"),
+        Case::new("so it is where the root is read-only for the container")
+            .spec(|spec| {
+                spec["root"]["readonly"] = json!(true);
+                spec["process"]["cwd"] = json!("/made/for/this");
+            })
+            .script("pwd")
+            .prints("/made/for/this"),
         Case::new("a relative cwd is refused")
             .spec(|spec| spec["process"]["cwd"] = json!("tmp"))
             .refused("cwd")

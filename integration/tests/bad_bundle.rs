@@ -87,7 +87,7 @@ fn a_file_where_dev_must_be_is_named() {
 fn a_working_directory_that_can_not_be_entered_is_named() {
     let bench = Bench::new();
     let bundle = plain::bundle(&bench, "plain", &["true"]);
-    for directory in ["/bin/busybox", "/nowhere/deep"] {
+    for directory in ["/bin/busybox", "/bin/busybox/below"] {
         bundle.edit(|spec| {
             spec["root"]["readonly"] = json!(true);
             spec["process"]["cwd"] = json!(directory);

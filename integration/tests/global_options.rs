@@ -66,7 +66,8 @@ fn a_failed_command_logs_exactly_one_line() {
         assert_eq!(events[0]["level"], "error");
         let message = events[0]["msg"].as_str().expect("a message");
         assert!(message.to_lowercase().contains(says), "{says}: {message}");
-        assert!(outcome.one_line().ends_with(message), "{outcome}");
+        let line = format!("opt-runtime: error: {message}");
+        assert_eq!(outcome.one_line(), line, "{outcome}");
         fs::remove_file(&log).expect("remove the log");
     }
     for (tool, says) in failures(&bench, "text") {

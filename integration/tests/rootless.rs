@@ -37,6 +37,20 @@ fn an_id_may_stay_what_it_is() {
 }
 
 #[test]
+fn without_mappings_there_is_the_users_own_id() {
+    let script = "id -u; tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map";
+    let mine = Ordinary::new(USER, &["sh", "-c", script]);
+    mine.bundle.edit(|spec| {
+        let linux = spec["linux"].as_object_mut().expect("linux");
+        linux.remove("uidMappings");
+        linux.remove("gidMappings");
+    });
+    let outcome = mine.run().expect(0);
+    assert_eq!(outcome.stdout, format!("0\n 0 {USER} 1\n 0 {USER} 1\n"));
+    mine.assert_nothing_left();
+}
+
+#[test]
 fn mounts_are_finished_inside() {
     let mine = Ordinary::new(
         USER,
@@ -107,9 +121,6 @@ fn what_a_user_can_not_have_is_refused_by_name() {
     });
     refused("process.user.uid 7", &|spec| {
         spec["process"]["user"] = json!({ "uid": 7, "gid": 0 });
-    });
-    refused("uidMappings is absent", &|spec| {
-        spec["linux"]["uidMappings"] = json!([]);
     });
     // Without an account he has no range of other ids.
     refused("newuidmap", &|spec| {

@@ -161,6 +161,22 @@ fn a_descriptor_that_the_caller_asks_to_keep_never_reaches_a_sealed_command() {
 }
 
 #[test]
+fn a_socket_that_the_caller_passes_on_never_reaches_a_sealed_command() {
+    let bench = Bench::new();
+    let script = "exec 3< /etc; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+    let outcome = Tool::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(opt_runtime())
+        .arg("--root")
+        .arg(bench.root())
+        .arg("run")
+        .arg(&bundle(&bench).directory)
+        .run();
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    assert!(outcome.one_line().contains("LISTEN_FDS"), "{outcome}");
+}
+
+#[test]
 fn a_descriptor_that_the_caller_asks_to_keep_reaches_a_plain_command() {
     let bench = Bench::new();
     let bundle = integration::plain::bundle(&bench, "plain", &["probe", "look"]);

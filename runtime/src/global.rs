@@ -72,13 +72,18 @@ impl Global {
         Store::at(self.root.clone())
     }
 
-    /// The bundle in `directory` under the site's policy, and what that changed, one sentence each.
+    /// The bundle in `directory`, with `config` in place of its `config.json`, under the site's policy; and what
+    /// that changed, one sentence each.
     ///
     /// # Errors
     /// Where either can't be read, or the policy doesn't let the bundle run.
-    pub fn bundle(&self, directory: &Path) -> container::Result<(Bundle, Vec<String>)> {
+    pub fn bundle(
+        &self,
+        directory: &Path,
+        config: &Path,
+    ) -> container::Result<(Bundle, Vec<String>)> {
         let policy = Policy::load(self.policy.as_deref())?;
-        let mut bundle = Bundle::load(directory)?;
+        let mut bundle = Bundle::load_as(directory, config)?;
         let changes = policy.apply(&mut bundle)?;
         Ok((bundle, changes))
     }

@@ -10,7 +10,7 @@ fn ids_that_are_no_names_are_refused() {
     let bundle = plain::bundle(&bench, "plain", &["true"]);
     let long = "x".repeat(256);
     for id in [
-        "", ".", "..", "a/b", "../x", "/x", "a b", "@x", "a\n", "ü", &long,
+        "", ".", "..", ".x", "a/b", "../x", "/x", "a b", "@x", "a\n", "ü", &long,
     ] {
         let run = bench.runtime().arg("run").arg("-b");
         for (tool, code) in [

@@ -25,6 +25,33 @@ fn run_has_the_oci_form_too() {
     bench.assert_gone(c1);
 }
 
+#[test]
+fn another_file_may_stand_for_config_json() {
+    let bench = Bench::new();
+    let c1 = &own_id("c1");
+    let bundle = plain::bundle(&bench, "plain", &["echo", "from", "config.json"]);
+    let other = bundle.directory.join("other.json");
+    std::fs::copy(bundle.directory.join("config.json"), &other).expect("copy");
+    bundle.edit(|spec| spec["process"]["args"] = serde_json::json!(["echo", "edited"]));
+    let run = |option: &str, file: &std::path::Path| {
+        let tool = bench.runtime().arg("run").arg(option).arg(file);
+        tool.arg(c1).current_dir(&bundle.directory)
+    };
+    for file in [std::path::Path::new("other.json"), &other] {
+        run("--config", file).expect(0).says("from config.json");
+        run("-f", file).expect(0).says("from config.json");
+    }
+    run("-f", "config.json".as_ref()).expect(0).says("edited");
+    let missing = run("-f", "missing.json".as_ref()).expect(125);
+    assert!(missing.one_line().contains("missing.json"), "{missing}");
+    let create = bench.runtime().args(["create", "-f", "other.json", "-b"]);
+    let output = bench.path("output");
+    let created = create.arg(&bundle.directory).arg(c1);
+    assert_eq!(created.run_into(&output, &output).code, Some(0));
+    bench.runtime().args(["delete", "-f", c1]).expect(0);
+    bench.assert_gone(c1);
+}
+
 /// Runs `bundle` in a mount namespace of the caller's, in which `/` has this propagation, and then tells what
 /// is still mounted there.
 fn run_in_callers_mounts(bench: &Bench, bundle: &Bundle, propagation: &str) -> Outcome {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, CreateOptions};
+use runtime::container::{self, CONFIG, CreateOptions};
 use runtime::own_executable;
 
 use crate::global::Global;
@@ -15,6 +15,9 @@ pub struct Arguments {
     /// The bundle's directory
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub bundle: PathBuf,
+    /// The file in the bundle to read in place of config.json
+    #[arg(short = 'f', long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
@@ -40,7 +43,7 @@ pub struct Arguments {
 /// Creates a container and leaves it waiting for `start`.
 pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect the runtime's own executable")?;
-    let (bundle, changes) = global.bundle(&arguments.bundle)?;
+    let (bundle, changes) = global.bundle(&arguments.bundle, &arguments.config)?;
     let options = CreateOptions {
         pid_file: arguments.pid_file,
         console_socket: arguments.console_socket,

@@ -1,10 +1,10 @@
 //! `restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::container::{self, RestoreOptions};
+use runtime::container::{self, CONFIG, RestoreOptions};
 
 use super::checkpoint::CriuArguments;
 use crate::global::Global;
@@ -35,7 +35,7 @@ pub struct Arguments {
 
 /// Makes a container again, and exits with its command's code unless it is detached.
 pub fn execute(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
-    let (bundle, _) = global.bundle(&arguments.bundle)?;
+    let (bundle, _) = global.bundle(&arguments.bundle, Path::new(CONFIG))?;
     let options = RestoreOptions {
         criu: arguments.criu.options(global)?,
         detach: arguments.detach,

@@ -1,10 +1,10 @@
 //! `run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, CreateOptions, RunOptions};
+use runtime::container::{self, CONFIG, CreateOptions, RunOptions};
 use runtime::{own_executable, telling};
 
 use crate::global::Global;
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// The bundle's directory
     #[arg(short, long, value_name = "DIR")]
     pub bundle: Option<PathBuf>,
+    /// The file in the bundle to read in place of config.json: `run -b BUNDLE -f FILE ID`
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// File in which to write the process's pid
     #[arg(long, value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
@@ -50,7 +53,9 @@ pub struct Arguments {
 /// Runs a bundle in the foreground and exits with its command's code, or leaves the command to itself.
 pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect the runtime's own executable")?;
-    let (directory, id) = split(arguments.bundle, arguments.target);
+    let config = arguments.config.as_deref();
+    let (directory, id) = split(arguments.bundle, arguments.target, config);
+    let config = config.unwrap_or(Path::new(CONFIG));
     let create = CreateOptions {
         pid_file: arguments.pid_file,
         console_socket: arguments.console_socket,
@@ -66,7 +71,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let store = global.store();
     if arguments.detach {
         let id = id.context("a detached container needs an id; hint: run --detach -b BUNDLE ID")?;
-        let (bundle, changes) = global.bundle(&directory)?;
+        let (bundle, changes) = global.bundle(&directory, config)?;
         container::run_detached(&store, &id, &bundle, &create)?;
         global.note_changes(&changes);
         return Ok(ExitCode::SUCCESS);
@@ -78,7 +83,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     };
     let mut changed = vec![];
     let outcome = container::run(&store, &options, |_| {
-        let (bundle, changes) = global.bundle(&directory)?;
+        let (bundle, changes) = global.bundle(&directory, config)?;
         changed = changes;
         Ok(bundle)
     })?;
@@ -89,14 +94,17 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(outcome.code))
 }
 
-/// `run ID` in a bundle's directory is the OCI form without `--bundle`; anything else that isn't given a
-/// bundle is the bundle.
-fn split(bundle: Option<PathBuf>, target: String) -> (PathBuf, Option<String>) {
+/// `run ID` in a bundle's directory is the OCI form without `--bundle`, unless a bundle of this name is there, and
+/// so is one with `--config`; anything else that isn't given a bundle is the bundle.
+fn split(
+    bundle: Option<PathBuf>,
+    target: String,
+    config: Option<&Path>,
+) -> (PathBuf, Option<String>) {
     match bundle {
         Some(directory) => (directory, Some(target)),
-        None if !target.contains('/')
-            && !PathBuf::from(&target).exists()
-            && PathBuf::from("config.json").exists() =>
+        None if config.is_some()
+            || !PathBuf::from(&target).exists() && Path::new(CONFIG).exists() =>
         {
             (".".into(), Some(target))
         }

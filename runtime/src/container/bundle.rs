@@ -21,6 +21,9 @@ const MAX_CONFIG_SIZE: u64 = 16 << 20;
 /// The JSON pointer to a spec's process.
 const PROCESS: &str = "/process";
 
+/// A bundle's specification, unless the caller names another file.
+pub const CONFIG: &str = "config.json";
+
 /// A bundle, read once: nothing reads `config.json` a second time, so nobody can swap it in between.
 #[derive(Debug, Clone)]
 pub struct Bundle {
@@ -42,10 +45,18 @@ impl Bundle {
     /// # Errors
     /// One line naming the file, the place in it, and what is wrong.
     pub fn load(directory: &Path) -> Result<Self> {
+        Self::load_as(directory, Path::new(CONFIG))
+    }
+
+    /// Reads the bundle in `directory` with `config`, a path from there, in place of `config.json`.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn load_as(directory: &Path, config: &Path) -> Result<Self> {
         let directory = directory
             .canonicalize()
             .map_err(Error::io("open bundle", directory))?;
-        let path = directory.join("config.json");
+        let path = directory.join(config);
         let mut spec: Spec =
             parse(&read_limited(&path, Pipes::Refused)?, PROCESS).map_err(|error| {
                 Error::Config {

@@ -77,7 +77,7 @@ pub enum Error {
     },
     /// An id that can't be a directory name.
     #[error(
-        "container id \"{}\" is invalid: letters, digits, '_', '+', '-', '.' only, at most 255", shorten(.0)
+        "container ID \"{}\" has an invalid character or length: letters, digits and '_', '+', '-', '.' only, the last not first, at most 255", shorten(.0)
     )]
     InvalidId(String),
     /// A container of this id exists.

@@ -154,10 +154,13 @@ fn command(hook: &Hook, bundle: &Path) -> Command {
     if let Some((name, rest)) = arguments.split_first() {
         command.arg0(name).args(rest);
     }
-    let environment = hook.env().iter().flatten();
-    command
-        .env_clear()
-        .envs(environment.filter_map(|entry| entry.split_once('=')));
+    // Where the bundle says nothing of it, it is this process's, as with runc and crun.
+    if let Some(environment) = hook.env() {
+        let entries = environment.iter();
+        command
+            .env_clear()
+            .envs(entries.filter_map(|entry| entry.split_once('=')));
+    }
     command
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use libcontainer::oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Spec};
+use libcontainer::oci_spec::runtime::{
+    LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespaceType, Spec,
+};
 use nix::unistd::{getegid, geteuid};
 use rustix::thread::{CapabilitySet, capabilities};
 
@@ -24,6 +26,28 @@ pub(super) struct IdMaps {
 }
 
 impl IdMaps {
+    /// Writes them into `spec` where it asks for a new user namespace and has none: the process's ids are then the
+    /// caller's own, as with crun. Who has nothing to say of ids needs no others.
+    pub(super) fn make_explicit(spec: &mut Spec) {
+        if !namespaces::is_new(spec, LinuxNamespaceType::User) {
+            return;
+        }
+        let process = spec.process().as_ref();
+        let user = process.map(|process| process.user().clone());
+        let user = user.unwrap_or_default();
+        let Some(linux) = spec.linux_mut() else {
+            return;
+        };
+        let is_absent =
+            |maps: &Option<Vec<LinuxIdMapping>>| maps.as_ref().is_none_or(Vec::is_empty);
+        if is_absent(linux.uid_mappings()) {
+            linux.set_uid_mappings(single(user.uid(), geteuid().as_raw()));
+        }
+        if is_absent(linux.gid_mappings()) {
+            linux.set_gid_mappings(single(user.gid(), getegid().as_raw()));
+        }
+    }
+
     /// Those of `spec`, or `None` where it asks for no new user namespace.
     ///
     /// # Errors
@@ -115,6 +139,15 @@ impl IdMaps {
             ask_helper(HELPERS[1], pid, &self.gids)
         }
     }
+}
+
+/// The mapping of one id.
+fn single(inside: u32, outside: u32) -> Option<Vec<LinuxIdMapping>> {
+    let map = LinuxIdMappingBuilder::default()
+        .container_id(inside)
+        .host_id(outside)
+        .size(1u32);
+    Some(vec![map.build().ok()?])
 }
 
 fn holds(maps: &[LinuxIdMapping], id: u32) -> bool {

@@ -66,7 +66,7 @@ mod well_formed;
 mod whole_file;
 mod working_directory;
 
-pub use bundle::{Bundle, read_process, read_resources};
+pub use bundle::{Bundle, CONFIG, read_process, read_resources};
 pub use cgroup::{Placement, Stats};
 pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups, survey_systemd};
 pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};

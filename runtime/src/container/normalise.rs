@@ -10,6 +10,7 @@ use libcontainer::oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, 
 use rustix::thread::CapabilitySets;
 
 use super::capabilities::permit_what_is_inheritable;
+use super::id_maps::IdMaps;
 use super::mount_plan::{PlannedMount, plan};
 use super::seccomp::{Role, SystemCallFilter};
 use super::security_modules::{has_apparmor, has_selinux};
@@ -39,6 +40,9 @@ pub(super) fn normalise(bundle: &Bundle, mount_targets: &[PathBuf]) -> Result<No
     validate(bundle)?;
     placeholder_process(&mut spec);
     drop_absent_security_modules(&mut spec);
+    if bundle.kind.is_none() {
+        IdMaps::make_explicit(&mut spec);
+    }
     explicit_capabilities(&mut spec);
     plain_propagation(&mut spec);
     paths_once(&mut spec);
@@ -67,6 +71,9 @@ pub(super) fn normalise_process(
     let mut spec = spec.clone();
     validate_process(&spec)?;
     drop_absent_security_modules(&mut spec);
+    if !is_sealed {
+        IdMaps::make_explicit(&mut spec);
+    }
     explicit_capabilities(&mut spec);
     let filter = SystemCallFilter::take(&mut spec, is_sealed, Role::Later)?;
     let capabilities = own_capabilities(&mut spec, filter.as_ref());

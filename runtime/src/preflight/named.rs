@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use bundles::promise::is_bind;
-use oci_spec::runtime::{Root, Spec};
+use oci_spec::runtime::Spec;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
@@ -55,7 +55,7 @@ fn exists(key: String, path: &Path) -> Result<(), Error> {
 }
 
 /// The working directory as the container will see it: links are followed inside the root file system. One
-/// that isn't there is made, as runc does, unless the root file system is to be read-only.
+/// that isn't there is made, as runc and crun do.
 ///
 /// # Errors
 /// [`Error::Missing`] where it can't be entered or made.
@@ -71,8 +71,7 @@ pub fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     if mounted {
         return Ok(());
     }
-    let read_only = spec.root().as_ref().and_then(Root::readonly) == Some(true);
-    enter_or_make(rootfs, cwd, !read_only)
+    enter_or_make(rootfs, cwd)
 }
 
 /// Makes the working directory, if it isn't there, in a root file system with its mounts.
@@ -81,14 +80,14 @@ pub fn working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
 /// [`Error::Missing`] where it can't be made.
 pub fn make_working_directory(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     match spec.process() {
-        Some(process) => enter_or_make(rootfs, process.cwd(), true),
+        Some(process) => enter_or_make(rootfs, process.cwd()),
         None => Ok(()),
     }
 }
 
-fn enter_or_make(rootfs: &Path, cwd: &Path, may_make: bool) -> Result<(), Error> {
+fn enter_or_make(rootfs: &Path, cwd: &Path) -> Result<(), Error> {
     let outcome = match enter(rootfs, cwd) {
-        Err(Errno::NOENT) if may_make => make(rootfs, cwd),
+        Err(Errno::NOENT) => make(rootfs, cwd),
         other => other,
     };
     outcome.map_err(|errno| Error::Missing {

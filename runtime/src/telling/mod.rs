@@ -89,9 +89,9 @@ pub fn say(text: &str) {
 
 /// Tells an error: one line on standard error, and one in the log.
 pub fn fail(program: &str, log: &Log, text: &str) {
-    say(&format!("{program}: {text}\n"));
+    say(&format!("{program}: error: {text}\n"));
     if let Err(error) = log.write(LogLevel::Error, text) {
-        say(&format!("{program}: write log: {error}\n"));
+        say(&format!("{program}: error: write log: {error}\n"));
     }
 }
 

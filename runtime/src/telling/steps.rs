@@ -67,7 +67,7 @@ impl Subscriber for Steps {
         if !self.log.has_file() {
             say(&self.log.line(level, &text.0));
         } else if let Err(error) = self.log.write(level, &text.0) {
-            say(&format!("opt-runtime: write log: {error}\n"));
+            say(&format!("opt-runtime: error: write log: {error}\n"));
         }
     }
 

@@ -66,7 +66,7 @@ impl Store {
     fn path(&self, id: &str) -> Result<PathBuf> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
         let valid =
-            !id.is_empty() && id.len() <= 255 && id.chars().all(allowed) && id != "." && id != "..";
+            !id.is_empty() && id.len() <= 255 && id.chars().all(allowed) && !id.starts_with('.');
         if !valid {
             return Err(Error::InvalidId(id.to_owned()));
         }
