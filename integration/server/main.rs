@@ -3,6 +3,7 @@
 mod commands;
 mod functions;
 mod keys;
+mod limits;
 mod load;
 mod operation;
 mod page;

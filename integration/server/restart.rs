@@ -1,12 +1,130 @@
 //! A server that ends, is killed, or is told to read its configuration again.
 
 use std::fs;
+use std::time::Duration;
 
 use integration::{Bench, Server, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::{SOON, assert_nothing_left, run, serving, shell, sleeper, waits_for};
+
+#[test]
+fn what_runs_goes_on_while_the_server_is_dead_and_is_found_again() {
+    let bench = Bench::new();
+    let script = "echo begun; sleep 1.5; echo done; echo 1 > result.json";
+    let (mut server, key) = serving(&bench, &[("f", shell(script)), ("sleeper", sleeper())]);
+    let (first, second) = (server.create("f", &key), server.create("sleeper", &key));
+    for path in [&first, &second] {
+        server.post(&format!("{path}/start"), &key, b"").ok();
+    }
+    let waiting = server.create("f", &key);
+    server
+        .post(&format!("{waiting}/input/data"), &key, b"kept")
+        .ok();
+    server.post(&format!("{waiting}/start"), &key, b"").ok();
+    let created = server.create("f", &key);
+    waits_for(&server, &first, &key, "begun");
+    waits_for(&server, &second, &key, "ready");
+    let told = server.get(&format!("{first}?stdout=true"), &key).ok();
+    assert_eq!(told["stdout"], "begun\n");
+    server.kill();
+    assert_eq!(
+        server.runs().len(),
+        4,
+        "each run is two processes, and both go on"
+    );
+    server.start_again();
+    let ended = server.wait_for_end(&first, &key);
+    assert_eq!(
+        (&ended["state"], &ended["output"][0]["id"]),
+        (&json!("ended"), &json!("result"))
+    );
+    // The cursor outlived the server too.
+    let rest = server.get(&format!("{first}?stdout=true"), &key).ok();
+    assert_eq!(rest["stdout"], "done\n");
+    assert_eq!(server.get(&second, &key).ok()["state"], "running");
+    assert_eq!(server.wait_for_end(&waiting, &key)["state"], "ended");
+    assert_eq!(server.get(&created, &key).ok()["state"], "created");
+    for path in [&first, &second, &waiting, &created] {
+        server.ask("DELETE", path, &key, b"").ok();
+    }
+    assert_nothing_left(&bench, server.state());
+}
+
+#[test]
+fn what_ended_while_the_server_was_dead_has_ended_with_its_outputs() {
+    let bench = Bench::new();
+    let script = "echo begun; sleep 0.5; echo 1 > result.json; exit 5";
+    let (mut server, key) = serving(&bench, &[("f", shell(script))]);
+    let path = server.create("f", &key);
+    server.post(&format!("{path}/start"), &key, b"").ok();
+    waits_for(&server, &path, &key, "begun");
+    server.kill();
+    wait_until("it ends", SOON, || server.runs().is_empty());
+    server.start_again();
+    let ended = server.wait_for_end(&path, &key);
+    assert_eq!(
+        (&ended["state"], &ended["exit_code"]),
+        (&json!("ended"), &json!(5))
+    );
+    assert_eq!(
+        server.get(&format!("{path}/output/result"), &key).text(),
+        "1\n"
+    );
+}
+
+#[test]
+fn a_server_killed_at_any_moment_loses_nothing() {
+    let bench = Bench::new();
+    let functions = [(
+        "f",
+        shell("cat data.txt; cp data.txt result.json; sleep 0.2"),
+    )];
+    let (mut server, key) = serving(&bench, &functions);
+    let mut paths = vec![];
+    for round in 0..12 {
+        let path = server.create("f", &key);
+        server
+            .post(&format!("{path}/input/data"), &key, path.as_bytes())
+            .ok();
+        server.post(&format!("{path}/start"), &key, b"").ok();
+        paths.push(path);
+        std::thread::sleep(Duration::from_millis(round * 13 % 90));
+        server.kill();
+        server.start_again();
+    }
+    for path in &paths {
+        let ended = server.wait_for_end(path, &key);
+        assert_eq!(ended["state"], "ended", "{ended}");
+        assert_eq!(
+            server.get(path, &key).ok()["log"],
+            path.as_str(),
+            "run once, and whole"
+        );
+        assert_eq!(
+            server.get(&format!("{path}/output/result"), &key).text(),
+            path.as_str()
+        );
+        server.ask("DELETE", path, &key, b"").ok();
+    }
+    assert_nothing_left(&bench, server.state());
+}
+
+#[test]
+fn sigterm_ends_the_server_and_not_what_runs() {
+    let bench = Bench::new();
+    let (mut server, key) = serving(&bench, &[("f", shell("echo begun; sleep 2; echo done"))]);
+    let path = server.create("f", &key);
+    server.post(&format!("{path}/start"), &key, b"").ok();
+    waits_for(&server, &path, &key, "begun");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0));
+    assert_eq!(server.runs().len(), 2);
+    server.start_again();
+    assert_eq!(server.wait_for_end(&path, &key)["state"], "ended");
+    assert_eq!(server.get(&path, &key).ok()["log"], "begun\ndone\n");
+}
 
 #[test]
 fn what_was_killed_with_the_server_is_told_lost_and_swept_away() {

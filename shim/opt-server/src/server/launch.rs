@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use runtime::container::ProcessId;
 
 use super::execution::{Execution, Place, Work};
+use super::functions::Limits;
+use super::settings::Settings;
 
 /// This program's file, also after it was replaced on disk.
 const OWN: &str = "/proc/self/exe";
@@ -25,6 +27,8 @@ pub struct Launch<'a> {
     pub config: &'a Path,
     /// The runtime's state directory, where it isn't its default.
     pub root: Option<&'a Path>,
+    /// The server's settings.
+    pub settings: &'a Settings,
 }
 
 /// Starts it. The child is the caller's to wait for.
@@ -65,8 +69,33 @@ fn command(launch: &Launch<'_>) -> Command {
     if let Some(root) = launch.root {
         command.arg("--root").arg(root);
     }
-    command.arg("--").arg(name).args(arguments);
     command
+        .arg("--execution-id")
+        .arg(&launch.execution.id)
+        .arg("--report")
+        .arg(launch.place.report())
+        .args(limits(launch))
+        .arg("--")
+        .arg(name)
+        .args(arguments);
+    command
+}
+
+/// The limits that the server sets; those of `config.json` hold besides, the smaller of each.
+fn limits(launch: &Launch<'_>) -> Vec<String> {
+    let Limits {
+        max_memory,
+        max_time,
+    } = launch.execution.limits;
+    let settings = launch.settings;
+    let output = settings.max_output_mb.get().saturating_mul(1 << 20);
+    let mut limits = vec![
+        format!("--max-output={output}"),
+        format!("--grace={}", settings.grace_seconds),
+    ];
+    limits.extend(max_memory.map(|megabytes| format!("--max-memory={megabytes}")));
+    limits.extend(max_time.map(|minutes| format!("--max-time={minutes}")));
+    limits
 }
 
 fn output(path: PathBuf) -> io::Result<File> {

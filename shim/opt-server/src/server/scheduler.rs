@@ -73,6 +73,7 @@ fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Start
         place: &place,
         config: &live.copy,
         root: app.root.as_deref(),
+        settings: &live.settings,
     })?;
     if app.registry.began(&execution.id, started.1) {
         stop(app, started.1);

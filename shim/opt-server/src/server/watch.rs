@@ -99,6 +99,13 @@ fn finish(app: &App, execution: &Execution, end: End) {
         end = ?end,
         "execution ended"
     );
+    for path in report
+        .iter()
+        .flat_map(|report| report["not_mounted"].as_array())
+        .flatten()
+    {
+        tracing::info!(execution = %execution.id, not_mounted = %path, "the command missed a path");
+    }
     let is_forgotten = app.registry.get(&execution.id).is_none();
     if is_forgotten {
         retention::remove(app, &execution.id);
@@ -108,16 +115,21 @@ fn finish(app: &App, execution: &Execution, end: End) {
 /// What follows from an end and a report.
 fn conclude(execution: &mut Execution, end: End, report: Option<&Value>) {
     let told = |key: &str| report.and_then(|report| report.get(key));
+    let number = |key| told(key).and_then(Value::as_i64);
     execution.exit_code = match end {
-        End::Exited(code) => Some(code),
-        End::Signalled(_) => None,
-        End::Unknown => told("exit_code")
-            .and_then(Value::as_i64)
-            .and_then(|code| i32::try_from(code).ok()),
+        // Where there is a report, `opt-server run` ended with the command's code or 128 and its signal.
+        End::Exited(code) if report.is_none() => Some(code),
+        _ => number("exit_code").and_then(|code| i32::try_from(code).ok()),
     };
-    if let Some(message) = told("message").and_then(Value::as_str) {
-        execution.message = Some(message.to_owned());
-    }
+    let message = told("message").and_then(Value::as_str);
+    execution.message = match told("status").and_then(Value::as_str) {
+        // What it says of the host is for its administrator.
+        Some("not-started") => {
+            tracing::warn!(execution = %execution.id, message, "command not started");
+            Some("the command could not be started; the server's log says why".to_owned())
+        }
+        _ => message.map(str::to_owned),
+    };
     let is_known = report.is_some() || matches!(end, End::Exited(_));
     execution.state = match (execution.is_stopping, is_known) {
         (true, _) => State::Stopped,

@@ -9,6 +9,26 @@ use crate::server::execution::{Execution, Work};
 use crate::server::functions::{Function, Name};
 use crate::server::watch::report;
 
+/// What callers are told of a report. The rest (a function's arguments, paths that the host has and the
+/// sandbox hasn't) is the host's affair, and in the log.
+const TOLD: [&str; 15] = [
+    "version",
+    "started",
+    "ended",
+    "wall_seconds",
+    "user_seconds",
+    "system_seconds",
+    "peak_memory_bytes",
+    "exit_code",
+    "signal",
+    "status",
+    "limit",
+    "limits",
+    "output_bytes",
+    "output_truncated",
+    "denied_calls",
+];
+
 /// A function as its callers may know it; how it is computed is the host's affair.
 pub fn function(author: &Name, name: &Name, function: &Function) -> Value {
     let input: Vec<Value> = function
@@ -74,8 +94,9 @@ fn ended(app: &App, execution: &Execution, object: &mut Map<String, Value>) {
     object.insert("output".to_owned(), json!(execution.outputs));
     object.insert("exit_code".to_owned(), json!(execution.exit_code));
     object.insert("message".to_owned(), json!(execution.message));
-    if let Some(report) = report(&app.place(&execution.id)) {
-        object.insert("report".to_owned(), report);
+    if let Some(Value::Object(mut report)) = report(&app.place(&execution.id)) {
+        report.retain(|key, _| TOLD.contains(&key.as_str()));
+        object.insert("report".to_owned(), Value::Object(report));
     }
 }
 
