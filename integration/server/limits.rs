@@ -26,14 +26,14 @@ fn the_limit_that_ended_an_execution_is_named_and_its_neighbours_finish() {
     let neighbour = start("neighbour");
     waits_for(&server, &neighbour, &key, "ready");
     let (hog, flood) = (start("hog"), start("flood"));
-    for (path, limit) in [(&hog, "memory"), (&flood, "output")] {
+    for (path, limit, word) in [(&hog, "memory", "memory"), (&flood, "output", "printed")] {
         let ended = server.wait_for_end(path, &key);
         assert_eq!(ended["report"]["limit"], limit, "{ended}");
         assert_eq!(ended["report"]["status"], "limit", "{ended}");
         assert!(
             ended["message"]
                 .as_str()
-                .is_some_and(|message| message.contains(limit)),
+                .is_some_and(|message| message.contains(word)),
             "{ended}"
         );
     }

@@ -99,13 +99,6 @@ fn finish(app: &App, execution: &Execution, end: End) {
         end = ?end,
         "execution ended"
     );
-    for path in report
-        .iter()
-        .flat_map(|report| report["not_mounted"].as_array())
-        .flatten()
-    {
-        tracing::info!(execution = %execution.id, not_mounted = %path, "the command missed a path");
-    }
     let is_forgotten = app.registry.get(&execution.id).is_none();
     if is_forgotten {
         retention::remove(app, &execution.id);
@@ -131,7 +124,9 @@ fn conclude(execution: &mut Execution, end: End, report: Option<&Value>) {
         _ => message.map(str::to_owned),
     };
     let is_known = report.is_some() || matches!(end, End::Exited(_));
-    execution.state = match (execution.is_stopping, is_known) {
+    // It was ended from outside in a way that its other process saw.
+    let was_stopped = told("status").and_then(Value::as_str) == Some("stopped");
+    execution.state = match (execution.is_stopping || was_stopped, is_known) {
         (true, _) => State::Stopped,
         (false, true) => State::Ended,
         (false, false) => State::Lost,
