@@ -101,13 +101,12 @@ mod tests {
         let native = syscalls().map(|(_, number)| u32::try_from(number).unwrap());
         let odd = [999, 0x4000_0000, 0x4000_00a5, u32::MAX];
         let args = [[0; 6], [u64::MAX; 6], [0, 0o4755, 0o101, 0o4755, 0, 0]];
-        let all = native.chain(odd).flat_map(move |nr| {
+        native.chain(odd).flat_map(move |nr| {
             let archs = [arch, 0x4000_0003, 0];
             archs
                 .into_iter()
                 .flat_map(move |arch| args.map(|args| Call { arch, nr, args }))
-        });
-        all
+        })
     }
 
     #[test]
