@@ -62,7 +62,7 @@ fn an_id_that_can_not_be_is_refused_by_every_command_and_makes_nothing() {
             refusals.expect(
                 &format!("{command} {name:?}"),
                 125,
-                "container id \"",
+                "container ID \"",
                 |tool| {
                     tool.args([command, "--bundle"])
                         .arg(&bundle.directory)
@@ -76,7 +76,7 @@ fn an_id_that_can_not_be_is_refused_by_every_command_and_makes_nothing() {
             refusals.expect(
                 &format!("{command} {id:?}"),
                 code,
-                "\" is invalid",
+                "\" has an invalid character or length",
                 |tool| on(tool, command, id),
             );
         }

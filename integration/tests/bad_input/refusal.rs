@@ -123,7 +123,7 @@ fn is_refusal<'a>(outcome: &'a Outcome, code: i32, says: &str) -> Result<&'a str
     }
     let line = outcome
         .stderr
-        .strip_prefix("opt-runtime: ")
+        .strip_prefix("opt-runtime: error: ")
         .and_then(|text| text.strip_suffix('\n'))
         .filter(|line| !line.is_empty() && !line.contains(char::is_control))
         .ok_or_else(|| format!("not one line: {:?}", outcome.stderr))?;

@@ -19,7 +19,7 @@ use super::executor::Payload;
 use super::failure::{Failure, named_failure_pipe};
 use super::first_process::{self, Joined, Ours};
 use super::id_maps::IdMaps;
-use super::in_cgroup::InCgroup;
+use super::in_cgroup::{self, InCgroup};
 use super::listener::HandOver;
 use super::normalise::{Normalised, home_that_need_not_be_looked_up, normalise};
 use super::ownership::StateDirectory;
@@ -289,6 +289,8 @@ fn make(
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
     let view = hooks::libcontainer_view(container);
     set_oom_score(normalised)?;
+    let is_rootless = options.host.is_rootless();
+    in_cgroup::claim(container, &normalised.spec, is_rootless)?;
     let failures = payload.failures;
     let mut spec = normalised.spec.clone();
     home_that_need_not_be_looked_up(&mut spec);
@@ -343,12 +345,7 @@ fn make(
         output: options.output,
     };
     socket_activation::forget();
-    let mut place = InCgroup::make(
-        container,
-        &normalised.spec,
-        options.host.is_rootless(),
-        sealed,
-    )?;
+    let mut place = InCgroup::new(container, &normalised.spec, is_rootless, sealed)?;
     let pid = first_process::make(&arguments, &ours, &mut place)?;
     Ok((pid, ours.listener.and_then(HandOver::kept)))
 }

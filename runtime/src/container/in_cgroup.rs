@@ -23,41 +23,61 @@ pub(super) struct InCgroup<'a> {
     birthplace: Option<File>,
 }
 
+/// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. Afterwards the
+/// container's placement is where it really is: without root some hierarchies may have had to be left out.
+///
+/// # Errors
+/// Where it can't be made, or a limit can't be set.
+pub(super) fn claim(container: &mut Container, spec: &Spec, is_rootless: bool) -> Result<()> {
+    if container.snapshot.cgroup.unit().is_some() {
+        return Ok(());
+    }
+    claim_with(container, resources(spec), is_rootless)
+}
+
+fn claim_with(
+    container: &mut Container,
+    resources: Option<&LinuxResources>,
+    is_rootless: bool,
+) -> Result<()> {
+    container.snapshot.cgroup.claim(is_rootless)?;
+    container.save()?;
+    let cgroup = &container.snapshot.cgroup;
+    if let Some(resources) = resources {
+        cgroup.limit(resources)?;
+    }
+    cgroup.restrict_devices(resources, is_rootless)
+}
+
+fn resources(spec: &Spec) -> Option<&LinuxResources> {
+    let linux = spec.linux().as_ref();
+    linux.and_then(|linux| linux.resources().as_ref())
+}
+
 impl<'a> InCgroup<'a> {
-    /// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. With
-    /// `keeps_affinity` the process keeps to the processors that its caller keeps to.
+    /// The way into the cgroup that [`claim`] made, or that systemd is to make. With `keeps_affinity` the process
+    /// keeps to the processors that its caller keeps to.
     ///
     /// # Errors
-    /// Where it can't be made, or a limit can't be set.
-    pub(super) fn make(
+    /// Where the cgroup can't be opened.
+    pub(super) fn new(
         container: &'a mut Container,
         spec: &'a Spec,
         is_rootless: bool,
         keeps_affinity: bool,
     ) -> Result<Self> {
-        let linux = spec.linux().as_ref();
-        let mut made = Self {
+        let cgroup = &container.snapshot.cgroup;
+        let birthplace = match cgroup.unit() {
+            Some(_) => None,
+            None => cgroup.birthplace()?,
+        };
+        Ok(Self {
             container,
-            resources: linux.and_then(|linux| linux.resources().as_ref()),
+            resources: resources(spec),
             is_rootless,
             keeps_affinity,
-            birthplace: None,
-        };
-        if made.container.snapshot.cgroup.unit().is_none() {
-            made.claim()?;
-            made.birthplace = made.container.snapshot.cgroup.birthplace()?;
-        }
-        Ok(made)
-    }
-
-    fn claim(&mut self) -> Result<()> {
-        self.container.snapshot.cgroup.claim(self.is_rootless)?;
-        self.container.save()?;
-        let cgroup = &self.container.snapshot.cgroup;
-        if let Some(resources) = self.resources {
-            cgroup.limit(resources)?;
-        }
-        cgroup.restrict_devices(self.resources, self.is_rootless)
+            birthplace,
+        })
     }
 
     fn start_unit(&mut self, pid: i32) -> Result<()> {
@@ -69,7 +89,7 @@ impl<'a> InCgroup<'a> {
             annotations: &snapshot.annotations,
         })?;
         self.container.save()?;
-        self.claim()
+        claim_with(self.container, self.resources, self.is_rootless)
     }
 }
 

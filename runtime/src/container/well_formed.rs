@@ -39,12 +39,12 @@ fn check_limits(limits: &[PosixRlimit]) -> Result<(), String> {
     let mut seen = HashSet::new();
     for (index, limit) in limits.iter().enumerate() {
         let (soft, hard) = (limit.soft(), limit.hard());
+        let name = limit.typ().to_string();
         if soft > hard {
             return Err(format!(
-                "process.rlimits[{index}]: soft is {soft}, above hard, {hard}"
+                "process.rlimits[{index}], {name}: soft is {soft}, above hard, {hard}"
             ));
         }
-        let name = limit.typ().to_string();
         if !seen.insert(name.clone()) {
             return Err(format!("process.rlimits lists \"{name}\" more than once"));
         }
@@ -52,7 +52,7 @@ fn check_limits(limits: &[PosixRlimit]) -> Result<(), String> {
     Ok(())
 }
 
-/// A destination may be relative: it is below the root all the same.
+/// A destination may be relative, as masked and read-only paths may: it is below the root all the same.
 fn check_mount(index: usize, mount: &Mount) -> Result<(), String> {
     if mount.destination().as_os_str().is_empty() {
         return Err(format!("mounts[{index}].destination is empty"));
@@ -87,14 +87,6 @@ fn check_hook(key: &str, hook: &Hook) -> Result<(), String> {
 }
 
 fn check_linux(linux: &Linux) -> Result<(), String> {
-    for (name, paths) in [
-        ("maskedPaths", linux.masked_paths()),
-        ("readonlyPaths", linux.readonly_paths()),
-    ] {
-        for (index, path) in paths.iter().flatten().enumerate() {
-            absolute(&format!("linux.{name}[{index}]"), Path::new(path))?;
-        }
-    }
     for (index, device) in linux.devices().iter().flatten().enumerate() {
         absolute(&format!("linux.devices[{index}].path"), device.path())?;
     }

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::super::cgroup::{Placement, Wanted};
 use super::super::create::{CreateOptions, first_snapshot};
-use super::super::in_cgroup::InCgroup;
+use super::super::in_cgroup;
 use super::super::process::ProcessId;
 use super::super::snapshot::Status;
 use super::super::store::{Container, Store};
@@ -127,7 +127,7 @@ fn refuse_the_impossible(spec: &Spec, options: &RestoreOptions) -> Result<()> {
 }
 
 fn make(mut container: Container, bundle: &Bundle, options: &RestoreOptions) -> Result<ProcessId> {
-    InCgroup::make(&mut container, &bundle.spec, false, true)?;
+    in_cgroup::claim(&mut container, &bundle.spec, false)?;
     let pid_file = container.directory.join("criu-pid");
     let mut criu = Criu::new("restore", &options.criu);
     criu.option("--root", &bundle.rootfs);
