@@ -98,7 +98,7 @@ fn a_fork_bomb_is_ended_by_its_number_of_processes() {
     let hostile = Reported::shell(&bench, "bomb", &["--max-processes", "40"], bomb);
     let (outcome, report) = beside_a_neighbour(&bench, hostile);
     assert_ended_by("processes", "more processes", &outcome, &report);
-    assert_eq!(report["signal"], "SIGKILL", "{report}");
+    // No signal is looked for: a shell that can't fork may have ended by itself by then.
     assert_eq!(report["limits"]["max-processes"], 40);
 }
 
