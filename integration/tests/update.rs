@@ -293,7 +293,7 @@ fn what_can_not_be_is_refused_by_name() {
         (&["--cpuset-cpus", "77777"], "linux.resources.cpu.cpus"),
         (&["--cpu-period", "5"], "linux.resources.cpu."),
         (&["-r", "/no/such/file"], "/no/such/file"),
-        (&["-r", "/proc/self/status"], "no limits in JSON"),
+        (&["-r", "/proc/self/status"], "not JSON"),
     ] {
         let outcome = container.command_with("update", flags, &[]).run();
         assert_ne!(outcome.code, Some(0), "{outcome}");
