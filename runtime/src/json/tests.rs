@@ -39,7 +39,7 @@ fn the_key_what_is_expected_and_the_place_are_told() {
         ),
         (
             format!("{{ {user}, \"terminal\": \"yes\" }}"),
-            "terminal: expected true or false, found a string, at line 1, column 58",
+            "terminal: expected true or false, found a string, at line 1, column 59",
         ),
         (
             "[]".to_owned(),
