@@ -1,6 +1,6 @@
 //! Finding and reading `config.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use bundles::opt_server::config::{Config, FILE_NAME};
@@ -20,26 +20,21 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads it.
+    /// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
+    /// put it there. What was ignored in it is told on standard error, and refused where `--strict` is given.
     pub fn load(&self) -> Result<Config> {
-        load(self.config.as_deref(), self.strict)
+        let config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => found()?,
+        };
+        if self.strict {
+            return Ok(config.strict()?);
+        }
+        for warning in &config.warnings {
+            telling::say(&format!("opt-server: warning: {warning}\n"));
+        }
+        Ok(config)
     }
-}
-
-/// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
-/// put it there. What was ignored in it is told on standard error, and refused where `strict`.
-pub fn load(given: Option<&Path>, strict: bool) -> Result<Config> {
-    let config = match given {
-        Some(path) => Config::load(path)?,
-        None => found()?,
-    };
-    if strict {
-        return Ok(config.strict()?);
-    }
-    for warning in &config.warnings {
-        telling::say(&format!("opt-server: warning: {warning}\n"));
-    }
-    Ok(config)
 }
 
 fn found() -> Result<Config> {

@@ -1,5 +1,6 @@
 //! `opt-server`: command lines of untrusted users, each in a sandbox of its own.
 
+mod command_line;
 mod commands;
 mod configuration;
 mod execution;

@@ -1,19 +1,20 @@
 //! `explain`: what a command's sandbox would show, without running anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bundles::elf::Resolver;
 use bundles::exposure::Bounds;
 use bundles::opt_server::config::{Limits, MountDependencies};
-use bundles::opt_server::{Identity, Request, Sandbox};
+use bundles::opt_server::{Identity, Sandbox};
 use bundles::promise::{Kind, explain};
 use clap::ValueEnum;
 use nix::unistd::{getegid, geteuid};
 use runtime::telling;
 use serde_json::json;
 
+use crate::command_line::CommandLine;
 use crate::configuration::Configuration;
 
 /// Arguments of `explain`.
@@ -21,20 +22,14 @@ use crate::configuration::Configuration;
 pub struct Arguments {
     #[command(flatten)]
     configuration: Configuration,
-    /// The project directory
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
     /// Show what this "mount-dependencies" would change, and what the command would lose
     #[arg(long, value_name = "MODE")]
     diff: Option<Mode>,
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// The command's name in the configuration
-    name: String,
-    /// Its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    #[command(flatten)]
+    line: CommandLine,
 }
 
 /// As `mount-dependencies` spells it.
@@ -57,14 +52,8 @@ impl From<Mode> for MountDependencies {
 /// Prints the explanation, or the difference.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.configuration.load()?;
-    let request = Request {
-        config: &config,
-        command: config.command(&arguments.name)?,
-        arguments: &arguments.arguments,
-        project: arguments.project.clone(),
-        identity: identity(&arguments.project)?,
-        limits: Limits::default(),
-    };
+    let line = &arguments.line;
+    let request = line.request(&config, identity(&line.project)?, Limits::default())?;
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     let text = match arguments.diff {

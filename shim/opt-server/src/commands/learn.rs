@@ -19,18 +19,15 @@ use runtime::container::{Looked, Store, Wanted};
 use runtime::{own_executable, telling};
 use serde_json::json;
 
-use crate::configuration;
+use crate::command_line::CommandLine;
+use crate::configuration::Configuration;
 use crate::execution::{self, LimitFlags, sandboxed};
 
 /// Arguments of `learn`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The configuration [default: config.json here, else beside this executable]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The project directory
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    #[command(flatten)]
+    configuration: Configuration,
     /// Directory for the state of containers [default: opt-runtime's]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -42,30 +39,20 @@ pub struct Arguments {
     json: bool,
     #[command(flatten)]
     limits: LimitFlags,
-    /// The command's name in the configuration
-    name: String,
-    /// Its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    #[command(flatten)]
+    line: CommandLine,
 }
 
 /// Runs one command line with the whole host readable, and prints what to mount for it. What the command prints
 /// goes to standard error.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
-    let config = configuration::load(arguments.config.as_deref(), false)?;
-    let command = config.command(&arguments.name)?;
-    let claimed = execution::claim(&arguments.project, config.extensions.identity)?;
+    let config = arguments.configuration.load()?;
+    let claimed = execution::claim(&arguments.line.project, config.extensions.identity)?;
     let limits = arguments.limits.limits()?;
     let resolver = Resolver::host().context("read this host's library configuration")?;
-    let own = Request {
-        config: &config,
-        command,
-        arguments: &arguments.arguments,
-        project: arguments.project.clone(),
-        identity: claimed.identity,
-        limits,
-    };
+    let own = arguments.line.request(&config, claimed.identity, limits)?;
+    let command = own.command;
     let wide = wide(command)?;
     let everything = Request {
         command: &wide,

@@ -7,27 +7,21 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use bundles::elf::Resolver;
+use bundles::opt_server::Sandbox;
 use bundles::opt_server::config::Limits;
-use bundles::opt_server::{Request, Sandbox};
 use bundles::promise::{Kind, explain};
 use runtime::container::{Execution, Store};
 use runtime::{own_executable, telling};
 
-use crate::configuration;
+use crate::command_line::CommandLine;
+use crate::configuration::Configuration;
 use crate::execution::{self, Begun, LimitFlags, Report, ReportFile, sandboxed};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The configuration [default: config.json here, else beside this executable]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Refuse a configuration with keys that aren't known
-    #[arg(long)]
-    strict: bool,
-    /// The project directory
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    #[command(flatten)]
+    configuration: Configuration,
     /// Directory for the state of containers [default: opt-runtime's]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -45,11 +39,8 @@ pub struct Arguments {
     execution_id: Option<String>,
     #[command(flatten)]
     limits: LimitFlags,
-    /// The command's name in the configuration
-    name: String,
-    /// Its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    #[command(flatten)]
+    line: CommandLine,
 }
 
 /// Runs one command line and exits with its command's code.
@@ -62,8 +53,8 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         .transpose()?;
     let mut begun = Begun {
         id: arguments.execution_id.clone().unwrap_or_default(),
-        command: arguments.name.clone(),
-        arguments: arguments.arguments.clone(),
+        command: arguments.line.name.clone(),
+        arguments: arguments.line.arguments.clone(),
         limits: Limits::default(),
         called: SystemTime::now(),
     };
@@ -87,17 +78,12 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
 /// Runs it to its end, and completes what is known of it.
 fn run(arguments: &Arguments, begun: &mut Begun, file: Option<&ReportFile>) -> Result<Execution> {
     begun.limits = arguments.limits.limits()?;
-    let config = configuration::load(arguments.config.as_deref(), arguments.strict)?;
-    let command = config.command(&arguments.name)?;
-    let claimed = execution::claim(&arguments.project, config.extensions.identity)?;
-    let request = Request {
-        config: &config,
-        command,
-        arguments: &arguments.arguments,
-        project: arguments.project.clone(),
-        identity: claimed.identity,
-        limits: begun.limits,
-    };
+    let config = arguments.configuration.load()?;
+    let claimed = execution::claim(&arguments.line.project, config.extensions.identity)?;
+    let request = arguments
+        .line
+        .request(&config, claimed.identity, begun.limits)?;
+    let command = request.command;
     begun.limits = request.limits();
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
