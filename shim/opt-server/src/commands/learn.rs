@@ -38,9 +38,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: LimitFlags,
-    #[command(flatten)]
     line: CommandLine,
+    // Last: what follows would stand under its heading.
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 /// Runs one command line with the whole host readable, and prints what to mount for it. What the command prints

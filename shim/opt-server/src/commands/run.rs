@@ -38,9 +38,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ID")]
     execution_id: Option<String>,
     #[command(flatten)]
-    limits: LimitFlags,
-    #[command(flatten)]
     line: CommandLine,
+    // Last: what follows would stand under its heading.
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 /// Runs one command line and exits with its command's code.
