@@ -4,7 +4,22 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::{Signal, kill as kill_process};
+use nix::unistd::Pid;
+
 use crate::bench::PREFIX;
+
+/// The only child of process `pid`: of a foreground run that was called, the guardian, it is the worker.
+pub fn child_of(pid: i32) -> i32 {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).expect("its children");
+    children.trim().parse().expect("one child")
+}
+
+/// Sends SIGKILL to process `pid`, which must be there.
+pub fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid), Signal::SIGKILL).expect("kill");
+}
 
 /// The names in a directory, sorted; none where it doesn't exist.
 pub fn names_in(directory: &Path) -> Vec<String> {

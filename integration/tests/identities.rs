@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use integration::{Bench, Outcome, Tool, wait_until};
+use integration::{Bench, Outcome, Tool, host, wait_until};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::json;
 
@@ -145,18 +145,6 @@ fn files_in_memory_come_back_as_the_owners() {
     assert_all_are_the_owners(&project);
 }
 
-/// The process that was called is the guardian; its child does the work.
-fn worker_of(guardian: i32) -> i32 {
-    let path = format!("/proc/{guardian}/task/{guardian}/children");
-    let children = fs::read_to_string(path).expect("its children");
-    children.trim().parse().expect("one child")
-}
-
-fn kill(pid: i32) {
-    let pid = nix::unistd::Pid::from_raw(pid);
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill");
-}
-
 #[test]
 fn lent_files_come_back_whoever_is_killed() {
     let bench = Bench::new();
@@ -167,9 +155,9 @@ fn lent_files_come_back_whoever_is_killed() {
         let mut running = shell(&bench, &project, &script).start();
         running.wait_for("ready");
         assert_ne!(owner(&project.join("mine")).0, 1000, "not lent");
-        let worker = worker_of(running.pid());
+        let worker = host::child_of(running.pid());
         if killed != "guardian" {
-            kill(worker);
+            host::kill(worker);
         }
         if killed != "worker" {
             running.kill();
@@ -213,7 +201,7 @@ fn a_lent_project_is_not_lent_twice() {
 
 /// Uid of the command on the host.
 fn uid_of(running: &integration::Running) -> u32 {
-    let mut pid = worker_of(running.pid());
+    let mut pid = host::child_of(running.pid());
     loop {
         let path = format!("/proc/{pid}/task/{pid}/children");
         let children = fs::read_to_string(path).expect("its children");

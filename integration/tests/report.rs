@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use integration::{Bench, Outcome, Probe, Tool, wait_until};
+use integration::{Bench, Outcome, Probe, Tool, host, wait_until};
 use serde_json::{Value, json};
 
 /// `opt-server run` of busybox's shell with a report.
@@ -216,7 +216,7 @@ fn whichever_supervisor_is_killed_the_other_writes_the_report() {
         if is_guardian {
             running.kill();
         } else {
-            kill(worker_of(running.pid()));
+            host::kill(host::child_of(running.pid()));
         }
         let within = std::time::Duration::from_secs(20);
         wait_until("the report", within, || path.exists());
@@ -229,18 +229,6 @@ fn whichever_supervisor_is_killed_the_other_writes_the_report() {
         );
         wait_until("nothing left", within, || bench.state_names().is_empty());
     }
-}
-
-/// The process that was called is the guardian; its child does the work.
-fn worker_of(guardian: i32) -> i32 {
-    let path = format!("/proc/{guardian}/task/{guardian}/children");
-    let children = fs::read_to_string(path).expect("its children");
-    children.trim().parse().expect("one child")
-}
-
-fn kill(pid: i32) {
-    let pid = nix::unistd::Pid::from_raw(pid);
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill");
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub mod config;
 mod devices;
 mod difference;
 mod error;
+#[cfg(test)]
+mod expectations;
 mod host_side;
 mod identity;
 mod info;

@@ -203,17 +203,9 @@ impl Auditor<'_> {
     pub(super) fn words(&mut self, subject: Subject<'_>) {
         for (name, value) in &subject.command.environment_variables {
             if names_a_secret(name) && !value.is_empty() {
-                let message = format!("every user of the command can read the variable {name}");
-                let fix = "give the program a licence or a service that needs no secret, or run it as a service of its own".to_owned();
+                let fix = "give the program a licence or a service that needs no secret, or run it as a service of its own";
                 let pointer = self.variable(subject, name);
-                self.add(
-                    subject,
-                    "secret-value",
-                    Level::Warning,
-                    &pointer,
-                    message,
-                    fix,
-                );
+                self.secret_value(subject, &pointer, &format!("variable {name}"), fix);
             }
         }
         for option in &subject.command.append_options {
@@ -221,19 +213,22 @@ impl Auditor<'_> {
                 .split_once('=')
                 .filter(|(name, value)| names_a_secret(name) && !value.is_empty());
             if let Some((name, _)) = named {
-                let message = format!("every user of the command can read the option {name}");
-                let fix = "keep it out of \"append-options\"".to_owned();
+                let fix = "keep it out of \"append-options\"";
                 let pointer = subject.at("append-options");
-                self.add(
-                    subject,
-                    "secret-value",
-                    Level::Warning,
-                    &pointer,
-                    message,
-                    fix,
-                );
+                self.secret_value(subject, &pointer, &format!("option {name}"), fix);
             }
         }
+    }
+
+    fn secret_value(&mut self, subject: Subject<'_>, pointer: &str, what: &str, fix: &str) {
+        self.add(
+            subject,
+            "secret-value",
+            Level::Warning,
+            pointer,
+            format!("every user of the command can read the {what}"),
+            fix.to_owned(),
+        );
     }
 
     /// Where a variable stands: the configuration may have an object or an array.
