@@ -37,6 +37,47 @@ fn a_certificate_is_made_once_and_its_key_is_nobody_elses() {
 }
 
 #[test]
+fn a_configuration_that_is_found_serves_as_one_that_is_named() {
+    let bench = Bench::new();
+    let site = bench.directory("site");
+    fs::write(site.join("config.json"), "{}").expect("write");
+    let start = Tool::new(integration::opt_server())
+        .args(["--start", "--listen", "127.0.0.1:0", "--state"])
+        .arg(bench.path("server"))
+        .within("sh", &["-c", "exec \"$@\" 2>&1", "sh"])
+        .current_dir(&site);
+    start.start().wait_for("listening");
+}
+
+#[test]
+fn a_command_that_could_write_the_servers_own_files_is_refused() {
+    let bench = Bench::new();
+    let site = bench.directory("site");
+    fs::create_dir(site.join("functions")).expect("mkdir");
+    let start = |writable: &Path| {
+        let config = site.join("config.json");
+        let extensions = json!({ "mount-writable": [writable] });
+        let command =
+            json!({ "name": "f", "executable": "/usr/bin/busybox", "x-opt-runtime": extensions });
+        fs::write(&config, json!({ "commands": [command] }).to_string()).expect("write");
+        Tool::new(integration::opt_server())
+            .args(["--start", "--listen", "127.0.0.1:0", "--config"])
+            .arg(&config)
+            .arg("--state")
+            .arg(bench.path("server"))
+            .run()
+    };
+    for writable in [
+        bench.path(""),
+        site.clone(),
+        site.join("functions"),
+        bench.path("server/executions"),
+    ] {
+        start(&writable).refused("which is the server's own");
+    }
+}
+
+#[test]
 fn a_state_directory_that_is_open_to_others_is_refused() {
     let bench = Bench::new();
     let state = bench.directory("open");

@@ -28,20 +28,15 @@ impl HostSide {
 fn readables(request: &Request<'_>, resolver: &Resolver) -> Result<Readables, SandboxError> {
     let executable = &request.command.executable;
     let declared = &request.command.extensions.dlopen;
-    let alone = resolver
-        .resolve(executable)
-        .map_err(|source| SandboxError::Executable {
-            command: request.origin(),
-            source,
-        })?;
-    if declared.is_empty() {
-        return mounts::plan(request, &alone);
-    }
     let all = resolver
         .resolve_with(executable, declared)
-        .map_err(|source| SandboxError::Dlopen {
-            command: request.origin(),
-            source,
+        .map_err(|source| {
+            let command = request.origin();
+            // Whose fault it is shows without what was declared.
+            match resolver.resolve(executable) {
+                Err(source) => SandboxError::Executable { command, source },
+                Ok(_) => SandboxError::Dlopen { command, source },
+            }
         })?;
     mounts::plan(request, &all)
 }

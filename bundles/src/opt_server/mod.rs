@@ -31,6 +31,7 @@ pub use error::SandboxError;
 pub use identity::Identity;
 pub use request::Request;
 pub use sandbox::Sandbox;
+pub use writable::writable_near;
 
 /// Where the project directory is inside. Its place on the host is nobody's business there.
 pub const PROJECT: &str = "/project";

@@ -50,8 +50,10 @@ fn check_command(config: &Config, command: &Command, resolver: &Resolver) -> Che
     match HostSide::plan(&request, resolver) {
         Err(error) => checked.problems.push(chain(&error)),
         Ok(host_side) => {
+            let executable = command.executable.canonicalize().ok();
             let unreadable = host_side.readables.mounts.values().filter_map(|readable| {
-                unreadable(&readable.source, readable.source == command.executable)
+                let is_run = Some(&readable.source) == executable.as_ref();
+                unreadable(&readable.source, is_run)
             });
             let origin = request.origin();
             checked

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::config::{Command, Config};
 use super::mounts::{Wanted, refuse_reserved};
 use super::{Request, SandboxError};
 use crate::bundle::HostPath;
@@ -80,6 +81,26 @@ pub(super) fn plan(request: &Request<'_>) -> Result<Writables, SandboxError> {
     Ok(writables)
 }
 
+/// The first path in `mount-writable`, and its command, that is one of `places`, above one or below one: for places
+/// that no command may write, which the caller knows. What can't be followed is refused when it is called.
+pub fn writable_near<'a>(
+    config: &'a Config,
+    places: &'a [PathBuf],
+) -> Option<(&'a Command, &'a Path, &'a Path)> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real_places: Vec<(&PathBuf, PathBuf)> =
+        places.iter().map(|place| (place, real(place))).collect();
+    config.commands.iter().find_map(|command| {
+        command.extensions.mount_writable.iter().find_map(|entry| {
+            let writable = real(&entry.path);
+            let near = real_places
+                .iter()
+                .find(|(_, place)| place.starts_with(&writable) || writable.starts_with(place));
+            near.map(|(place, _)| (command, entry.path.as_path(), place.as_path()))
+        })
+    })
+}
+
 /// Why nobody may write at or below `canonical`.
 fn refused(request: &Request<'_>, canonical: &Path) -> Option<String> {
     if let Some(system) = SYSTEM.iter().find(|system| canonical.starts_with(system)) {
@@ -93,8 +114,12 @@ fn refused(request: &Request<'_>, canonical: &Path) -> Option<String> {
         return Some("the configuration is there".to_owned());
     }
     for command in &request.config.commands {
-        let run = std::iter::once(&command.executable).chain(&command.mount_readable);
-        if let Some(path) = run.into_iter().find(|path| covers(path)) {
+        // A plug-in that is only named is looked for in the host's directories of libraries.
+        let plug_ins = command.extensions.dlopen.iter();
+        let mut run = std::iter::once(&command.executable)
+            .chain(&command.mount_readable)
+            .chain(plug_ins.filter(|path| path.is_absolute()));
+        if let Some(path) = run.find(|path| covers(path)) {
             let (path, name) = (path.display(), &command.name);
             return Some(format!(
                 "it holds {path}, which the command \"{name}\" reads or runs"

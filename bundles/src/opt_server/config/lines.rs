@@ -34,6 +34,11 @@ impl Lines {
         }
     }
 
+    /// The file's text, as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The line of the value at `pointer`, or of what is around it where it isn't in the file.
     pub fn line(&self, pointer: &str) -> usize {
         let found = self.found();

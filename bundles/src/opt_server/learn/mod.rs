@@ -82,7 +82,7 @@ pub fn propose(seen: &[Seen], shows: impl Fn(&Path) -> bool, fold: usize) -> Lea
 }
 
 /// Whether the sandbox has its own there.
-fn is_own(path: &Path) -> bool {
+pub fn is_own(path: &Path) -> bool {
     [PROJECT, TEMPORARY, "/proc", "/dev", "/sys"]
         .iter()
         .any(|own| path.starts_with(own))

@@ -101,6 +101,10 @@ impl<'a> Watch<'a> {
 
     /// What to wait for.
     pub(in crate::container) fn waiting(&self) -> Vec<PollFd<'_>> {
+        if self.is_killed {
+            // Nobody takes the news any more, so they would never be over.
+            return vec![];
+        }
         let out_of_memory = self.out_of_memory.as_ref().map(AsFd::as_fd);
         let refused_forks = self.refused_forks.as_ref().map(AsFd::as_fd);
         let printed = self.pump.map(Pump::news);
@@ -246,15 +250,17 @@ impl<'a> Watch<'a> {
     /// What was measured, now that the command has ended and its cgroup is still there.
     pub(in crate::container) fn end(self, end: End) -> Result<Measured> {
         let wall = self.began.elapsed();
-        let used = self.cgroup.counters().since(&self.before);
+        let counters = self.cgroup.counters();
+        let used = counters.since(&self.before);
         let used = used.map_or_else(of_children, Ok)?;
-        let exceeded = self.exceeded.or_else(|| self.found_late(end, used));
+        let late = || self.found_late(&counters, end, used);
+        let exceeded = self.exceeded.or_else(late);
         Ok(Measured {
             started: self.started,
             wall,
             user: used.0,
             system: used.1,
-            peak_memory: self.cgroup.counters().peak_memory,
+            peak_memory: counters.peak_memory,
             exceeded,
             is_stopped: self.is_stopped && exceeded.is_none(),
             output: None,
@@ -268,8 +274,12 @@ impl<'a> Watch<'a> {
     }
 
     /// A limit that was exceeded, though the command ended before anybody could end it for that.
-    fn found_late(&self, end: End, (user, system): (Duration, Duration)) -> Option<Bound> {
-        let counters = self.cgroup.counters();
+    fn found_late(
+        &self,
+        counters: &Counters,
+        end: End,
+        (user, system): (Duration, Duration),
+    ) -> Option<Bound> {
         let has_failed = end != End::Exited(0);
         let died_of = |signal: Signal| end == End::Signalled(signal as i32);
         let cpu = self.bounds.cpu_time;

@@ -1,9 +1,6 @@
 //! What a command that failed had looked for, and only the host has.
 
-use std::path::Path;
-
-use bundles::opt_server::learn::{admitted_by, optional};
-use bundles::opt_server::{PROJECT, TEMPORARY};
+use bundles::opt_server::learn::{admitted_by, is_own, optional};
 use runtime::container::Looked;
 
 use super::report::NotMounted;
@@ -31,11 +28,4 @@ pub fn not_mounted(looked: &[Looked], command: &str) -> Vec<NotMounted> {
         }
     }
     told
-}
-
-/// Whether the sandbox has its own there.
-fn is_own(path: &Path) -> bool {
-    [PROJECT, TEMPORARY, "/proc", "/dev", "/sys"]
-        .iter()
-        .any(|own| path.starts_with(own))
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use anyhow::{Context, Result};
 use bundles::opt_server::config::Config;
+use bundles::opt_server::writable_near;
 use nix::unistd::geteuid;
 use ring::digest::{SHA256, digest};
 use runtime::own_executable;
@@ -39,7 +40,6 @@ pub struct Configuration {
 /// The one that holds.
 #[derive(Debug)]
 pub struct Live {
-    given: Option<PathBuf>,
     copies: PathBuf,
     now: RwLock<Arc<Configuration>>,
 }
@@ -50,9 +50,16 @@ impl Live {
     /// # Errors
     /// What is wrong with it.
     pub fn load(given: Option<PathBuf>, copies: PathBuf) -> Result<Self> {
-        let now = read(given.as_deref(), &copies)?;
+        let config = match given {
+            Some(path) => Config::load(&absolute(&path)?)?,
+            None => {
+                let executable = own_executable::path().context("find this executable")?;
+                let path = absolute(&Config::locate(&executable))?;
+                Config::load_unnamed(&path, geteuid().as_raw())?
+            }
+        };
+        let now = complete(config, &copies)?;
         Ok(Self {
-            given,
             copies,
             now: RwLock::new(Arc::new(now)),
         })
@@ -72,7 +79,7 @@ impl Live {
     /// # Errors
     /// What is wrong with the new one; the old one holds then.
     pub fn reload(&self) -> Result<()> {
-        let new = read(self.given.as_deref(), &self.copies)?;
+        let new = complete(self.now().config.reload()?, &self.copies)?;
         let mut now = self
             .now
             .write()
@@ -82,25 +89,17 @@ impl Live {
     }
 }
 
-fn read(given: Option<&Path>, copies: &Path) -> Result<Configuration> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => Config::locate(&own_executable::path().context("find this executable")?),
-    };
-    let path = std::path::absolute(&path).with_context(|| path.display().to_string())?;
-    let config = match given {
-        Some(_) => Config::load(&path)?,
-        None => Config::load_unnamed(&path, geteuid().as_raw())?,
-    };
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| path.display().to_string())
+}
+
+/// What belongs to `config`, whose text is kept as it was read.
+fn complete(config: Config, copies: &Path) -> Result<Configuration> {
+    let path = config.path.clone();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let text = fs::read(&path).with_context(|| path.display().to_string())?;
-    // Read twice: the text that is kept must be the one that was checked.
-    let again = Config::parse(&text, &path)?;
-    if again != config {
-        anyhow::bail!("{} is being changed", path.display());
-    }
+    refuse_writing_here(&config, copies)?;
     let functions = functions::beside(&config, &path)?;
     let settings = Settings::beside(&path)?;
     if RESERVED.contains(&settings.author.as_str()) {
@@ -110,7 +109,8 @@ fn read(given: Option<&Path>, copies: &Path) -> Result<Configuration> {
             settings.author.as_str()
         );
     }
-    let copy = keep(copies, &text).context("keep a copy of the configuration")?;
+    let copy =
+        keep(copies, config.lines.text().as_bytes()).context("keep a copy of the configuration")?;
     Ok(Configuration {
         config,
         copy,
@@ -118,6 +118,27 @@ fn read(given: Option<&Path>, copies: &Path) -> Result<Configuration> {
         definitions: path.with_file_name(functions::DIRECTORY),
         settings,
     })
+}
+
+/// A command that could write the server's own files would choose what the next one may see.
+fn refuse_writing_here(config: &Config, copies: &Path) -> Result<()> {
+    let state = copies.parent().unwrap_or(copies);
+    let own = [
+        config.path.clone(),
+        config.path.with_file_name(super::settings::FILE_NAME),
+        config.path.with_file_name(functions::DIRECTORY),
+        state.to_owned(),
+    ];
+    match writable_near(config, &own) {
+        None => Ok(()),
+        Some((command, path, own)) => anyhow::bail!(
+            "{}: command \"{}\": \"mount-writable\": {} holds or lies in {}, which is the server's own",
+            config.path.display(),
+            command.name,
+            path.display(),
+            own.display()
+        ),
+    }
 }
 
 fn keep(copies: &Path, text: &[u8]) -> std::io::Result<PathBuf> {
