@@ -111,16 +111,21 @@ impl Listed {
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        let more = match self.count - self.first.len() as u64 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let more = and_more(self.count, self.first.len());
         write!(
             f,
             "; {} {what}{remark}: {}{more}",
             self.count,
             first.join(", ")
         )
+    }
+}
+
+/// What follows on the first `told` of `count`.
+pub(crate) fn and_more(count: u64, told: usize) -> String {
+    match count.saturating_sub(told as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     }
 }
 
@@ -143,12 +148,9 @@ impl fmt::Display for Exposure {
                 format!("{} ({}{kept})", secret.path.display(), secret.what)
             });
             let told: Vec<String> = told.collect();
-            let more = match self.secrets.len() - told.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let (count, told) = (self.secrets.len(), told.join(", "));
-            write!(f, "; {count} like secrets: {told}{more}")?;
+            let count = self.secrets.len();
+            let more = and_more(count as u64, told.len());
+            write!(f, "; {count} like secrets: {}{more}", told.join(", "))?;
         }
         match self.cut {
             Some(why) => write!(f, "; at least: {why}"),

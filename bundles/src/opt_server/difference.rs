@@ -10,7 +10,7 @@ use super::config::MountDependencies;
 use super::host_side::readables_under;
 use super::mounts::Readables;
 use super::sandbox::Sandbox;
-use crate::elf::Resolver;
+use crate::elf::{ElfError, Resolver};
 use crate::exposure::{Bounds, Exposure};
 
 /// Files that the command would lose and that are told one by one.
@@ -27,6 +27,8 @@ pub struct Difference {
     pub instead: Vec<Change>,
     /// Libraries that something in `mount-readable` needs, and that would be missing: each with who needs it.
     pub lost: Vec<(PathBuf, String)>,
+    /// Why nobody can tell whether any would be missing.
+    pub not_examined: Option<String>,
     /// What to add, so that they aren't.
     pub hint: Option<String>,
 }
@@ -67,7 +69,10 @@ impl Sandbox<'_> {
         };
         let gone = only(&self.readables, &other);
         let instead = only(&other, &self.readables);
-        let lost = self.lost(&other, resolver);
+        let (lost, not_examined) = match self.lost(&other, resolver) {
+            Ok(lost) => (lost, None),
+            Err(error) => (vec![], Some(error.to_string())),
+        };
         let named = &self.request.command.mount_readable;
         Ok(Difference {
             mode: mode.as_str(),
@@ -84,21 +89,25 @@ impl Sandbox<'_> {
                 )
             }),
             lost,
+            not_examined,
         })
     }
 
     /// What is in `mount-readable` stays, but what it needs in its turn came with the directories.
-    fn lost(&self, other: &Readables, resolver: &Resolver) -> Vec<(PathBuf, String)> {
+    fn lost(
+        &self,
+        other: &Readables,
+        resolver: &Resolver,
+    ) -> Result<Vec<(PathBuf, String)>, ElfError> {
         let command = self.request.command;
-        let Ok(needed) = resolver.resolve_with(&command.executable, &command.mount_readable) else {
-            return vec![];
-        };
-        needed
+        let needed = resolver.resolve_with(&command.executable, &command.mount_readable)?;
+        let lost = needed
             .files
             .into_iter()
             .filter(|file| self.readables.show(&file.canonical) && !other.show(&file.canonical))
             .map(|file| (file.path, file.reason))
-            .collect()
+            .collect();
+        Ok(lost)
     }
 }
 
@@ -125,6 +134,12 @@ impl fmt::Display for Difference {
         writeln!(f, "with \"mount-dependencies\": \"{mode}\"")?;
         Self::write(f, "no longer readable", &self.gone)?;
         Self::write(f, "readable in their place", &self.instead)?;
+        if let Some(error) = &self.not_examined {
+            return writeln!(
+                f,
+                "what \"mount-readable\" needs can't be found out: {error}"
+            );
+        }
         if self.lost.is_empty() {
             return writeln!(
                 f,

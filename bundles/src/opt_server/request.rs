@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub project: PathBuf,
     /// Who the command is.
     pub identity: Identity,
-    /// Limits that the caller brings, such as those of the user's group.
+    /// Limits that the caller brings, such as those of a server's key.
     pub limits: Limits,
 }
 

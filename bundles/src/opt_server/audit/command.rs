@@ -2,7 +2,7 @@
 
 use super::programs::{Kind, recognise};
 use super::{Auditor, Level, Subject};
-use crate::exposure::Exposure;
+use crate::exposure::{Exposure, and_more};
 use crate::opt_server::config::MountDependencies;
 use crate::opt_server::host_side::HostSide;
 
@@ -111,10 +111,7 @@ impl Auditor<'_> {
             .take(MOST_NAMED)
             .map(|(path, exposure)| format!("{path} ({} files)", exposure.files))
             .collect();
-        let more = match measured.len() - told.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let more = and_more(measured.len() as u64, told.len());
         let users: usize = self
             .config
             .extensions

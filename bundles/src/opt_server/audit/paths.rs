@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::programs::{Kind, recognise};
 use super::sensitive::sensitive;
 use super::{Auditor, Level, Subject};
-use crate::exposure::{Exposure, names_a_secret};
+use crate::exposure::{Exposure, and_more, names_a_secret};
+use crate::opt_server::config::escaped;
 
 const BINARY_DIRECTORIES: [&str; 8] = [
     "/bin",
@@ -143,7 +144,7 @@ impl Auditor<'_> {
             .map(|secret| format!("{} ({})", secret.path.display(), secret.what))
             .collect();
         if let Some(first) = readable.first() {
-            let more = and_more(readable.len());
+            let more = and_more(readable.len() as u64, 1);
             let message =
                 format!("users of the command can read what looks like a secret: {first}{more}");
             self.add(
@@ -170,7 +171,7 @@ impl Auditor<'_> {
             );
         }
         if let Some(first) = exposure.sockets.first.first() {
-            let more = and_more(usize::try_from(exposure.sockets.count).unwrap_or(usize::MAX));
+            let more = and_more(exposure.sockets.count, 1);
             let message = format!(
                 "users of the command can reach the service behind {}{more}",
                 first.display()
@@ -185,8 +186,7 @@ impl Auditor<'_> {
             );
         }
         if let Some(first) = exposure.world_writable.first.first() {
-            let more =
-                and_more(usize::try_from(exposure.world_writable.count).unwrap_or(usize::MAX));
+            let more = and_more(exposure.world_writable.count, 1);
             let message = format!("everybody on the host may change {}{more}", first.display());
             self.add(
                 subject,
@@ -233,15 +233,8 @@ impl Auditor<'_> {
 
     /// Where a variable stands: the configuration may have an object or an array.
     fn variable(&self, subject: Subject<'_>, name: &str) -> String {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let escaped = escaped(name);
         subject.at(&format!("environment-variables/{escaped}"))
-    }
-}
-
-fn and_more(count: usize) -> String {
-    match count.saturating_sub(1) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::{MAX_SIZE, Warning};
+use super::{Idle, MAX_SIZE, Warning};
 
 /// Why a `config.json`, or the command asked of it, is refused.
 #[derive(Debug, thiserror::Error)]
@@ -216,14 +216,19 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Where a key of ours stands that is not in its place.
-pub(super) struct Hint(pub bool);
+/// What is said of a key without effect.
+pub(super) struct WithoutEffect<'a>(pub &'a str, pub Idle);
 
-impl fmt::Display for Hint {
+impl fmt::Display for WithoutEffect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            true => f.write_str("; hint: ours belongs in \"x-opt-runtime\""),
-            false => Ok(()),
+        let key = Quoted(self.0);
+        match self.1 {
+            Idle::Unknown => write!(f, "unknown key {key} is ignored"),
+            Idle::Outside => write!(
+                f,
+                "unknown key {key} is ignored; hint: ours belongs in \"x-opt-runtime\""
+            ),
+            Idle::NotYet => write!(f, "{key} does nothing yet in this version"),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{ConfigError, Problem, Quoted, Whose};
+use super::{Idle, Warning};
 
 /// A text that is known to be JSON, nested no deeper than serde_json goes.
 pub(super) struct Document<'a> {
@@ -56,10 +57,6 @@ impl<'a> Document<'a> {
         self.text
     }
 
-    pub fn path(&self) -> &'a Path {
-        self.path
-    }
-
     /// The whole.
     pub fn root(&self) -> Result<Node<'a>, ConfigError> {
         serde_json::from_str(self.text)
@@ -71,6 +68,18 @@ impl<'a> Document<'a> {
     pub fn line(&self, node: Node<'_>) -> usize {
         let offset = node.0.get().as_ptr().addr() - self.text.as_ptr().addr();
         self.lines.partition_point(|start| *start <= offset) + 1
+    }
+
+    /// That the `key` at `node` has no effect.
+    pub fn warning(&self, node: Node<'_>, whose: &Whose, key: String, why: Idle) -> Warning {
+        let (path, line) = (self.path.to_owned(), self.line(node));
+        Warning {
+            path,
+            line,
+            whose: whose.clone(),
+            key,
+            why,
+        }
     }
 
     pub fn error(&self, node: Node<'_>, whose: &Whose, problem: Problem) -> ConfigError {

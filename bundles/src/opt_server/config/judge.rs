@@ -1,5 +1,6 @@
 //! What to make of a key that is not one of those known where it stands.
 
+use super::Idle;
 use super::keys::{COMMAND, EXTENSION, EXTENSIONS, SERVER, TOP, names};
 use super::spelling::nearest;
 
@@ -12,17 +13,15 @@ pub(super) enum Verdict {
     Misspelt(&'static str),
     /// A command's key (or nearly one) at the top of the file, where it would do nothing.
     Misplaced,
-    /// Perhaps one of PIFOP's that is not documented; whether ours has that name.
-    Unknown { is_extension: bool },
+    /// Perhaps one of PIFOP's that is not documented, or one of ours where it doesn't belong.
+    Unknown(Idle),
 }
 
 /// Judges a key at the top of the file.
 pub(super) fn judge_top(key: &str) -> Verdict {
     match judge(key, names(&TOP), names(&SERVER)) {
         // `name` and `executable` are left out: PIFOP may well have keys like them here.
-        Verdict::Unknown { .. } if nearest(key, names(&COMMAND[2..])).is_some() => {
-            Verdict::Misplaced
-        }
+        Verdict::Unknown(_) if nearest(key, names(&COMMAND[2..])).is_some() => Verdict::Misplaced,
         verdict => verdict,
     }
 }
@@ -45,8 +44,7 @@ fn judge(
     }
     match nearest(key, known) {
         Some(meant) => Verdict::Misspelt(meant),
-        None => Verdict::Unknown {
-            is_extension: extensions.any(|name| name == key),
-        },
+        None if extensions.any(|name| name == key) => Verdict::Unknown(Idle::Outside),
+        None => Verdict::Unknown(Idle::Unknown),
     }
 }

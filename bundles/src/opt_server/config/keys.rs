@@ -156,6 +156,17 @@ pub static COMMAND: [Key; 7] = [
 static WRITABLE_FORMS: [Shape; 2] = [Shape::Path, Shape::Closed(&WRITABLE)];
 static WRITABLE_ENTRY: Shape = Shape::Either(&WRITABLE_FORMS);
 
+/// The words of `network`, as the parser has them too.
+pub(super) const NETWORKS: [&str; 2] = ["none", "host"];
+/// The words of `output`.
+pub(super) const OUTPUTS: [&str; 2] = ["end", "truncate"];
+/// The least and the most of `pool`.
+pub(super) const POOL: (u64, u64) = (0, 64);
+/// Of `first-id`: not the host's own users, and 64 below the end.
+pub(super) const FIRST_IDS: (u64, u64) = (65_536, 4_294_967_230);
+/// Of `ids`.
+pub(super) const ID_COUNTS: (u64, u64) = (64, 4_294_901_759);
+
 const MOUNT_WRITABLE: Key = optional(
     "mount-writable",
     Shape::List(&WRITABLE_ENTRY),
@@ -164,7 +175,7 @@ const MOUNT_WRITABLE: Key = optional(
 );
 const NETWORK: Key = optional(
     "network",
-    Shape::Choice(&["none", "host"]),
+    Shape::Choice(&NETWORKS),
     "`\"none\"`",
     "`host` gives the command the host's own network, its local services included",
 );
@@ -194,15 +205,15 @@ const DLOPEN: Key = optional(
 );
 const OUTPUT: Key = optional(
     "output",
-    Shape::Choice(&["end", "truncate"]),
+    Shape::Choice(&OUTPUTS),
     "`\"end\"`",
     "when `max-output` is reached: end the command, or drop what it prints from there on",
 );
-const POOL: Key = optional(
+const KEPT_READY: Key = optional(
     "pool",
-    Shape::Number(0, 64),
+    Shape::Number(POOL.0, POOL.1),
     "0",
-    "sandboxes that the server keeps ready for it",
+    "sandboxes that the server is to keep ready for it; not used yet",
 );
 
 /// `x-opt-runtime` of a command.
@@ -214,7 +225,7 @@ pub static EXTENSION: [Key; 8] = [
     DEVICES,
     DLOPEN,
     OUTPUT,
-    POOL,
+    KEPT_READY,
 ];
 
 /// `x-opt-runtime` at the top of the file: a command's, for all of them, and what only the server has.
@@ -226,7 +237,7 @@ pub static SERVER: [Key; 10] = [
     DEVICES,
     DLOPEN,
     OUTPUT,
-    POOL,
+    KEPT_READY,
     optional(
         "identity",
         Shape::Closed(&IDENTITY),
@@ -237,7 +248,7 @@ pub static SERVER: [Key; 10] = [
         "user-groups",
         Shape::Named(&Shape::Closed(&GROUP)),
         "none",
-        "groups of users, by name, with what PIFOP's user groups have",
+        "groups of users, by name, with what PIFOP's user groups have; only the audit looks at them yet",
     ),
 ];
 
@@ -256,12 +267,12 @@ pub static WRITABLE: [Key; 2] = [
 pub static IDENTITY: [Key; 2] = [
     required(
         "first-id",
-        Shape::Number(65_536, 4_294_967_230),
+        Shape::Number(FIRST_IDS.0, FIRST_IDS.1),
         "the first id: no user of the host's, nor a container, may have one in the range",
     ),
     required(
         "ids",
-        Shape::Number(64, 4_294_901_759),
+        Shape::Number(ID_COUNTS.0, ID_COUNTS.1),
         "how many; each execution at the same time needs 64",
     ),
 ];

@@ -70,6 +70,11 @@ impl Lines {
     }
 }
 
+/// A key as a part of a pointer.
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 fn add(
     found: &mut BTreeMap<String, usize>,
     document: &Document<'_>,
@@ -79,7 +84,7 @@ fn add(
 ) {
     if depth < DEPTH {
         for member in node.members().unwrap_or_default() {
-            let name = member.key.replace('~', "~0").replace('/', "~1");
+            let name = escaped(&member.key);
             let below = format!("{pointer}/{name}");
             // Foreign keys hold anything.
             if depth > 0 || TOP.iter().any(|key| key.name == name) {

@@ -32,7 +32,7 @@ pub use extensions::{
 };
 pub use file::MAX_SIZE;
 pub use limits::{DEFAULT_GRACE, LIMITS, Limit, LimitError, Limits};
-pub use lines::Lines;
+pub use lines::{Lines, escaped};
 pub use reference::reference;
 pub use schema::schema;
 
@@ -107,9 +107,9 @@ impl fmt::Display for MountDependencies {
     }
 }
 
-/// A key that we do not know and ignored.
+/// A key that has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{line}: {whose}unknown key {} is ignored{}", .path.display(), error::Quoted(.key), error::Hint(*.is_extension))]
+#[error("{}:{line}: {whose}{}", .path.display(), error::WithoutEffect(.key, *.why))]
 pub struct Warning {
     /// The `config.json`.
     pub path: PathBuf,
@@ -119,8 +119,19 @@ pub struct Warning {
     pub whose: Whose,
     /// The key.
     pub key: String,
-    /// Whether it is a key of `x-opt-runtime`.
-    pub is_extension: bool,
+    /// Why it has none.
+    pub why: Idle,
+}
+
+/// Why a key has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// We do not know it.
+    Unknown,
+    /// It is one of `x-opt-runtime`, and stands elsewhere.
+    Outside,
+    /// This version reads and checks it, and does nothing with it yet.
+    NotYet,
 }
 
 impl Config {

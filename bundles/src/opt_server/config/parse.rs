@@ -55,7 +55,10 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
             "server-name" => config.server_name = Some(value.string("server-name")?),
             "commands" => config.commands = commands(value, &said, &mut config.warnings)?,
             "$schema" => drop(value.string("$schema")?),
-            EXTENSIONS => config.extensions = said.of_server(),
+            EXTENSIONS => {
+                config.extensions = said.of_server();
+                config.warnings.extend_from_slice(&said.warnings);
+            }
             key => config.warnings.extend(unknown(
                 &document,
                 &Whose::File,
@@ -138,7 +141,10 @@ fn command(
             "mount-dependencies" => mount_dependencies = value.mount_dependencies()?,
             "environment-variables" => environment_variables = value.variables()?,
             "append-options" => append_options = value.options()?,
-            EXTENSIONS => said = read_extensions::of_command(value)?,
+            EXTENSIONS => {
+                said = read_extensions::of_command(value)?;
+                warnings.append(&mut said.warnings);
+            }
             key => warnings.extend(unknown(
                 document,
                 &whose,
@@ -186,16 +192,7 @@ fn unknown(
     let key = member.key.clone();
     let problem = match verdict {
         Verdict::Foreign => return Ok(None),
-        Verdict::Unknown { is_extension } => {
-            let (path, line) = (document.path().to_owned(), document.line(member.at));
-            return Ok(Some(Warning {
-                path,
-                line,
-                whose: whose.clone(),
-                key,
-                is_extension,
-            }));
-        }
+        Verdict::Unknown(why) => return Ok(Some(document.warning(member.at, whose, key, why))),
         Verdict::Misspelt(meant) => Problem::Misspelt { key, meant },
         Verdict::Misplaced => Problem::Misplaced { key },
     };

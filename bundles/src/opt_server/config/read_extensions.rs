@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use super::error::{ConfigError, Problem, Whose};
 use super::extensions::{AtOutputLimit, IdRange, Network, Said, UserGroup, Writable};
 use super::json::{Member, Node};
-use super::keys::{EXTENSION, GROUP, IDENTITY, Key, SERVER, WRITABLE, limit_names, names};
+use super::keys::{
+    EXTENSION, FIRST_IDS, GROUP, ID_COUNTS, IDENTITY, Key, NETWORKS, OUTPUTS, POOL, SERVER,
+    WRITABLE, limit_names, names,
+};
 use super::limits::{Limit, Limits};
 use super::parse::no_duplicates;
 use super::spelling::nearest;
 use super::values::Value;
+use super::{Idle, Warning};
 use crate::seccomp;
 
 /// What `x-opt-runtime` at the top of the file says.
@@ -54,20 +58,43 @@ fn read(value: Value<'_>, keys: &'static [Key]) -> Result<Said, ConfigError> {
                 )?
             }
             "output" => said.output = Some(value.at_output_limit()?),
-            "pool" => said.pool = Some(value.small_number("pool", 0, 64, "sandboxes")?),
+            "pool" => said.pool = Some(value.small_number("pool", POOL, "sandboxes")?),
             "identity" => said.identity = Some(value.id_range()?),
             "user-groups" => said.user_groups = value.user_groups()?,
             // `closed` lets nothing else through.
             _ => {}
         }
+        if let Some(key) = idle(&member.key, &said) {
+            said.warnings.push(value.without_effect(key));
+        }
     }
     Ok(said)
+}
+
+/// What of the key that was just read this version does nothing with: told, for a limit that isn't held must not
+/// seem to be.
+fn idle(key: &str, said: &Said) -> Option<&'static str> {
+    match key {
+        "limits" if said.limits.max_parallel_processes.is_some() => Some("max-parallel-processes"),
+        "pool" if said.pool != Some(0) => Some("pool"),
+        "user-groups" if !said.user_groups.is_empty() => Some("user-groups"),
+        _ => None,
+    }
 }
 
 impl<'a> Value<'a> {
     /// The same place's, for another value.
     fn at(self, node: Node<'a>) -> Self {
         Self { node, ..self }
+    }
+
+    fn without_effect(self, key: &str) -> Warning {
+        let Self {
+            document,
+            whose,
+            node,
+        } = self;
+        document.warning(node, whose, key.to_owned(), Idle::NotYet)
     }
 
     /// The members of an object of ours, named `key` in messages.
@@ -135,33 +162,28 @@ impl<'a> Value<'a> {
     }
 
     fn network(self) -> Result<Network, ConfigError> {
-        self.choice(
-            "network",
-            "\"none\" or \"host\"",
-            &[("none", Network::None), ("host", Network::Host)],
-        )
+        let meanings = [Network::None, Network::Host];
+        self.choice("network", "\"none\" or \"host\"", NETWORKS, meanings)
     }
 
     fn at_output_limit(self) -> Result<AtOutputLimit, ConfigError> {
-        let known = [
-            ("end", AtOutputLimit::End),
-            ("truncate", AtOutputLimit::Truncate),
-        ];
-        self.choice("output", "\"end\" or \"truncate\"", &known)
+        let meanings = [AtOutputLimit::End, AtOutputLimit::Truncate];
+        self.choice("output", "\"end\" or \"truncate\"", OUTPUTS, meanings)
     }
 
+    /// One of two `words`, and what it means.
     fn choice<T: Copy>(
         self,
         key: &'static str,
         wanted: &'static str,
-        known: &[(&str, T)],
+        words: [&str; 2],
+        meanings: [T; 2],
     ) -> Result<T, ConfigError> {
         let found = self.node.string();
-        let meant = known
-            .iter()
-            .find(|(name, _)| found.as_deref() == Some(name));
+        let mut known = words.iter().zip(meanings);
+        let meant = known.find(|(word, _)| found.as_deref() == Some(word));
         meant
-            .map(|(_, value)| *value)
+            .map(|(_, meaning)| meaning)
             .ok_or_else(|| self.wrong_type(key, wanted))
     }
 
@@ -181,16 +203,13 @@ impl<'a> Value<'a> {
     fn small_number(
         self,
         key: &'static str,
-        least: u32,
-        most: u32,
+        (least, most): (u64, u64),
         unit: &str,
     ) -> Result<u32, ConfigError> {
-        let number = self
-            .node
-            .number()
-            .and_then(|number| u32::try_from(number).ok());
+        let number = self.node.number();
         number
             .filter(|number| (least..=most).contains(number))
+            .and_then(|number| u32::try_from(number).ok())
             .ok_or_else(|| {
                 self.out_of_range(
                     key,
@@ -235,10 +254,8 @@ impl<'a> Value<'a> {
         for member in self.closed("identity", names(&IDENTITY))? {
             let value = self.at(member.value);
             match &*member.key {
-                "first-id" => {
-                    first = Some(value.small_number("first-id", 65_536, 4_294_967_230, "ids")?)
-                }
-                _ => count = Some(value.small_number("ids", 64, 4_294_901_759, "ids")?),
+                "first-id" => first = Some(value.small_number("first-id", FIRST_IDS, "ids")?),
+                _ => count = Some(value.small_number("ids", ID_COUNTS, "ids")?),
             }
         }
         let missing = |key| self.error(Problem::Missing { key });
