@@ -16,7 +16,7 @@ const UNREADABLE: &str = include_str!("unreadable.tsv");
 const IMPOSSIBLE: &str = include_str!("impossible.tsv");
 
 /// Texts that aren't JSON, or no object, and what the refusal says.
-const TEXTS: [(&[u8], &str); 16] = [
+const TEXTS: [(&[u8], &str); 18] = [
     (b"", "config.json: the file is empty"),
     (b" \n", "the file is empty, at line 2, column 0"),
     (
@@ -68,6 +68,15 @@ const TEXTS: [(&[u8], &str); 16] = [
     (
         b"{\"ociVersion\": \"1.0.2\",\n\"root\": {\"path\": \"a\"},\n\"root\": {\"path\": \"b\"}}",
         "root: it is there twice",
+    ),
+    // As it is read where something is filled in for the caller: here, the user.
+    (
+        b"{\"ociVersion\": \"1.0.2\", \"process\": {\"cwd\": \"/\"},\n\"root\": {\"path\": \"a\"},\n\"root\": {\"path\": \"b\"}}",
+        "root: it is there twice",
+    ),
+    (
+        b"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"a\\u0000b\"}, \"unknown\": 1e999}",
+        "not JSON: number out of range, at line 1, column",
     ),
 ];
 

@@ -153,6 +153,8 @@ fn parse<T: DeserializeOwned>(text: &[u8], process: &str) -> Result<T, Fault> {
     if value == before {
         return Err(fault);
     }
+    // Of a key that is there twice the copy would have one.
+    json::refuse_twice(text)?;
     let known = serde_json::to_vec(&value).map_err(|_| fault)?;
     let spec = json::parse_copy(&known, text)?;
     for name in unknown {
@@ -315,5 +317,30 @@ mod tests {
         assert!(is_refused(
             br#"{ "process": { "capabilities": { "bounding": [7] } } }"#
         ));
+    }
+
+    #[test]
+    fn what_peers_read_is_there_once() {
+        for (text, says) in [
+            (
+                r#"{ "hostname": "a", "hostname": "b", "process": { "cwd": "/" } }"#,
+                "hostname: it is there twice, at line 1, column 1",
+            ),
+            (
+                r#"{ "process": { "cwd": "/", "args": ["a"], "args": ["b"] } }"#,
+                "process.args: it is there twice, at line 1, column 14",
+            ),
+            (
+                r#"{ "process": { "cwd": "/", "cwd": "/" }, "hostname": "a" }"#,
+                "process.cwd: it is there twice, at line 1, column 14",
+            ),
+            (
+                r#"{ "process": { "cwd": "/" }, "mounts": [{ "destination": "/a", "source": "b", "source": "c" }] }"#,
+                "mounts[0].source: it is there twice, at line 1, column 41",
+            ),
+        ] {
+            let fault = parse::<Spec>(text.as_bytes(), PROCESS).unwrap_err();
+            assert_eq!(fault.to_string(), says, "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What no file of ours can be, whatever it is to say.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::Fault;
@@ -41,15 +42,17 @@ fn refuse_depth(text: &[u8]) -> Result<(), Fault> {
 /// before it for the whole.
 ///
 /// # Errors
-/// The first such string.
+/// The first such string; where the text holds NUL somewhere, and what isn't looked into elsewhere can't be either.
 pub(super) fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
     // In JSON it can only be written so; hardly any text has it.
     if !text.windows(6).any(|six| six == b"\\u0000") {
         return Ok(());
     }
-    let Ok(value) = serde_json::from_slice::<Value>(text) else {
-        // What is wrong with it is for who parses it to tell.
-        return Ok(());
+    let value = match serde_json::from_slice::<Value>(text) {
+        Ok(value) => value,
+        // What is no JSON is for who parses it to tell; what is, and can't be looked through, is refused.
+        Err(_) if serde_json::from_slice::<IgnoredAny>(text).is_err() => return Ok(()),
+        Err(error) => return Err(Fault::of_syntax(&error)),
     };
     let Some(key) = key_with_nul(&value) else {
         return Ok(());

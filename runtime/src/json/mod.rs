@@ -2,6 +2,7 @@
 
 mod limits;
 mod objects;
+mod once;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use limits::check;
 use objects::Objects;
+pub(crate) use once::refuse_twice;
 use place::{Key, key_at, offset_at, place_of, shown};
 use words::in_words;
 

@@ -125,6 +125,15 @@ fn a_string_with_nul_is_told_by_its_key() {
             r#"{ "a": { "b\u0000": 1 } }"#,
             Some("a: it holds NUL, at line 1, column 8"),
         ),
+        // Beside what is read over where nobody asks for it, but can't be kept.
+        (
+            r#"{ "x": 1e999, "a": "b\u0000" }"#,
+            Some("not JSON: number out of range, at line 1, column 12"),
+        ),
+        (
+            r#"{ "x": "\ud800", "a": "b\u0000" }"#,
+            Some("not JSON: unexpected end of hex escape, at line 1, column 15"),
+        ),
         (r#"{ "a": "\\u0000" }"#, None),
         (r#"{ "a": "\u0000""#, None),
     ] {

@@ -9,7 +9,7 @@ pub(super) fn in_words(message: &str) -> (String, String) {
         return (name.to_owned(), "it is missing".to_owned());
     }
     if let Some(name) = quoted("duplicate field `") {
-        return (name.to_owned(), "it is there twice".to_owned());
+        return (shorten(name), "it is there twice".to_owned());
     }
     let reason = if let Some(rest) = message.strip_prefix("invalid type: ") {
         mismatch(rest, false)
