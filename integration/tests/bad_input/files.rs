@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use integration::{Bench, Tool, opt_runtime, plain};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use serde_json::json;
 
 use super::refusal::Refusals;
 
@@ -44,6 +45,36 @@ fn a_bundle_that_is_none_is_named() {
     }
     for command in ["run", "check"] {
         refusals.expect("an empty path", 125, "", |tool| tool.args([command, ""]));
+    }
+    refusals.end();
+}
+
+#[test]
+fn a_config_of_another_name_is_told_by_that() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "bundle", &["true"]);
+    let good = bundle.spec();
+    let mut refusals = Refusals::on(&bench);
+    let file = bench.path("other.json");
+    for (pointer, value, says) in [
+        ("/ociVersion", json!(1), "other.json: ociVersion: expected"),
+        ("/ociVersion", json!("2.0"), "other.json: ociVersion is"),
+        ("/process/cwd", json!("relative"), "other.json: process.cwd"),
+        ("/linux", json!(null), "other.json: linux is absent"),
+        (
+            "/hooks",
+            json!({"prestart": [{"path": "x"}]}),
+            "other.json: hooks",
+        ),
+    ] {
+        let mut spec = good.clone();
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        spec.pointer_mut(parent).expect("a parent")[key] = value;
+        fs::write(&file, spec.to_string()).expect("write");
+        refusals.expect(pointer, 125, says, |tool| {
+            let tool = tool.args(["create", "--bundle"]).arg(&bundle.directory);
+            tool.arg("--config").arg(&file).arg("bad")
+        });
     }
     refusals.end();
 }

@@ -29,7 +29,9 @@ pub const CONFIG: &str = "config.json";
 pub struct Bundle {
     /// The bundle's directory, canonical.
     pub directory: PathBuf,
-    /// What its `config.json` says.
+    /// The file that was read: its `config.json`, or what the caller named in its place.
+    pub config: PathBuf,
+    /// What that says.
     pub spec: Spec,
     /// The promise that it makes, if any.
     pub kind: Option<Kind>,
@@ -94,6 +96,7 @@ impl Bundle {
         }
         Ok(Self {
             directory,
+            config: path,
             spec,
             kind,
             rootfs,

@@ -92,7 +92,7 @@ pub fn create(
     // Before anything of the bundle's is looked at, or made in it.
     store.check_free(id)?;
     well_formed::check(&bundle.spec).map_err(|reason| Error::Config {
-        path: bundle.directory.join("config.json"),
+        path: bundle.config.clone(),
         reason,
     })?;
     if let Some(kind) = bundle.kind {

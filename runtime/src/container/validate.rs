@@ -19,7 +19,7 @@ use super::{Bundle, Error, Result, namespaces};
 pub(super) fn validate(bundle: &Bundle) -> Result<()> {
     let spec = &bundle.spec;
     let invalid = |reason: String| Error::Config {
-        path: bundle.directory.join("config.json"),
+        path: bundle.config.clone(),
         reason,
     };
     if spec.linux().is_none() {

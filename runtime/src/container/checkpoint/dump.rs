@@ -7,7 +7,7 @@ use libcontainer::oci_spec::runtime::Spec;
 
 use super::super::snapshot::Status;
 use super::super::store::{Container, Store};
-use super::super::{Bundle, Error, Result, delete};
+use super::super::{Bundle, CONFIG, Error, Result, delete};
 use super::criu::{Criu, CriuOptions};
 use super::external;
 
@@ -70,6 +70,7 @@ fn dump(container: &Container, spec: Spec, options: &DumpOptions) -> Result<()> 
     if !options.pre_dump {
         let bundle = Bundle {
             directory: snapshot.bundle.clone(),
+            config: snapshot.bundle.join(CONFIG),
             spec,
             kind: None,
             rootfs: snapshot.rootfs.clone(),
