@@ -294,32 +294,6 @@ fn is_a_features_document(features: &Value) -> Check {
     Ok(())
 }
 
-/// T14, CVE-2019-5736: a process of the container's meets the runtime's own executable in `/proc`. Nothing is
-/// written to it, for that would be the machine's.
-#[test]
-fn the_runtimes_executable_can_not_be_opened_for_writing() {
-    const LURK: &str = "while :; do for exe in /proc/[0-9]*/exe; do case $(readlink $exe) in \
-         */busybox|'') ;; *) { true 2>/dev/null >>$exe; } 2>/dev/null && echo opened $(readlink $exe);; esac; done; done";
-    hold(&[Case::steps("by a process that lurks", |stage| {
-        stage.edit(|spec| {
-            let all = json!(["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE"]);
-            spec["process"]["capabilities"] =
-                json!({ "bounding": all, "effective": all, "permitted": all });
-            spec["process"]["args"] = json!(["sh", "-c", LURK]);
-        });
-        stage.create()?;
-        stage.start()?;
-        for _ in 0..10 {
-            let outcome = stage.exec(&[], &["true"]);
-            ensure_eq!(outcome.code, Some(0), "{outcome}");
-            // A program that is the runtime once more.
-            stage.exec(&[], &["/proc/self/exe"]);
-        }
-        ensure_eq!(stage.output(), "", "output");
-        Ok(())
-    })]);
-}
-
 /// T6, CVE-2026-41579: what the runtime makes in `/dev` would be made on the host.
 #[test]
 fn a_dev_that_leads_out() {
