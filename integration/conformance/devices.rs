@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{Case, ensure, hold};
+use crate::harness::{Case, ensure, ensure_eq, hold};
 
 #[test]
 fn devices() {
@@ -92,10 +92,11 @@ fn devices() {
             .prints("end"),
         Case::new("one of a type that doesn't exist is refused")
             .spec(|spec| spec["linux"]["devices"] = json!([{ "path": "/dev/x", "type": "q", "major": 1, "minor": 5 }]))
-            .refused("q").but_crun("it passes over it"),
+            .refused("linux.devices[0].type").but_crun("it passes over it"),
         Case::new("nothing of it is left in the root file system")
             .script("true")
-            .check(|stage, _| {
+            .check(|stage, outcome| {
+                ensure_eq!(outcome.code, Some(0), "{outcome}");
                 let names = fs::read_dir(stage.inside("/dev")).expect("read").count();
                 ensure!(names == 0, "{names} names in /dev");
                 Ok(())

@@ -168,7 +168,8 @@ fn the_host_sees_no_mapped_mount() {
     hold(&[Case::new("the source's owner is the same afterwards")
         .prepare(|stage| bind_mapped(stage, &[], Some(exchanged())))
         .script("true")
-        .check(|stage, _| {
+        .check(|stage, outcome| {
+            ensure_eq!(outcome.code, Some(0), "{outcome}");
             let outcome = Tool::new("stat")
                 .args(["-c", "%u"])
                 .arg(stage.bench.path("source/file"))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::harness::{Case, Stage, ensure, hold};
+use crate::harness::{Case, Stage, ensure, ensure_eq, hold};
 
 /// A bind mount on /mnt whose line has these options.
 fn bound(
@@ -224,7 +224,8 @@ fn options_of_file_systems() {
             .prepare(filled_directory)
             .mount("/mnt", "tmpfs", &["tmpcopyup"])
             .script("echo changed >/mnt/file")
-            .check(|stage, _| {
+            .check(|stage, outcome| {
+                ensure_eq!(outcome.code, Some(0), "{outcome}");
                 let text = fs::read_to_string(stage.inside("/mnt/file"));
                 ensure!(text.is_ok_and(|text| text == "in the image\n"), "changed");
                 Ok(())
