@@ -1,5 +1,6 @@
 //! Project archives: hostile ones unpacked within bounds, changed files packed.
 
+mod leash;
 mod manifest;
 mod pack;
 mod unpack;

@@ -145,6 +145,71 @@ fn hostile_archives_are_refused_and_write_nothing_outside() {
     }
 }
 
+/// Entries, each with the beginning of an archive that would go on.
+fn tar_with(entries: &[Vec<u8>]) -> Vec<u8> {
+    let without_end = |entry: &Vec<u8>| entry[..entry.len() - 1024].to_vec();
+    let mut archive: Vec<u8> = entries.iter().flat_map(without_end).collect();
+    archive.extend([0; 1024]);
+    archive
+}
+
+#[test]
+fn what_is_read_before_an_entry_is_seen_is_bounded() {
+    let large = vec![b'a'; 4 << 20];
+    let file = tar_of("a", EntryType::Regular, "", b"x");
+    let pax = [&b"4194304 comment="[..], &large[17..], b"\n"].concat();
+    for (what, entry) in [
+        ("long name", tar_of("n", EntryType::GNULongName, "", &large)),
+        ("long link", tar_of("n", EntryType::GNULongLink, "", &large)),
+        ("pax", tar_of("n", EntryType::XHeader, "", &pax)),
+        (
+            "global pax",
+            tar_of("n", EntryType::XGlobalHeader, "", &pax),
+        ),
+        ("directory", tar_of("n", EntryType::Directory, "", &large)),
+        ("link", tar_of("n", EntryType::Symlink, "m", &large)),
+    ] {
+        let archive = gzip(&tar_with(&[entry, file.clone()]));
+        assert!(archive.len() < 100_000, "{what}");
+        let told = unpacked(&archive).1.expect_err(what);
+        assert!(told.contains("headers are too large"), "{what}: {told}");
+    }
+    let long = "d".repeat(60) + "/" + &"f".repeat(60);
+    let named = tar_of("n", EntryType::GNULongName, "", long.as_bytes());
+    let (directory, done) = unpacked(&gzip(&tar_with(&[named, file])));
+    done.unwrap();
+    assert!(directory.path().join("project").join(long).exists());
+}
+
+/// A zip archive whose directory has `count` entries, all of the same file.
+fn zip_of_many(count: u16) -> Vec<u8> {
+    let mut archive = zip_of(&[("a", b"")]);
+    let place = |archive: &[u8], magic: &[u8]| {
+        let found = archive.windows(4).position(|window| window == magic);
+        found.unwrap()
+    };
+    let end = archive.split_off(place(&archive, b"PK\x05\x06"));
+    let directory = archive.split_off(place(&archive, b"PK\x01\x02"));
+    let start = u32::try_from(archive.len()).unwrap();
+    for _ in 0..count {
+        archive.extend(&directory);
+    }
+    let size = u32::try_from(directory.len()).unwrap() * u32::from(count);
+    archive.extend(&end[..8]);
+    archive.extend(count.to_le_bytes().repeat(2));
+    archive.extend(size.to_le_bytes());
+    archive.extend(start.to_le_bytes());
+    archive.extend([0; 2]);
+    archive
+}
+
+#[test]
+fn a_zip_archive_s_directory_is_read_so_far_and_no_further() {
+    unpacked(&zip_of_many(1)).1.unwrap();
+    let told = unpacked(&zip_of_many(60_000)).1.unwrap_err();
+    assert!(told.contains("bytes of names"), "{told}");
+}
+
 #[test]
 fn what_changed_comes_back_and_links_do_not() {
     let directory = tempfile::tempdir().unwrap();

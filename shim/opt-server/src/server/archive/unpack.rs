@@ -9,12 +9,19 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, syml
 use rustix::io::Errno;
 use tar::EntryType;
 
+use super::leash::Leashed;
 use super::{ArchiveError, Bounds};
 
 const LONGEST_PATH: usize = 1024;
 const DEEPEST: usize = 32;
 
 const PERMISSIONS: u32 = 0o755;
+
+/// The most bytes that are read for one entry of a tar archive besides a file's content.
+const HEADERS: u64 = 1 << 20;
+
+/// The most that a zip archive's directory may have for each entry: ten times what most have.
+const DIRECTORY_ENTRY: u64 = 512;
 
 /// Where entries go.
 #[derive(Debug)]
@@ -197,9 +204,18 @@ fn stays_inside(path: &Path, target: &Path) -> bool {
 /// Unpacks a tar archive.
 pub fn tar(archive: impl Read, mut target: Target) -> Result<(), ArchiveError> {
     let broken = |error: io::Error| ArchiveError::Broken(error.to_string());
+    let (archive, leash) = Leashed::new(archive);
     let mut archive = tar::Archive::new(archive);
-    for found in archive.entries().map_err(broken)? {
+    let mut entries = archive.entries().map_err(broken)?;
+    loop {
+        // Long names and extended headers come into memory whole, and what nobody reads of an entry is skipped.
+        leash.set(HEADERS);
+        let Some(found) = entries.next() else {
+            break;
+        };
         let mut found = found.map_err(broken)?;
+        // What is written is counted by the target.
+        leash.set(u64::MAX);
         target.count()?;
         let name = found.path().map_err(broken)?.into_owned();
         let kind = found.header().entry_type();
@@ -230,7 +246,15 @@ pub fn tar(archive: impl Read, mut target: Target) -> Result<(), ArchiveError> {
 /// Unpacks a zip archive.
 pub fn zip(archive: impl Read + Seek, mut target: Target) -> Result<(), ArchiveError> {
     let broken = |error: zip::result::ZipError| ArchiveError::Broken(error.to_string());
-    let mut archive = zip::ZipArchive::new(archive).map_err(broken)?;
+    let directory = HEADERS + DIRECTORY_ENTRY.saturating_mul(target.bounds.entries as u64);
+    let (archive, leash) = Leashed::new(archive);
+    leash.set(directory);
+    let opened = zip::ZipArchive::new(archive);
+    if leash.get() == 0 {
+        return Err(ArchiveError::TooMuch(format!("{directory} bytes of names")));
+    }
+    let mut archive = opened.map_err(broken)?;
+    leash.set(u64::MAX);
     for index in 0..archive.len() {
         let mut found = archive.by_index(index).map_err(broken)?;
         target.count()?;
