@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod check;
 pub mod checkpoint;
 pub mod create;
+mod creating;
 pub mod delete;
 pub mod doctor;
 pub mod events;
@@ -36,8 +37,12 @@ impl Command {
     /// How many descriptors from 3 on the caller wants the container to have.
     fn preserved_descriptors(&self) -> u16 {
         match self {
-            Self::Create(arguments) => activated_sockets().saturating_add(arguments.preserve_fds),
-            Self::Run(arguments) => activated_sockets().saturating_add(arguments.preserve_fds),
+            Self::Create(arguments) => {
+                activated_sockets().saturating_add(arguments.creating.preserve_fds)
+            }
+            Self::Run(arguments) => {
+                activated_sockets().saturating_add(arguments.creating.preserve_fds)
+            }
             Self::Exec(arguments) => arguments.preserve_fds,
             _ => 0,
         }

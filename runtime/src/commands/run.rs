@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, CONFIG, CreateOptions, RunOptions};
+use runtime::container::{self, CONFIG, RunOptions};
 use runtime::{own_executable, telling};
 
+use super::creating::Creating;
 use crate::global::Global;
 
 /// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
@@ -21,30 +22,14 @@ pub struct Arguments {
     /// The file in the bundle to read in place of config.json: `run -b BUNDLE -f FILE ID`
     #[arg(short = 'f', long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// File in which to write the process's pid
-    #[arg(long, value_name = "FILE")]
-    pub pid_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub creating: Creating,
     /// Return as soon as the command executes
     #[arg(short, long)]
     pub detach: bool,
     /// Keep the container when its command has ended
     #[arg(long)]
     pub keep: bool,
-    /// Socket over which a pidfd of the process is sent
-    #[arg(long, value_name = "SOCKET")]
-    pub pidfd_socket: Option<PathBuf>,
-    /// Socket over which the terminal of a detached command is sent
-    #[arg(long, value_name = "SOCKET")]
-    pub console_socket: Option<PathBuf>,
-    /// Move to the new root without pivot_root, for a root file system in memory
-    #[arg(long)]
-    pub no_pivot: bool,
-    /// Leave the command the caller's session keyring
-    #[arg(long)]
-    pub no_new_keyring: bool,
-    /// Descriptors from 3 on that the command keeps
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub preserve_fds: u16,
     /// The bundle's directory; with --bundle, or where no such bundle is, the container's id
     #[arg(value_name = "BUNDLE|ID")]
     pub target: String,
@@ -56,18 +41,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let config = arguments.config.as_deref();
     let (directory, id) = split(arguments.bundle, arguments.target, config);
     let config = config.unwrap_or(Path::new(CONFIG));
-    let create = CreateOptions {
-        pid_file: arguments.pid_file,
-        console_socket: arguments.console_socket,
-        pidfd_socket: arguments.pidfd_socket,
-        preserve_fds: arguments.preserve_fds,
-        activated_sockets: container::activated_sockets(),
-        no_pivot: arguments.no_pivot,
-        no_new_keyring: arguments.no_new_keyring,
-        supervised: !arguments.detach,
-        host: global.host(),
-        ..CreateOptions::default()
-    };
+    let create = arguments.creating.options(global, !arguments.detach);
     let store = global.store();
     if arguments.detach {
         let id = id.context("a detached container needs an id; hint: run --detach -b BUNDLE ID")?;
