@@ -140,6 +140,9 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
 
     fn ids(path: &Path) -> (u32, u32) {
         let metadata = fs::symlink_metadata(path).unwrap();
@@ -182,6 +185,37 @@ mod tests {
             assert_eq!(ids(&project.join(path)), (1000, 1001), "{path}");
         }
         assert_eq!(ids(&project.join("others")), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_the_owners_stays_whatever_its_name_is_meanwhile() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let (owners, others) = (place.path().join("owners"), place.path().join("others"));
+        fs::write(&owners, "x").unwrap();
+        std::os::unix::fs::chown(&owners, Some(1000), Some(1000)).unwrap();
+        fs::write(&others, "x").unwrap();
+        let file = fs::File::open(&others).unwrap();
+        let project = open_directory(place.path()).unwrap();
+        let [owner, borrower] = [1000, 70_000].map(|id| Ids { uid: id, gid: id });
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &owners, CWD, &others, RenameFlags::EXCHANGE).unwrap();
+                }
+            });
+            let handed = [(owner, borrower), (borrower, owner)].repeat(5000);
+            let outcome = handed.into_iter().try_for_each(|(from, to)| {
+                let tree = Tree::at(&project, from, to)?;
+                tree.hand_over()
+            });
+            is_done.store(true, Ordering::Relaxed);
+            outcome.unwrap();
+        });
+        assert_eq!(file.metadata().unwrap().uid(), 0);
     }
 
     #[test]

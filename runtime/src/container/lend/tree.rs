@@ -8,9 +8,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, openat, statat,
-};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 use rustix::io::Errno;
 
 use super::Ids;
@@ -19,6 +17,9 @@ const OPEN_DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
+
+/// A file of whatever type, itself.
+const HOLD: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A walk.
 pub(super) struct Tree {
@@ -76,18 +77,17 @@ impl Tree {
 
     /// One entry of the open directory; `None` where it is gone.
     fn hand_over_entry(&self, name: &std::ffi::CStr) -> io::Result<Option<Stat>> {
-        let stat = match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        // Held, for between two looks its name could become another file's.
+        let entry = match openat(&self.directory, name, HOLD, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
-            stat => stat?,
+            opened => opened?,
         };
+        let stat = fstat(&entry)?;
         let uid = (stat.st_uid == self.from.uid).then(|| Uid::from_raw(self.to.uid));
         let gid = (stat.st_gid == self.from.gid).then(|| Gid::from_raw(self.to.gid));
         // Another file system's are none of ours: a mount point keeps its owner.
         if stat.st_dev == self.device && (uid.is_some() || gid.is_some()) {
-            match chownat(&self.directory, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => return Ok(None),
-                changed => changed?,
-            }
+            chownat(&entry, "", uid, gid, AtFlags::EMPTY_PATH)?;
         }
         Ok(Some(stat))
     }
