@@ -29,9 +29,9 @@ pub fn is_v2() -> bool {
     layout() == Layout::V2
 }
 
-/// Tells why a test doesn't apply on this host.
+/// Tells why a test doesn't apply on a host of this layout: see [`crate::skip`].
 pub fn skip(why: &str) {
-    println!("skipped: {why} (this host: {:?})", layout());
+    crate::skip(&format!("{why} (this host: {:?})", layout()));
 }
 
 /// The mounted hierarchies, each with the names of its controllers, or `name=NAME`; none for version 2.

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::thread;
 
-use integration::{Bench, Tool, opt_server, require_program};
+use integration::{Bench, Tool, opt_server, require_program, skip};
 use serde_json::{Value, json};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -250,10 +250,12 @@ fn devices_that_give_the_host_away_are_refused_by_name() {
         ("/dev/nowhere", "/dev/nowhere"),
         ("/dev/zero", "every sandbox has already"),
     ] {
-        if device == "/dev/nowhere" || fs::symlink_metadata(device).is_ok() {
-            let outcome = script(&bench, &json!({ "devices": [device] }), "").run();
-            bench.assert_refused(&outcome, says);
+        if device != "/dev/nowhere" && fs::symlink_metadata(device).is_err() {
+            skip(&format!("no {device}"));
+            continue;
         }
+        let outcome = script(&bench, &json!({ "devices": [device] }), "").run();
+        bench.assert_refused(&outcome, says);
     }
 }
 
