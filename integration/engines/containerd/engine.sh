@@ -79,8 +79,9 @@ empty_engine() {
 }
 
 is_stopped() {
-    command ctr --address "$home/socket" --namespace "$cgroup_parent" task list | grep -qE "^$1 .*STOPPED" ||
-        ! command ctr --address "$home/socket" --namespace "$cgroup_parent" task list | grep -qE "^$1 "
+    local tasks
+    tasks=$(command ctr --address "$home/socket" --namespace "$cgroup_parent" task list) &&
+        { grep -qE "^$1 .*STOPPED" <<<"$tasks" || ! grep -qE "^$1 " <<<"$tasks"; }
 }
 
 stop_engine() {

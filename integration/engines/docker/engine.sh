@@ -84,7 +84,7 @@ sleeper() {
 
 # Whether what container $1 has printed matches $2.
 logs_say() {
-    command docker logs "$1" 2>&1 | grep -q "$2"
+    [[ $(command docker logs "$1" 2>&1) =~ $2 ]]
 }
 
 # The pid of the container "one".

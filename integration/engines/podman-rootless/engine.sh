@@ -98,5 +98,5 @@ sleeper() {
 
 # Whether what container $1 has printed matches $2.
 logs_say() {
-    as_user podman logs "$1" 2>&1 | grep -q "$2"
+    [[ $(as_user podman logs "$1" 2>&1) =~ $2 ]]
 }

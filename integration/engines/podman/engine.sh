@@ -82,7 +82,7 @@ sleeper() {
 
 # Whether what container $1 has printed matches $2.
 logs_say() {
-    command podman logs "$1" 2>&1 | grep -q "$2"
+    [[ $(command podman logs "$1" 2>&1) =~ $2 ]]
 }
 
 # The pid of the container "one".
