@@ -183,3 +183,60 @@ fn headers_have_a_size_and_a_number() {
     }
     serves_others(&server, &key);
 }
+
+#[test]
+fn inputs_that_come_at_the_same_time_hold_no_more_together_than_they_may() {
+    let bench = Bench::new();
+    let mut function = shell("true");
+    function["inputs"] = json!([{ "id": "one", "path": "1" }, { "id": "two", "path": "2" }]);
+    let settings = json!({ "max-upload-mb": 1 });
+    let server = Server::start(&bench, &[("f", function)], &settings);
+    let key = server.add_key(&["tester"]);
+    let path = server.create("f", &key);
+    let half = "x".repeat(0xc0000);
+    let mut slow = wrote(
+        &server,
+        &format!(
+            "POST {path}/input/one HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+             connection: close\r\ntransfer-encoding: chunked\r\n\r\nc0000\r\n{half}\r\n"
+        ),
+    );
+    let id = path.rsplit('/').next().expect("an id");
+    let place = server.state().join("executions").join(id);
+    wait_until("the first one is on its way", SOON, || {
+        let names = std::fs::read_dir(&place).expect("its files");
+        names
+            .map(|entry| entry.expect("a file").file_name())
+            .any(|name| name.to_string_lossy().starts_with("upload"))
+    });
+    server
+        .post(&format!("{path}/input/two"), &key, half.as_bytes())
+        .ok();
+    slow.write_all(b"0\r\n\r\n").expect("write");
+    slow.flush().expect("write");
+    Answer::read(slow)
+        .expect("an answer")
+        .refused(413, "1048576 bytes");
+    let told = server.get(&path, &key).ok();
+    assert_eq!(told["input"], json!({ "two": 0xc0000 }));
+    assert_eq!(std::fs::read_dir(&place).expect("its files").count(), 1);
+}
+
+#[test]
+fn who_may_have_no_more_is_told_before_uploading_a_project() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &[], &json!({ "max-kept-per-key": 1 }));
+    let key = server.add_key(&["tester", "--commands"]);
+    let ask = |length: u32| {
+        format!(
+            "POST /v1/commands/busybox?arg=true HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+             connection: close\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let first = Answer::read(wrote(&server, &ask(0))).expect("an answer");
+    assert_eq!(first.status, 200, "{}", first.text());
+    // Not a byte of the body comes.
+    Answer::read(wrote(&server, &ask(1_000_000)))
+        .expect("an answer")
+        .refused(429, "1 executions already");
+}

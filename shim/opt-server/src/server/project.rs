@@ -52,14 +52,14 @@ pub fn place_fixed(place: &Place, function: &Function, definitions: &Path) -> io
     Ok(())
 }
 
-/// Puts an upload that is whole where the project has it, in the place of an earlier one.
+/// Puts an `upload` that is whole where the project has it, in the place of an earlier one.
 ///
 /// # Errors
 /// Those of rename(2).
-pub fn place_upload(place: &Place, path: &ProjectPath) -> io::Result<()> {
+pub fn place_upload(place: &Place, upload: &Path, path: &ProjectPath) -> io::Result<()> {
     let to = place.project().join(path.as_path());
     make_parents(&to)?;
-    fs::rename(place.upload(), to)
+    fs::rename(upload, to)
 }
 
 fn create(place: &Place, path: &ProjectPath) -> io::Result<File> {
@@ -198,7 +198,7 @@ mod tests {
         let data = ProjectPath::try_from("data/d.dat".to_owned()).unwrap();
         for text in ["one", "two"] {
             fs::write(place.upload(), text).unwrap();
-            place_upload(&place, &data).unwrap();
+            place_upload(&place, &place.upload(), &data).unwrap();
         }
         assert_eq!(
             fs::read_to_string(place.project().join("data/d.dat")).unwrap(),

@@ -22,8 +22,9 @@ impl FairQueue {
         own.push_back(id.to_owned());
     }
 
-    /// Takes the next one out and counts it as running. `most` says how many an owner may have at once.
-    pub fn pop(&mut self, most: impl Fn(&str) -> usize) -> Option<String> {
+    /// Takes the next one out and counts it as running: its owner, and its id. `most` says how many an owner
+    /// may have at once.
+    pub fn pop(&mut self, most: impl Fn(&str) -> usize) -> Option<(String, String)> {
         let place = self.turns.iter().position(|owner| {
             let running = self.running.get(owner).copied().unwrap_or(0);
             running < most(owner)
@@ -37,7 +38,7 @@ impl FairQueue {
             self.turns.push_back(owner.clone());
         }
         self.begin(&owner);
-        Some(id)
+        Some((owner, id))
     }
 
     /// Counts one of `owner`'s as running that never waited here: one that a server before this one began.
@@ -118,8 +119,12 @@ mod tests {
         queue
     }
 
+    fn pop(queue: &mut FairQueue, most: impl Fn(&str) -> usize) -> Option<String> {
+        queue.pop(most).map(|(_, id)| id)
+    }
+
     fn drain(queue: &mut FairQueue) -> Vec<String> {
-        std::iter::from_fn(|| queue.pop(ANY)).collect()
+        std::iter::from_fn(|| pop(queue, ANY)).collect()
     }
 
     #[test]
@@ -172,14 +177,14 @@ mod tests {
     fn an_owner_at_its_limit_lets_others_pass() {
         let mut queue = queue(&[("a", "a1"), ("a", "a2"), ("b", "b1"), ("b", "b2")]);
         let one = |_: &str| 1;
-        assert_eq!(queue.pop(one).as_deref(), Some("a1"));
-        assert_eq!(queue.pop(one).as_deref(), Some("b1"));
-        assert_eq!(queue.pop(one), None);
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("a1"));
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("b1"));
+        assert_eq!(pop(&mut queue, one), None);
         queue.end("b");
-        assert_eq!(queue.pop(one).as_deref(), Some("b2"));
-        assert_eq!(queue.pop(one), None);
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("b2"));
+        assert_eq!(pop(&mut queue, one), None);
         queue.end("a");
-        assert_eq!(queue.pop(one).as_deref(), Some("a2"));
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("a2"));
     }
 
     #[test]

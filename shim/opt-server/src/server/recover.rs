@@ -48,7 +48,7 @@ fn take_up(app: &Arc<App>, execution: Execution) {
         }
         Found::NeverStarted => {
             tracing::info!(execution = %execution.id, "execution waits again");
-            app.registry.wait_again(&execution);
+            app.registry.wait_again(&execution.id);
         }
         Found::Ended | Found::Nothing => {
             app.registry.adopt(&execution.owner);
@@ -69,6 +69,15 @@ fn look(app: &App, execution: &Execution) -> Found {
     if report(&place).is_some() {
         return Found::Ended;
     }
+    // Its output's file is made just before its process is.
+    let was_seen = execution.process.is_some() || place.stdout().exists();
+    if !was_seen {
+        return match execution.state {
+            State::Queued => Found::NeverStarted,
+            State::Running if place.project().exists() => Found::NeverStarted,
+            _ => Found::Nothing,
+        };
+    }
     // The server before this one may have been killed before it noted the pid, or on a full disk.
     if let Some(process) = find(&place) {
         return Found::Running(process);
@@ -77,13 +86,7 @@ fn look(app: &App, execution: &Execution) -> Found {
     if report(&place).is_some() {
         return Found::Ended;
     }
-    let was_seen = execution.process.is_some() || place.stdout().exists();
-    match execution.state {
-        State::Queued if !was_seen => Found::NeverStarted,
-        // Its files are made just before its process is.
-        State::Running if !was_seen && place.project().exists() => Found::NeverStarted,
-        _ => Found::Nothing,
-    }
+    Found::Nothing
 }
 
 /// Directories without a record: a server was killed between the two.

@@ -1,79 +1,37 @@
 //! The executions in memory, each change written to the store before it is seen.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+mod entries;
+mod refusal;
+
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use runtime::container::ProcessId;
 use tokio::sync::{Notify, watch};
 
+use self::entries::{Entry, Inner};
 use super::execution::{Execution, State, now};
 use super::keys::KeyFile;
 use super::queue::FairQueue;
 use super::settings::Settings;
 use super::store::{Store, StoreError};
 
-/// Why an execution can't be taken or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// There is none, or it is somebody else's: both look the same.
-    #[error("there is no execution {0:?}")]
-    Unknown(String),
-    /// It is past that.
-    #[error("the execution is {}: {wanted}", state.as_str())]
-    WrongState {
-        /// Where it stands.
-        state: State,
-        /// What would be right.
-        wanted: &'static str,
-    },
-    /// The caller's own limit.
-    #[error("{0}")]
-    TooMany(String),
-    /// The server's limit.
-    #[error("the queue is full: {0} executions wait; try again later")]
-    Full(usize),
-    /// The disk, with the record.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The disk, with a file.
-    #[error(transparent)]
-    File(#[from] std::io::Error),
-}
+pub use refusal::Refusal;
 
 /// All executions, and the queue of those that wait.
 #[derive(Debug)]
 pub struct Registry {
     store: Store,
+    /// Held over each change, from the first look to the last: what was looked at holds until then. Who only
+    /// looks waits for no disk.
+    writes: Mutex<()>,
+    /// Never held over what takes long. Taken after `writes`.
     inner: Mutex<Inner>,
-    polls: Mutex<()>,
     /// Told whenever the scheduler could have something to do.
     pub work: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    executions: HashMap<String, Entry>,
-    queue: FairQueue,
-}
-
-#[derive(Debug)]
-struct Entry {
-    execution: Execution,
-    /// Whether the store knows of the last change.
-    is_stored: bool,
-    state: watch::Sender<State>,
-}
-
-impl Entry {
-    fn new(execution: Execution) -> Self {
-        let (state, _) = watch::channel(execution.state);
-        Self {
-            execution,
-            is_stored: true,
-            state,
-        }
-    }
-}
+/// That a change is being made, and no other.
+type Writing<'a> = MutexGuard<'a, ()>;
 
 impl Registry {
     /// One with these executions in it, which the store has already.
@@ -84,17 +42,23 @@ impl Registry {
             .collect();
         Self {
             store,
+            writes: Mutex::new(()),
             inner: Mutex::new(Inner {
                 executions: entries,
                 queue: FairQueue::default(),
             }),
-            polls: Mutex::new(()),
             work: Notify::new(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn write(&self) -> Writing<'_> {
+        self.writes
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -126,11 +90,11 @@ impl Registry {
         self.lock().queue.position(&execution.owner, &execution.id)
     }
 
-    /// Held while a poll reads and moves its cursor, so that no two bring the same piece.
-    pub fn polling(&self) -> MutexGuard<'_, ()> {
-        self.polls
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// To be held while a poll of the execution reads and moves its cursor, so that no two bring the same piece.
+    pub fn polls(&self, id: &str) -> Arc<Mutex<()>> {
+        let inner = self.lock();
+        let entry = inner.executions.get(id);
+        entry.map(|entry| entry.polls.clone()).unwrap_or_default()
     }
 
     /// How many wait, and how many run.
@@ -139,21 +103,25 @@ impl Registry {
         (inner.queue.len(), inner.queue.running())
     }
 
+    /// Whether `owner` may have one more execution, and queue it, as it stands: that is asked again then.
+    ///
+    /// # Errors
+    /// What is in its way.
+    pub fn may_run(&self, owner: &str, settings: &Settings) -> Result<(), Refusal> {
+        let inner = self.lock();
+        inner.may_add(owner, settings)?;
+        inner.may_queue(owner, settings)
+    }
+
     /// Takes a new execution.
     ///
     /// # Errors
     /// Where its owner has too many, or the disk is full.
     pub fn add(&self, execution: Execution, settings: &Settings) -> Result<(), Refusal> {
-        let mut inner = self.lock();
-        let owned = |entry: &&Entry| entry.execution.owner == execution.owner;
-        let kept = inner.executions.values().filter(owned).count();
-        if kept >= settings.max_kept_per_key {
-            return Err(Refusal::TooMany(format!(
-                "this key has {kept} executions already; delete some"
-            )));
-        }
+        let _writing = self.write();
+        self.lock().may_add(&execution.owner, settings)?;
         self.store.put(&execution)?;
-        inner
+        self.lock()
             .executions
             .insert(execution.id.clone(), Entry::new(execution));
         Ok(())
@@ -168,29 +136,52 @@ impl Registry {
         id: &str,
         change: impl FnOnce(&mut Execution) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let mut inner = self.lock();
-        let entry = inner
-            .executions
-            .get_mut(id)
-            .ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
-        let mut changed = entry.execution.clone();
+        self.change_with(&self.write(), id, change, |_, _| {})
+    }
+
+    /// Likewise, and the queue in the same moment.
+    fn change_with<T>(
+        &self,
+        _writing: &Writing<'_>,
+        id: &str,
+        change: impl FnOnce(&mut Execution) -> Result<T, Refusal>,
+        queue: impl FnOnce(&mut FairQueue, &Execution),
+    ) -> Result<T, Refusal> {
+        let mut changed = self.lock().entry(id)?.execution.clone();
         let value = change(&mut changed)?;
         self.store.put(&changed)?;
-        entry.execution = changed;
-        entry.is_stored = true;
-        entry.state.send_replace(entry.execution.state);
+        self.set(changed, true, queue);
         Ok(value)
     }
 
-    /// Changes an execution whose process has changed already: where the disk is full, the store learns of
-    /// it later ([`Self::store_again`]).
-    fn record(&self, inner: &mut Inner, id: &str, change: impl FnOnce(&mut Execution)) {
-        let Some(entry) = inner.executions.get_mut(id) else {
-            return;
-        };
-        change(&mut entry.execution);
-        entry.is_stored = self.store.put(&entry.execution).is_ok();
-        entry.state.send_replace(entry.execution.state);
+    /// Changes an execution whose process has changed already, and the queue in the same moment: where the
+    /// disk is full, the store learns of it later ([`Self::store_again`]).
+    fn record(
+        &self,
+        _writing: &Writing<'_>,
+        id: &str,
+        change: impl FnOnce(&mut Execution),
+        queue: impl FnOnce(&mut FairQueue, &Execution),
+    ) -> Option<Execution> {
+        let mut changed = self.lock().entry(id).ok()?.execution.clone();
+        change(&mut changed);
+        let is_stored = self.store.put(&changed).is_ok();
+        self.set(changed.clone(), is_stored, queue);
+        Some(changed)
+    }
+
+    fn set(
+        &self,
+        execution: Execution,
+        is_stored: bool,
+        change_queue: impl FnOnce(&mut FairQueue, &Execution),
+    ) {
+        let mut inner = self.lock();
+        let Inner { executions, queue } = &mut *inner;
+        change_queue(queue, &execution);
+        if let Some(entry) = executions.get_mut(&execution.id) {
+            entry.set(execution, is_stored);
+        }
     }
 
     /// Writes what a full disk did not take.
@@ -198,14 +189,18 @@ impl Registry {
     /// # Errors
     /// Where it still doesn't.
     pub fn store_again(&self) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        for entry in inner
-            .executions
-            .values_mut()
-            .filter(|entry| !entry.is_stored)
-        {
-            self.store.put(&entry.execution)?;
-            entry.is_stored = true;
+        let _writing = self.write();
+        let unstored: Vec<Execution> = {
+            let inner = self.lock();
+            let entries = inner.executions.values();
+            let unstored = entries.filter(|entry| !entry.is_stored);
+            unstored.map(|entry| entry.execution.clone()).collect()
+        };
+        for execution in unstored {
+            self.store.put(&execution)?;
+            if let Some(entry) = self.lock().executions.get_mut(&execution.id) {
+                entry.is_stored = true;
+            }
         }
         Ok(())
     }
@@ -215,22 +210,12 @@ impl Registry {
     /// # Errors
     /// Where it isn't just created, or the queue is full.
     pub fn enqueue(&self, id: &str, settings: &Settings) -> Result<(), Refusal> {
+        let writing = self.write();
         {
             let inner = self.lock();
-            let entry = inner.executions.get(id);
-            let entry = entry.ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
-            let waiting = inner.queue.len();
-            if waiting >= settings.max_queued {
-                return Err(Refusal::Full(waiting));
-            }
-            let own = inner.queue.len_of(&entry.execution.owner);
-            if own >= settings.max_queued_per_key {
-                return Err(Refusal::TooMany(format!(
-                    "{own} executions of this key wait already; try again later"
-                )));
-            }
+            inner.may_queue(&inner.entry(id)?.execution.owner, settings)?;
         }
-        let owner = self.change(id, |execution| {
+        let change = |execution: &mut Execution| {
             if execution.state != State::Created {
                 return Err(Refusal::WrongState {
                     state: execution.state,
@@ -239,15 +224,13 @@ impl Registry {
             }
             execution.state = State::Queued;
             execution.queued = Some(now());
-            Ok(execution.owner.clone())
+            Ok(())
+        };
+        self.change_with(&writing, id, change, |queue, execution| {
+            queue.push(&execution.owner, &execution.id);
         })?;
-        self.requeue(&owner, id);
-        Ok(())
-    }
-
-    fn requeue(&self, owner: &str, id: &str) {
-        self.lock().queue.push(owner, id);
         self.work.notify_one();
+        Ok(())
     }
 
     /// Counts an execution of `owner`'s as running that a server before this one began.
@@ -257,72 +240,68 @@ impl Registry {
 
     /// Likewise, and remembers which process runs it.
     pub fn took_up(&self, id: &str, process: ProcessId) {
-        let mut inner = self.lock();
-        self.record(&mut inner, id, |execution| {
+        let change = |execution: &mut Execution| {
             execution.state = State::Running;
             execution.process = Some(process);
+        };
+        self.record(&self.write(), id, change, |queue, execution| {
+            queue.begin(&execution.owner);
         });
-        let owner = inner
-            .executions
-            .get(id)
-            .map(|entry| entry.execution.owner.clone());
-        if let Some(owner) = owner {
-            inner.queue.begin(&owner);
-        }
     }
 
     /// Puts an execution back into the queue that a server before this one didn't come to start.
-    pub fn wait_again(&self, execution: &Execution) {
-        let mut inner = self.lock();
-        self.record(&mut inner, &execution.id, |execution| {
+    pub fn wait_again(&self, id: &str) {
+        let change = |execution: &mut Execution| {
             execution.state = State::Queued;
             execution.started = None;
+        };
+        self.record(&self.write(), id, change, |queue, execution| {
+            queue.push(&execution.owner, &execution.id);
         });
-        drop(inner);
-        self.requeue(&execution.owner, &execution.id);
+        self.work.notify_one();
     }
 
     /// Takes the next execution whose turn it is, if one more may run, and has it `Running` in `boot`.
     pub fn next(&self, max_running: usize, keys: &KeyFile, boot: &str) -> Option<Execution> {
-        let mut inner = self.lock();
-        if inner.queue.running() >= max_running {
-            return None;
-        }
-        let id = inner.queue.pop(|owner| keys.most_parallel(owner))?;
-        self.record(&mut inner, &id, |execution| {
+        let writing = self.write();
+        let id = loop {
+            let mut inner = self.lock();
+            if inner.queue.running() >= max_running {
+                return None;
+            }
+            let (owner, id) = inner.queue.pop(|owner| keys.most_parallel(owner))?;
+            let entry = inner.entry(&id);
+            if entry.is_ok_and(|entry| entry.execution.state == State::Queued) {
+                break id;
+            }
+            // It counts as running since it was popped, and nothing of it ever ends.
+            inner.queue.end(&owner);
+        };
+        let change = |execution: &mut Execution| {
             execution.state = State::Running;
             execution.started = Some(now());
-            execution.boot = boot.to_owned();
-        });
-        Some(inner.executions.get(&id)?.execution.clone())
+            boot.clone_into(&mut execution.boot);
+        };
+        self.record(&writing, &id, change, |_, _| {})
     }
 
     /// Remembers which process runs an execution; whether it was asked to end before it had one.
     pub fn began(&self, id: &str, process: ProcessId) -> bool {
-        let mut inner = self.lock();
-        self.record(&mut inner, id, |execution| {
-            execution.process = Some(process);
-        });
-        let entry = inner.executions.get(id);
-        entry.is_some_and(|entry| entry.execution.is_stopping)
+        let change = |execution: &mut Execution| execution.process = Some(process);
+        let begun = self.record(&self.write(), id, change, |_, _| {});
+        begun.is_some_and(|execution| execution.is_stopping)
     }
 
     /// Ends an execution that counted as running.
     pub fn ended(&self, id: &str, end: impl FnOnce(&mut Execution)) {
-        let mut inner = self.lock();
-        self.record(&mut inner, id, |execution| {
+        let change = |execution: &mut Execution| {
             end(execution);
             execution.process = None;
             execution.ended = Some(now());
+        };
+        self.record(&self.write(), id, change, |queue, execution| {
+            queue.end(&execution.owner);
         });
-        let owner = inner
-            .executions
-            .get(id)
-            .map(|entry| entry.execution.owner.clone());
-        if let Some(owner) = owner {
-            inner.queue.end(&owner);
-        }
-        drop(inner);
         self.work.notify_one();
     }
 
@@ -331,7 +310,7 @@ impl Registry {
     /// # Errors
     /// Where the disk is full.
     pub fn stop(&self, id: &str) -> Result<Execution, Refusal> {
-        let stopped = self.change(id, |execution| {
+        let change = |execution: &mut Execution| {
             match execution.state {
                 State::Created | State::Queued => {
                     execution.state = State::Stopped;
@@ -341,9 +320,29 @@ impl Registry {
                 State::Ended | State::Stopped | State::Lost => {}
             }
             Ok(execution.clone())
-        })?;
-        self.lock().queue.remove(&stopped.owner, id);
-        Ok(stopped)
+        };
+        self.change_with(&self.write(), id, change, |queue, execution| {
+            queue.remove(&execution.owner, &execution.id);
+        })
+    }
+
+    /// Gives an execution up that was never started, if it `is_due` still; whether it was. Nobody starts it
+    /// then while its files go.
+    pub fn expire(&self, id: &str, is_due: impl FnOnce(&Execution) -> bool) -> bool {
+        let writing = self.write();
+        let due =
+            |entry: &Entry| entry.execution.state == State::Created && is_due(&entry.execution);
+        if !self.lock().entry(id).is_ok_and(due) {
+            return false;
+        }
+        let change = |execution: &mut Execution| {
+            execution.state = State::Stopped;
+            execution.ended = Some(now());
+            execution.is_deleted = true;
+        };
+        // A full disk is no reason to keep it: that it goes makes room.
+        self.record(&writing, id, change, |_, _| {});
+        true
     }
 
     /// Forgets an execution for good.
@@ -351,9 +350,12 @@ impl Registry {
     /// # Errors
     /// Where the disk refuses.
     pub fn remove(&self, id: &str) -> Result<(), Refusal> {
-        let mut inner = self.lock();
+        let _writing = self.write();
         self.store.remove(id)?;
-        inner.executions.remove(id);
+        self.lock().executions.remove(id);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub async fn run(app: Arc<App>) {
             let app = app.clone();
             move || sweep(&app)
         });
-        // A panic in there was told on standard error.
+        // It fails only where the server ends.
         let _ = swept.await;
         tokio::time::sleep(EVERY).await;
     }
@@ -35,7 +35,17 @@ fn sweep(app: &App) {
     sweep_runs(&Store::at(app.root.clone()));
     let settings = &app.live.now().settings;
     for execution in app.registry.all() {
-        if execution.is_deleted && execution.state.is_final() || has_expired(&execution, settings) {
+        let is_due = match execution.state {
+            // It may have been started since it was looked at.
+            State::Created => {
+                has_expired(&execution, settings)
+                    && app
+                        .registry
+                        .expire(&execution.id, |execution| has_expired(execution, settings))
+            }
+            state => execution.is_deleted && state.is_final() || has_expired(&execution, settings),
+        };
+        if is_due {
             remove(app, &execution.id);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::App;
 use super::execution::{Execution, State};
 use super::launch::{Launch, launch};
-use super::watch::{stop, watch};
+use super::watch::{NOT_STARTED, stop, watch};
 use super::{project, sandbox_info};
 
 /// Starts executions as their turns come, for as long as the server runs.
@@ -48,15 +48,21 @@ async fn begin(app: &Arc<App>, execution: Execution) {
             tokio::spawn(watch(app.clone(), execution, process, Some(child)));
             return;
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
+        Ok(Err(error)) => error,
+        // The server ends; the next one finds the execution again.
+        Err(_) => return,
     };
     tracing::error!(execution = %execution.id, error = %failure, "execution not started");
-    app.registry.ended(&execution.id, |execution| {
-        execution.state = State::Ended;
-        execution.message = Some(format!("it could not be started: {failure}"));
+    let app = app.clone();
+    let ended = tokio::task::spawn_blocking(move || {
+        app.registry.ended(&execution.id, |execution| {
+            execution.state = State::Ended;
+            execution.message = Some(NOT_STARTED.to_owned());
+        });
+        app.metrics.ended(State::Ended);
     });
-    app.metrics.ended(State::Ended);
+    // It fails only where the server ends.
+    let _ = ended.await;
 }
 
 type Started = (std::process::Child, runtime::container::ProcessId);

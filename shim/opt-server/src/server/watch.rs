@@ -17,6 +17,10 @@ use super::App;
 use super::execution::{Execution, Place, State, Work};
 use super::{project, retention};
 
+/// What callers are told where a command could not be started: what it says of the host is for its
+/// administrator.
+pub const NOT_STARTED: &str = "the command could not be started; the server's log says why";
+
 /// How an execution's process ended, as far as is known.
 #[derive(Debug, Clone, Copy)]
 enum End {
@@ -39,7 +43,7 @@ pub async fn watch(app: Arc<App>, execution: Execution, process: ProcessId, chil
         let app = app.clone();
         move || finish(&app, &execution, end)
     });
-    // A panic in there was told on standard error; nothing else can be done about it.
+    // It fails only where the server ends; the next one finds the execution again.
     let _ = done.await;
 }
 
@@ -116,10 +120,9 @@ fn conclude(execution: &mut Execution, end: End, report: Option<&Value>) {
     };
     let message = told("message").and_then(Value::as_str);
     execution.message = match told("status").and_then(Value::as_str) {
-        // What it says of the host is for its administrator.
         Some("not-started") => {
             tracing::warn!(execution = %execution.id, message, "command not started");
-            Some("the command could not be started; the server's log says why".to_owned())
+            Some(NOT_STARTED.to_owned())
         }
         _ => message.map(str::to_owned),
     };

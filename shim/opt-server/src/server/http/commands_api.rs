@@ -18,7 +18,7 @@ use super::events;
 use super::functions_api::{content_length, limits, new_execution};
 use crate::server::App;
 use crate::server::archive::{self, ArchiveError, Bounds, Manifest};
-use crate::server::execution::{Execution, Work};
+use crate::server::execution::{Execution, Place, Work};
 use crate::server::keys::{Caller, Key};
 use crate::server::live::Configuration;
 use crate::server::{project, retention, sandbox_info};
@@ -108,6 +108,7 @@ pub async fn run(
     if content_length(&headers).is_some_and(|length| length > most) {
         return Err(body::too_large(most));
     }
+    app.registry.may_run(&key.id, &live.settings)?;
     let execution = create(&app, &live, &key, Work::Command { name, arguments }, body).await?;
     let id = execution.id.clone();
     let begun = app.clone();
@@ -188,14 +189,20 @@ async fn create(
     let limits = limits(live).narrowed(key.limits.of_each());
     let execution = new_execution(&key.id, key.name.as_str(), work, limits)?;
     let place = app.place(&execution.id);
-    project::make(&place)?;
+    let abandoned = {
+        let place = place.clone();
+        blocking(move || {
+            project::make(&place)?;
+            Ok(Abandoned(Some(place.directory().to_owned())))
+        })
+        .await?
+    };
     let settings = &live.settings;
     let allowance = Allowance {
         size: settings.max_upload(),
         time: settings.body(),
         idle: settings.idle(),
     };
-    let abandoned = Abandoned(Some(place.directory().to_owned()));
     body::receive(body, &place.upload(), allowance).await?;
     let bounds = Bounds {
         size: settings.max_upload(),
@@ -203,15 +210,24 @@ async fn create(
     };
     let (app, live) = (app.clone(), live.clone());
     blocking(move || {
-        let archive = std::fs::File::open(place.upload())?;
-        archive::unpack(archive, &place.project(), bounds).map_err(refused)?;
-        std::fs::remove_file(place.upload())?;
-        Manifest::of(&place.project())?.save(&place.manifest())?;
-        app.registry.add(execution.clone(), &live.settings)?;
-        abandoned.keep();
-        Ok(execution)
+        let added = unpacked(&place, bounds)
+            .and_then(|()| Ok(app.registry.add(execution.clone(), &live.settings)?));
+        match added {
+            Ok(()) => abandoned.keep(),
+            Err(_) => abandoned.remove(),
+        }
+        added.map(|()| execution)
     })
     .await
+}
+
+/// Makes the project of the archive that was uploaded.
+fn unpacked(place: &Place, bounds: Bounds) -> Result<(), Failure> {
+    let archive = std::fs::File::open(place.upload())?;
+    archive::unpack(archive, &place.project(), bounds).map_err(refused)?;
+    std::fs::remove_file(place.upload())?;
+    Manifest::of(&place.project())?.save(&place.manifest())?;
+    Ok(())
 }
 
 fn refused(error: ArchiveError) -> Failure {
@@ -229,15 +245,27 @@ impl Abandoned {
     fn keep(mut self) {
         self.0 = None;
     }
+
+    /// Removes it now. Blocks.
+    fn remove(mut self) {
+        if let Some(path) = self.0.take() {
+            remove(&path);
+        }
+    }
 }
 
 impl Drop for Abandoned {
+    /// On one of the threads that answer everybody, which don't wait for a disk.
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
-            // The next start removes what can't be removed now.
-            let _ = std::fs::remove_dir_all(path);
+            tokio::task::spawn_blocking(move || remove(&path));
         }
     }
+}
+
+fn remove(directory: &std::path::Path) {
+    // The next start removes what can't be removed now.
+    let _ = std::fs::remove_dir_all(directory);
 }
 
 #[cfg(test)]

@@ -116,6 +116,7 @@ impl From<Refusal> for Failure {
         match refusal {
             Refusal::Unknown(_) => Self::unknown(refusal.to_string()),
             Refusal::WrongState { .. } => Self::new(StatusCode::CONFLICT, refusal.to_string()),
+            Refusal::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, refusal.to_string()),
             Refusal::TooMany(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, refusal.to_string()),
             Refusal::Full(_) => Self::unavailable(refusal.to_string()),
             Refusal::Store(error) => Self::ours(&error),

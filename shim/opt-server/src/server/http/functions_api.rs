@@ -162,20 +162,16 @@ pub async fn upload(
     is_open(&execution)?;
     describe::takes_new(&app)?;
     let settings = app.live.now().settings.clone();
-    let others: u64 = execution
-        .inputs
-        .iter()
-        .filter(|(other, _)| other.as_str() != input.id.as_str())
-        .map(|(_, size)| size)
-        .sum();
-    let left = settings.max_upload().saturating_sub(others);
+    let left = settings
+        .max_upload()
+        .saturating_sub(others(&execution, &input));
     let most = input.max_bytes.map_or(left, |most| most.get().min(left));
     if content_length(&headers).is_some_and(|length| length > most) {
         return Err(body::too_large(most));
     }
     let place = app.place(&id);
-    let upload = place.upload();
-    let part = upload.with_extension(random_text(8).map_err(|error| Failure::ours(&error))?);
+    let suffix = random_text(8).map_err(|error| Failure::ours(&error))?;
+    let part = place.upload().with_extension(suffix);
     let allowance = Allowance {
         size: most,
         time: settings.body(),
@@ -184,9 +180,10 @@ pub async fn upload(
     let received = body::receive(body, &part, allowance).await;
     let done = blocking(move || {
         let result = received.and_then(|length| {
+            // What is noted as there is still there after a power cut.
+            std::fs::File::open(&part)?.sync_all()?;
             accept_input(&app, &id, &input, length, || {
-                std::fs::rename(&part, &upload)?;
-                project::place_upload(&place, &input.path)
+                project::place_upload(&place, &part, &input.path)
             })?;
             Ok(json!({ "id": input.id, "path": input.path, "bytes": length }))
         });
@@ -198,7 +195,17 @@ pub async fn upload(
     Ok(Json(done))
 }
 
-/// Notes an input as there, and puts it there, if the execution is still to be started.
+/// What the inputs besides this one hold together, in bytes.
+fn others(execution: &Execution, input: &Input) -> u64 {
+    let others = execution
+        .inputs
+        .iter()
+        .filter(|(other, _)| other.as_str() != input.id.as_str());
+    others.map(|(_, size)| size).sum()
+}
+
+/// Notes an input as there, and puts it there, if the execution is still to be started and has room for it:
+/// others may have come since this upload began.
 fn accept_input(
     app: &App,
     id: &str,
@@ -206,9 +213,13 @@ fn accept_input(
     length: u64,
     place: impl FnOnce() -> std::io::Result<()>,
 ) -> Result<(), Failure> {
+    let most = app.live.now().settings.max_upload();
     Ok(app.registry.change(id, |execution| {
         if execution.state != Stands::Created || execution.is_deleted {
             return Err(too_late(execution.state));
+        }
+        if others(execution, input).saturating_add(length) > most {
+            return Err(Refusal::TooLarge(most));
         }
         place()?;
         execution.inputs.insert(input.id.to_string(), length);
@@ -328,7 +339,10 @@ fn printed(
     // The execution was looked at before its output is: what came in between waits for the next poll, but
     // of one that has ended this is all.
     let is_whole = execution.state.is_final();
-    let _one_at_a_time = app.registry.polling();
+    let polls = app.registry.polls(&execution.id);
+    let _one_at_a_time = polls
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let before = Cursors::load(&place);
     let mut cursors = before;
     let told = if poll.stdout == Some(true) {
