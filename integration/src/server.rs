@@ -140,13 +140,6 @@ impl Server {
             .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
-    /// `POST` of what the server may refuse, and hang up, before it has read it all: there may be no answer then.
-    pub fn try_post(&self, path: &str, key: &str, body: &[u8]) -> std::io::Result<Answer> {
-        let key = format!("Bearer {key}");
-        self.client
-            .try_ask("POST", path, &[("authorization", &key)], body)
-    }
-
     /// `GET`.
     #[track_caller]
     pub fn get(&self, path: &str, key: &str) -> Answer {
