@@ -112,8 +112,7 @@ pub(super) fn split(
             end_children();
             if let Some(id) = &id {
                 // There is nobody left to tell but the next run, which sweeps.
-                let _ = remove_everything(store, id);
-                let _ = store.remove_scratch(id);
+                let _ = remove_run(store, id);
                 when_killed(id);
             }
             128 + Signal::SIGKILL as i32
@@ -208,6 +207,12 @@ fn end_children() {
     }
 }
 
+/// Removes a run's container, and then what was made for it: what was lent goes back when nobody uses it any more.
+fn remove_run(store: &Store, id: &str) -> Result<()> {
+    remove_everything(store, id)?;
+    store.remove_scratch(id)
+}
+
 /// Removes the containers and scratch directories of runs that are gone with their guardians.
 ///
 /// What can't be removed now is left for the next sweep; the caller's own work must not fail for it.
@@ -215,9 +220,7 @@ pub fn sweep(store: &Store) {
     for name in store.names().unwrap_or_default() {
         if let Some(id) = name.strip_prefix(SCRATCH_PREFIX) {
             if made_up_by(id).is_some_and(|run| !is_alive(run)) {
-                // What was lent goes back when nobody uses it any more.
-                let _ = remove_everything(store, id);
-                let _ = store.remove_scratch(id);
+                let _ = remove_run(store, id);
             }
             continue;
         }

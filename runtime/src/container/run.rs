@@ -106,7 +106,11 @@ fn run_in_foreground(
     };
     let ended =
         bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, bounds, &mut hold));
-    let cleaned = store.remove_scratch(&id);
+    // What was lent stays so while a container is there that may use it: the next run sweeps.
+    let cleaned = match store.check_free(&id) {
+        Err(_) if !options.keep => Ok(()),
+        _ => store.remove_scratch(&id),
+    };
     let outcome = ended?;
     cleaned?;
     Ok(outcome)
