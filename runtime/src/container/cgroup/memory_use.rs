@@ -1,7 +1,13 @@
 //! What a container took of memory, and what the kernel did for want of it.
 
-use super::placement::Placement;
+use std::fs;
+use std::path::Path;
+
+use super::placement::{Place, Placement};
 use super::stats::{named, number};
+
+/// What is asked for at once, at most: a peak that is so near to the limit had reached it, bytes.
+const NEARLY: u64 = 2 << 20;
 
 /// What the memory controller has counted so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,27 +17,67 @@ pub(in crate::container) struct MemoryUse {
     pub peak: Option<u64>,
     /// How many of its processes the kernel killed for want of memory, the container's or the host's.
     pub killed: u64,
+    /// Whether the container's own limit was in the way.
+    pub is_limit_reached: bool,
 }
 
 impl Placement {
-    /// What the container's cgroup has counted, as long as it is there. What can't be read is not counted.
+    /// What the container's cgroup has counted, as long as it is there. What can't be read is not counted, nor what
+    /// was killed in it before it was the container's.
     pub(in crate::container) fn memory_use(&self) -> MemoryUse {
         let Some(place) = self.place_of("memory") else {
             return MemoryUse::default();
         };
-        // On version 1 the count of processes killed is the cgroup's own, on version 2 with those below it.
-        let (peak, events) = if self.is_unified() {
-            ("memory.peak", "memory.events")
+        let counted = if self.is_unified() {
+            unified(&place.directory)
         } else {
-            ("memory.max_usage_in_bytes", "memory.oom_control")
+            version_1(&place.directory)
         };
-        let events = named(&place.directory, events).unwrap_or_default();
         MemoryUse {
-            // A file that isn't there reads as zero, and no process runs in nothing.
-            peak: number(&place.directory, peak)
-                .ok()
-                .filter(|bytes| *bytes > 0),
-            killed: events.get("oom_kill").copied().unwrap_or(0),
+            killed: counted.killed.saturating_sub(self.kills_before()),
+            ..counted
         }
     }
+
+    /// Has the peak of memory counted from now on, where the kernel can and nobody else counts with it.
+    pub(in crate::container) fn forget_peak(&self) {
+        let is_own = |place: &&Place| self.owns(place);
+        if let Some(place) = self.holder("memory").filter(is_own) {
+            let _ = fs::write(place.directory.join("memory.max_usage_in_bytes"), "0");
+        }
+    }
+}
+
+/// What is killed below it is counted as well.
+fn unified(directory: &Path) -> MemoryUse {
+    let events = named(directory, "memory.events").unwrap_or_default();
+    let count = |name| events.get(name).copied().unwrap_or(0);
+    MemoryUse {
+        peak: peak(directory, "memory.peak"),
+        killed: count("oom_kill"),
+        is_limit_reached: count("oom") > 0,
+    }
+}
+
+/// What is killed below it is not counted.
+fn version_1(directory: &Path) -> MemoryUse {
+    let events = named(directory, "memory.oom_control").unwrap_or_default();
+    let read = |file: &str| number(directory, file).unwrap_or(0);
+    // `failcnt` stays zero in newer kernels; the peak then tells.
+    let is_limit_reached = ["memory.", "memory.memsw."].iter().any(|prefix| {
+        let read = |what| read(&format!("{prefix}{what}"));
+        let limit = read("limit_in_bytes");
+        let peak = read("max_usage_in_bytes");
+        read("failcnt") > 0 || limit > 0 && peak.saturating_add(NEARLY) >= limit
+    });
+    MemoryUse {
+        peak: peak(directory, "memory.max_usage_in_bytes"),
+        killed: events.get("oom_kill").copied().unwrap_or(0),
+        is_limit_reached,
+    }
+}
+
+/// A file that isn't there reads as zero, and no process runs in nothing.
+fn peak(directory: &Path, file: &str) -> Option<u64> {
+    number(directory, file).ok().filter(|bytes| *bytes > 0)
 }

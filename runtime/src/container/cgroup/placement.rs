@@ -34,6 +34,9 @@ pub struct Placement {
     has_own_name: bool,
     /// What was made for it.
     made: Made,
+    /// How many processes had been killed in it for want of memory when it became the container's.
+    #[serde(default)]
+    kills_before: u64,
 }
 
 /// A directory in one hierarchy.
@@ -149,6 +152,8 @@ impl Placement {
             }
         }
         self.made.settle();
+        let anothers = self.place_of("memory").filter(|place| !self.owns(place));
+        self.kills_before = anothers.map_or(0, |_| self.memory_use().killed);
         Ok(())
     }
 
@@ -245,8 +250,12 @@ impl Placement {
             .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
     }
 
+    pub(super) fn kills_before(&self) -> u64 {
+        self.kills_before
+    }
+
     /// Whether the cgroup at `place` was made for the container.
-    fn owns(&self, place: &Place) -> bool {
+    pub(super) fn owns(&self, place: &Place) -> bool {
         self.is_started || self.made.has(&place.directory)
     }
 

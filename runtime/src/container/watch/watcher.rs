@@ -106,7 +106,7 @@ impl<'a> Watch<'a> {
             return vec![];
         }
         let out_of_memory = self.out_of_memory.as_ref().map(AsFd::as_fd);
-        let refused_forks = self.refused_forks.as_ref().map(AsFd::as_fd);
+        let refused_forks = self.refused_forks.as_ref().and_then(RefusedForks::news);
         let printed = self.pump.map(Pump::news);
         let all = [out_of_memory, refused_forks, printed];
         all.into_iter()
@@ -243,8 +243,8 @@ impl<'a> Watch<'a> {
     }
 
     fn cpu_time(&self) -> Option<Duration> {
-        let used = self.cgroup.counters().cpu?;
-        Some(used.saturating_sub(self.before.cpu.unwrap_or_default()))
+        let used = self.cgroup.cpu_time()?.total;
+        Some(used.saturating_sub(self.before.cpu_total()))
     }
 
     /// What was measured, now that the command has ended and its cgroup is still there.
@@ -260,7 +260,7 @@ impl<'a> Watch<'a> {
             wall,
             user: used.0,
             system: used.1,
-            peak_memory: counters.peak_memory,
+            peak_memory: counters.memory.peak,
             exceeded,
             is_stopped: self.is_stopped && exceeded.is_none(),
             output: None,

@@ -1,92 +1,72 @@
 //! The few counters by which a command is held to its limits, and a report is made.
 
-use std::fs;
 use std::time::Duration;
 
+use super::super::memory_use::MemoryUse;
 use super::super::placement::Placement;
 use super::files::{named, number};
-
-/// What is asked for at once, at most: a peak that is so near to the limit had reached it, bytes.
-const NEARLY: u64 = 2 << 20;
 
 /// What the kernel has counted so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::container) struct Counters {
-    /// Processor time of all processes; absent where nobody counts it.
-    pub cpu: Option<Duration>,
+    /// Absent where nobody counts it.
+    cpu: Option<CpuTime>,
+    /// Memory, and kills for want of it.
+    pub memory: MemoryUse,
+    /// Processes and threads that were refused.
+    pub refused_forks: u64,
+}
+
+/// Processor time of all processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::container) struct CpuTime {
+    /// All of it.
+    pub total: Duration,
     /// Of that, in their own code.
     user: Duration,
     /// Of that, in the kernel; both in coarser steps with version 1.
     system: Duration,
-    /// The most memory at a time, bytes.
-    pub peak_memory: Option<u64>,
-    /// Whether the memory limit was in the way.
-    is_limit_reached: bool,
-    /// Processes killed for want of memory, the host's included.
-    kills: u64,
-    /// Processes and threads that were refused.
-    pub refused_forks: u64,
 }
 
 impl Placement {
     /// Reads them. What a host doesn't count is zero or absent.
     pub(in crate::container) fn counters(&self) -> Counters {
-        let memory = self.memory_use();
-        let mut counters = Counters {
-            peak_memory: memory.peak,
-            kills: memory.killed,
+        Counters {
+            cpu: self.cpu_time(),
+            memory: self.memory_use(),
             refused_forks: self.count_refused_forks(),
-            ..Counters::default()
-        };
+        }
+    }
+
+    /// The processor time alone.
+    pub(in crate::container) fn cpu_time(&self) -> Option<CpuTime> {
         if self.is_unified() {
-            self.count_unified(&mut counters);
+            self.cpu_time_unified()
         } else {
-            self.count_version_1(&mut counters);
+            self.cpu_time_version_1()
         }
-        counters
     }
 
-    fn count_unified(&self, counters: &mut Counters) {
-        let Some(directory) = self.unified().map(|place| &place.directory) else {
-            return;
-        };
-        let times = named(directory, "cpu.stat").unwrap_or_default();
+    fn cpu_time_unified(&self) -> Option<CpuTime> {
+        let times = named(&self.unified()?.directory, "cpu.stat").ok()?;
         let time = |name| times.get(name).copied().map(Duration::from_micros);
-        counters.cpu = time("usage_usec");
-        counters.user = time("user_usec").unwrap_or_default();
-        counters.system = time("system_usec").unwrap_or_default();
-        let events = named(directory, "memory.events").unwrap_or_default();
-        let count = |name| events.get(name).copied().unwrap_or(0);
-        counters.is_limit_reached = count("oom") > 0;
+        Some(CpuTime {
+            total: time("usage_usec")?,
+            user: time("user_usec").unwrap_or_default(),
+            system: time("system_usec").unwrap_or_default(),
+        })
     }
 
-    fn count_version_1(&self, counters: &mut Counters) {
-        if let Some(place) = self.holder("cpuacct") {
-            let total = number(&place.directory, "cpuacct.usage").ok();
-            counters.cpu = total.map(Duration::from_nanos);
-            let ticks = named(&place.directory, "cpuacct.stat").unwrap_or_default();
-            // USER_HZ is 100 on every architecture of ours.
-            let time = |name| Duration::from_millis(ticks.get(name).copied().unwrap_or(0) * 10);
-            counters.user = time("user");
-            counters.system = time("system");
-        }
-        if let Some(place) = self.holder("memory") {
-            let read = |file: &str| number(&place.directory, file).unwrap_or(0);
-            // `failcnt` stays zero in newer kernels; the peak then tells.
-            counters.is_limit_reached = ["memory.", "memory.memsw."].iter().any(|prefix| {
-                let read = |what| read(&format!("{prefix}{what}"));
-                let limit = read("limit_in_bytes");
-                let peak = read("max_usage_in_bytes");
-                read("failcnt") > 0 || limit > 0 && peak.saturating_add(NEARLY) >= limit
-            });
-        }
-    }
-
-    /// Has the peak of memory counted from now on, where the kernel can.
-    pub(in crate::container) fn forget_peak(&self) {
-        if let Some(place) = self.holder("memory") {
-            let _ = fs::write(place.directory.join("memory.max_usage_in_bytes"), "0");
-        }
+    fn cpu_time_version_1(&self) -> Option<CpuTime> {
+        let directory = &self.holder("cpuacct")?.directory;
+        let ticks = named(directory, "cpuacct.stat").unwrap_or_default();
+        // USER_HZ is 100 on every architecture of ours.
+        let time = |name| Duration::from_millis(ticks.get(name).copied().unwrap_or(0) * 10);
+        Some(CpuTime {
+            total: Duration::from_nanos(number(directory, "cpuacct.usage").ok()?),
+            user: time("user"),
+            system: time("system"),
+        })
     }
 }
 
@@ -94,15 +74,22 @@ impl Counters {
     /// Whether a process was killed because the container's own limit was reached: where it was the host that
     /// had no more, the limit never was in the way.
     pub(in crate::container) fn is_out_of_memory(&self) -> bool {
-        self.kills > 0 && self.is_limit_reached
+        self.memory.killed > 0 && self.memory.is_limit_reached
+    }
+
+    /// The processor time of all processes; zero where nobody counts it.
+    pub(in crate::container) fn cpu_total(&self) -> Duration {
+        self.cpu.unwrap_or_default().total
     }
 
     /// The time in the processes' own code and in the kernel since `before`: the whole as exactly as it is known,
     /// divided as the coarser counters have it.
     pub(in crate::container) fn since(&self, before: &Self) -> Option<(Duration, Duration)> {
-        let total = self.cpu?.saturating_sub(before.cpu.unwrap_or_default());
-        let user = self.user.saturating_sub(before.user);
-        let system = self.system.saturating_sub(before.system);
+        let before = before.cpu.unwrap_or_default();
+        let now = self.cpu?;
+        let total = now.total.saturating_sub(before.total);
+        let user = now.user.saturating_sub(before.user);
+        let system = now.system.saturating_sub(before.system);
         let sum = (user + system).as_secs_f64();
         let share = if sum > 0.0 {
             system.as_secs_f64() / sum
@@ -120,9 +107,11 @@ mod tests {
 
     fn counters(total: u64, user: u64, system: u64) -> Counters {
         Counters {
-            cpu: Some(Duration::from_millis(total)),
-            user: Duration::from_millis(user),
-            system: Duration::from_millis(system),
+            cpu: Some(CpuTime {
+                total: Duration::from_millis(total),
+                user: Duration::from_millis(user),
+                system: Duration::from_millis(system),
+            }),
             ..Counters::default()
         }
     }
@@ -142,9 +131,12 @@ mod tests {
 
     #[test]
     fn a_kill_counts_only_where_the_own_limit_was_reached() {
-        let of = |kills, is_limit_reached| Counters {
-            kills,
-            is_limit_reached,
+        let of = |killed, is_limit_reached| Counters {
+            memory: MemoryUse {
+                peak: None,
+                killed,
+                is_limit_reached,
+            },
             ..Counters::default()
         };
         assert!(of(1, true).is_out_of_memory());
