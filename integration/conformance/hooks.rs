@@ -6,6 +6,7 @@ use integration::Runtime;
 use serde_json::{Value, json};
 
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+use crate::namespaces;
 
 /// All six, in the order in which they run.
 const ALL: [&str; 6] = [
@@ -250,6 +251,19 @@ fn what_they_get() {
             },
         )
         .but_crun("it is where crun was called"),
+        Case::steps("createContainer is in all the container's namespaces", |stage| {
+            add(stage, "createContainer", "cat >/dev/null; readlink /proc/self/ns/* >namespaces");
+            let script = "[ -s /namespaces ] && { readlink /proc/self/ns/* | grep -vxFf /namespaces || echo all; }";
+            stage.edit(|spec| {
+                namespaces::ask(spec, json!({ "type": "time" }));
+                spec["process"]["args"] = json!(["sh", "-c", script]);
+            });
+            let outcome = stage.run();
+            ensure_eq!(outcome.stdout, "all\n", "{outcome}");
+            Ok(())
+        })
+        .but_crun("it is where crun was called")
+        .but_runc("it knows no time namespaces"),
         Case::steps("the runtime's environment, where they have none", |stage| {
             let directory = add_log(stage);
             for kind in ["prestart", "createRuntime", "poststop"] {

@@ -30,7 +30,7 @@ fn namespaces(spec: &mut Value) -> &mut Vec<Value> {
 }
 
 /// Asks for a namespace of this kind, replacing what is there.
-fn ask(spec: &mut Value, namespace: Value) {
+pub fn ask(spec: &mut Value, namespace: Value) {
     namespaces(spec).retain(|have| have["type"] != namespace["type"]);
     namespaces(spec).push(namespace);
 }

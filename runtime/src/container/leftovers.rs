@@ -4,7 +4,6 @@
 //! Whatever loses its parent becomes this process's child, which is a subreaper. So do hooks' daemons, which
 //! are no part of the container: they are in this process's own namespaces, and no process of a container is.
 
-use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::process::children;
-use super::{Error, Result};
+use super::{Error, Result, namespaces};
 
 /// How long it may take: each round of killing may be met by processes made in it.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -59,8 +58,6 @@ fn reap() {
 
 /// What can't be looked at isn't: this process may look at all that is as it is itself.
 fn is_in_our_namespaces(pid: i32) -> bool {
-    TELLING.iter().all(|kind| {
-        let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
-        namespace(&pid.to_string()).is_some_and(|its| Some(its) == namespace("self"))
-    })
+    let mut telling = TELLING.iter();
+    telling.all(|kind| namespaces::is_ours(pid, kind).unwrap_or(false))
 }

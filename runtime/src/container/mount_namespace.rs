@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, chroot, pidfd_open};
 
-use super::{Error, Result};
+use super::{Error, Result, namespaces};
 use crate::sys::fork_child;
 use crate::telling;
 
@@ -30,7 +30,7 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
         return in_child(pid, WITH_MOUNTS, body);
     }
     let way_back = WayBack::here()?;
-    if is_ours(pid)? {
+    if namespaces::is_ours(pid, "mnt")? {
         enter_root(pid)?;
     } else {
         let path = format!("/proc/{pid}/ns/mnt");
@@ -41,15 +41,6 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
     let outcome = body();
     way_back.go()?;
     outcome
-}
-
-/// Whether the process `pid` is in this one's mount namespace.
-fn is_ours(pid: i32) -> Result<bool> {
-    let namespace = |process: &str| {
-        let path = format!("/proc/{process}/ns/mnt");
-        std::fs::read_link(&path).map_err(Error::io("read", path))
-    };
-    Ok(namespace("self")? == namespace(&pid.to_string())?)
 }
 
 /// A process without a mount namespace of its own has its root from chroot(2); paths from ours are the host's.
@@ -64,11 +55,7 @@ fn enter_root(pid: i32) -> Result<()> {
 /// # Errors
 /// As those.
 pub(super) fn as_its_root(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> {
-    let namespace = |process: &str| {
-        let path = format!("/proc/{process}/ns/user");
-        std::fs::read_link(&path).map_err(Error::io("read", path))
-    };
-    if namespace("self")? == namespace(&pid.to_string())? {
+    if namespaces::is_ours(pid, "user")? {
         return inside(pid, body);
     }
     in_child(pid, WITH_MOUNTS, || {

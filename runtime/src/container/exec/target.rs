@@ -3,8 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, setns};
 use rustix::fs::{Mode, OFlags, open};
@@ -12,19 +11,7 @@ use rustix::process::{chroot, fchdir};
 
 use super::super::process::{self, ProcessId, is_alive, is_foreign};
 use super::super::snapshot::Snapshot;
-use super::super::{Error, Result};
-
-/// The namespaces by their names in `/proc/PID/ns`, with their flags of setns(2).
-const NAMESPACES: [(&str, i32); 8] = [
-    ("cgroup", libc::CLONE_NEWCGROUP),
-    ("ipc", libc::CLONE_NEWIPC),
-    ("mnt", libc::CLONE_NEWNS),
-    ("net", libc::CLONE_NEWNET),
-    ("pid", libc::CLONE_NEWPID),
-    ("time", libc::CLONE_NEWTIME),
-    ("user", libc::CLONE_NEWUSER),
-    ("uts", libc::CLONE_NEWUTS),
-];
+use super::super::{Error, Result, namespaces};
 
 /// What is joined.
 #[derive(Debug)]
@@ -54,7 +41,7 @@ impl Target {
         let target = Self {
             process,
             root: open_root(first)?,
-            namespaces: other_namespaces(first)?,
+            namespaces: namespaces::unlike_ours(first.pid)?,
             may_set_groups: may_set_groups(first)?,
         };
         // What was read by its pid was its own only if it is still there.
@@ -97,27 +84,6 @@ fn open_root(first: ProcessId) -> Result<OwnedFd> {
     let path = PathBuf::from(format!("/proc/{}/root", first.pid));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     open(&path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
-}
-
-fn other_namespaces(first: ProcessId) -> Result<CloneFlags> {
-    let mut flags = CloneFlags::empty();
-    for (name, flag) in NAMESPACES {
-        let theirs = PathBuf::from(format!("/proc/{}/ns/{name}", first.pid));
-        let ours = Path::new("/proc/self/ns").join(name);
-        match (identity(&theirs), identity(&ours)) {
-            (Ok(theirs), Ok(ours)) if theirs == ours => {}
-            (Ok(_), Ok(_)) => flags |= CloneFlags::from_bits_retain(flag),
-            // A kernel without this kind of namespace.
-            (Err(error), Err(_)) if error.kind() == io::ErrorKind::NotFound => {}
-            (Err(error), _) => return Err(Error::io("open", theirs)(error)),
-            (_, Err(error)) => return Err(Error::io("open", ours)(error)),
-        }
-    }
-    Ok(flags)
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 fn may_set_groups(first: ProcessId) -> Result<bool> {

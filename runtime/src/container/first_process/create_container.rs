@@ -10,18 +10,7 @@ use libcontainer::oci_spec::runtime::Hook;
 use nix::sched::CloneFlags;
 
 use super::super::mount_namespace::{become_root, in_child};
-use super::super::{Error, Result, hooks};
-
-/// The namespaces of a process: the name in `/proc/PID/ns`, and the flag.
-const NAMESPACES: [(&str, CloneFlags); 7] = [
-    ("user", CloneFlags::CLONE_NEWUSER),
-    ("mnt", CloneFlags::CLONE_NEWNS),
-    ("pid", CloneFlags::CLONE_NEWPID),
-    ("net", CloneFlags::CLONE_NEWNET),
-    ("uts", CloneFlags::CLONE_NEWUTS),
-    ("ipc", CloneFlags::CLONE_NEWIPC),
-    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
-];
+use super::super::{Result, hooks, namespaces};
 
 /// Runs `listed` in the namespaces of the process `pid`.
 ///
@@ -36,7 +25,7 @@ pub(super) fn run(
     if listed.is_empty() {
         return Ok(());
     }
-    let others = namespaces_unlike_ours(pid)?;
+    let others = namespaces::unlike_ours(pid)?;
     // The pid that it has where the hooks are.
     let state = hooks::state_in_create(container, container.state.pid.unwrap_or(pid));
     in_child(pid, others, || {
@@ -45,19 +34,4 @@ pub(super) fn run(
         }
         hooks::run_early(&state, rootfs, "createContainer", listed)
     })
-}
-
-/// Others can't be entered without privileges, and needn't be.
-fn namespaces_unlike_ours(pid: i32) -> Result<CloneFlags> {
-    let mut others = CloneFlags::empty();
-    for (name, flag) in NAMESPACES {
-        let of = |process: &str| {
-            let path = format!("/proc/{process}/ns/{name}");
-            std::fs::read_link(&path).map_err(Error::io("read", path))
-        };
-        if of("self")? != of(&pid.to_string())? {
-            others |= flag;
-        }
-    }
-    Ok(others)
 }
