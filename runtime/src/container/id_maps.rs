@@ -89,12 +89,12 @@ impl IdMaps {
                 "the mappings of the user namespace don't hold it",
             )
         };
-        if !holds(&self.uids, user.uid()) {
+        if outside(&self.uids, user.uid()).is_none() {
             return Err(unmapped("uid", user.uid()));
         }
         let groups = user.additional_gids().iter().flatten().copied();
         for gid in groups.chain([user.gid()]) {
-            if !holds(&self.gids, gid) {
+            if outside(&self.gids, gid).is_none() {
                 return Err(unmapped("gid", gid));
             }
         }
@@ -111,10 +111,7 @@ impl IdMaps {
 
     /// The id outside of the namespace that `uid` in it stands for.
     pub(super) fn outside_uid(&self, uid: u32) -> Option<u32> {
-        self.uids.iter().find_map(|map| {
-            let offset = uid.checked_sub(map.container_id())?;
-            (offset < map.size()).then_some(map.host_id().checked_add(offset)?)
-        })
+        outside(&self.uids, uid)
     }
 
     /// Writes them for the process `pid`, which has entered the namespace and is dumpable.
@@ -150,10 +147,11 @@ fn single(inside: u32, outside: u32) -> Option<Vec<LinuxIdMapping>> {
     Some(vec![map.build().ok()?])
 }
 
-fn holds(maps: &[LinuxIdMapping], id: u32) -> bool {
-    maps.iter().any(|map| {
-        id.checked_sub(map.container_id())
-            .is_some_and(|offset| offset < map.size())
+/// What the id `id` of a container is outside of it.
+pub(super) fn outside(maps: &[LinuxIdMapping], id: u32) -> Option<u32> {
+    maps.iter().find_map(|map| {
+        let offset = id.checked_sub(map.container_id())?;
+        (offset < map.size()).then_some(map.host_id().checked_add(offset)?)
     })
 }
 
@@ -223,16 +221,18 @@ mod tests {
 
     #[test]
     fn a_map_holds_its_range_only() {
-        let maps = [map(0, 1000, 1), map(10, 100_000, 5)];
-        for (id, held) in [
-            (0, true),
-            (1, false),
-            (9, false),
-            (10, true),
-            (14, true),
-            (15, false),
+        let maps = [map(0, 1000, 1), map(10, 100_000, 5), map(20, u32::MAX, 2)];
+        for (id, host) in [
+            (0, Some(1000)),
+            (1, None),
+            (9, None),
+            (10, Some(100_000)),
+            (14, Some(100_004)),
+            (15, None),
+            (20, Some(u32::MAX)),
+            (21, None),
         ] {
-            assert_eq!(holds(&maps, id), held, "{id}");
+            assert_eq!(outside(&maps, id), host, "{id}");
         }
     }
 

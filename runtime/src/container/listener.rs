@@ -8,18 +8,17 @@ use std::cell::OnceCell;
 use std::fs;
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use serde_json::json;
 
 use super::seccomp::{Listener, SystemCallFilter};
 use super::snapshot::Snapshot;
+use super::terminal::passing;
 use super::{Error, Result};
 
 /// How often to look whether the process has loaded its filter.
@@ -95,7 +94,7 @@ impl HandOver {
 }
 
 fn send(text: &str, path: &Path, descriptor: &OwnedFd) -> io::Result<()> {
-    let socket = connect(path)?;
+    let socket = passing::connect(path)?;
     let descriptors = [descriptor.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -156,23 +155,4 @@ fn number_of(pid: i32) -> Option<i32> {
     let found = descriptors
         .find(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == Path::new(NAME)))?;
     found.file_name().to_str()?.parse().ok()
-}
-
-/// Through a descriptor of the directory: the path may be longer than the 107 bytes that an address holds.
-fn connect(path: &Path) -> io::Result<UnixStream> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = open(
-        directory.unwrap_or(Path::new(".")),
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    let short = Path::new("/proc/self/fd")
-        .join(directory.as_raw_fd().to_string())
-        .join(name);
-    UnixStream::connect(short)
 }

@@ -13,6 +13,7 @@ use rustix::mount::{
 };
 
 use super::is_id_mapped;
+use crate::container::id_maps::outside;
 use crate::container::mount_options::{self, Depth, MountOptions};
 use crate::container::{Error, Result};
 use crate::sys::{MountAttr, mount_setattr, user_namespace};
@@ -82,12 +83,7 @@ fn owner_is_mapped(mount: &Mount, tree: &OwnedFd, uids: &[LinuxIdMapping]) -> Re
     let owner = fstat(tree)
         .map_err(|errno| Error::io("stat", &source)(errno.into()))?
         .st_uid;
-    let is_mapped = uids.iter().any(|map| {
-        owner
-            .checked_sub(map.container_id())
-            .is_some_and(|offset| offset < map.size())
-    });
-    if is_mapped {
+    if outside(uids, owner).is_some() {
         return Ok(());
     }
     Err(Error::Preflight {
@@ -149,13 +145,9 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions, spec: &Spec) -> Result<Owned
 /// The ids that the root of a new user namespace has outside.
 fn root_of(spec: &Spec) -> Option<(u32, u32)> {
     let linux = spec.linux().as_ref()?;
-    let outside = |maps: &Option<Vec<LinuxIdMapping>>| {
-        let map = maps.iter().flatten().find(|map| map.container_id() == 0);
-        map.map(LinuxIdMapping::host_id)
-    };
     Some((
-        outside(linux.uid_mappings())?,
-        outside(linux.gid_mappings())?,
+        outside(linux.uid_mappings().as_deref()?, 0)?,
+        outside(linux.gid_mappings().as_deref()?, 0)?,
     ))
 }
 
