@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
-use crate::namespaces::map_ids;
+use crate::namespaces::{self, map_ids};
 
 /// A running container, whose bundle is edited before.
 fn running(
@@ -56,6 +56,21 @@ fn what_it_shares_with_the_container() {
                 &format!("0 100000 1000\n{}", theirs.display()),
             )
         }),
+        running(
+            "the only id of a user namespace without mappings",
+            |spec| namespaces::ask(spec, json!({ "type": "user" })),
+            |stage| {
+                prints(stage, &[], "id -u", "0")?;
+                let outcome = stage.exec(&["--user", "5"], &["id"]);
+                ensure!(
+                    outcome.one_line().contains("process.user.uid 5"),
+                    "{outcome}"
+                );
+                Ok(())
+            },
+        )
+        .but_runc("it refuses that")
+        .but_crun("it has other words"),
         // S6
         running(
             "user, groups and directory",

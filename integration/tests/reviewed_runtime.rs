@@ -366,3 +366,35 @@ fn limits_do_not_act_on_the_runtimes_own_work() {
     });
     bundle.run(&bench).expect(0).says("5\n7\n");
 }
+
+/// In a mount namespace of the test's own: a runtime that joins it takes its file systems away.
+#[test]
+fn the_callers_own_mount_namespace_is_not_joined() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    let own = json!({ "type": "mount", "path": "/proc/self/ns/mnt" });
+    bundle.edit(|spec| add_namespace(&mut spec["linux"], own));
+    let outcome = bundle.run(&bench).within("unshare", &["--mount"]).run();
+    bench.assert_refused(&outcome, "linux.namespaces[");
+}
+
+#[test]
+fn without_pivot_nothing_is_hidden_in_a_mount_namespace_that_is_joined() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["true"]);
+    let directory = bench.directory("namespaces");
+    let path = directory.join("mount");
+    let script = format!(
+        "mount --bind {0} {0} && mount --make-private {0} && touch {1} && \
+         unshare --mount={1} true && exec \"$@\"",
+        directory.display(),
+        path.display(),
+    );
+    let joined = json!({ "type": "mount", "path": path });
+    bundle.edit(|spec| add_namespace(&mut spec["linux"], joined));
+    let run = bench.runtime().args(["run", "--no-pivot"]);
+    let run = run.arg(&bundle.directory);
+    let apart = ["--mount", "sh", "-c", &script, "sh"];
+    let outcome = run.within("unshare", &apart).run();
+    bench.assert_refused(&outcome, "--no-pivot");
+}

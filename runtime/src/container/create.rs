@@ -151,11 +151,22 @@ fn environment_of(spec: &Spec) -> Vec<String> {
 
 /// Without pivot_root(2) the old root stays, below the new one.
 fn refuse_without_pivot(bundle: &Bundle, options: &CreateOptions) -> Result<()> {
+    let refused = |what: &str, why: &str| Err(Error::unsupported(what, why));
+    let mount = LinuxNamespaceType::Mount;
     match (options.no_pivot, bundle.kind) {
-        (true, Some(_)) => Err(Error::unsupported(
+        (true, Some(_)) => refused(
             "--no-pivot with a sealed bundle",
             "its promise is that there is no way back to the host's root",
-        )),
+        ),
+        (true, None)
+            if namespaces::is_listed(&bundle.spec, mount)
+                && !namespaces::is_new(&bundle.spec, mount) =>
+        {
+            refused(
+                "--no-pivot with a mount namespace joined by its path",
+                "the file systems that would be hidden in it are another's",
+            )
+        }
         _ => Ok(()),
     }
 }

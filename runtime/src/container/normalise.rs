@@ -71,9 +71,6 @@ pub(super) fn normalise_process(
     let mut spec = spec.clone();
     validate_process(&spec)?;
     drop_absent_security_modules(&mut spec);
-    if !is_sealed {
-        IdMaps::make_explicit(&mut spec);
-    }
     explicit_capabilities(&mut spec);
     let filter = SystemCallFilter::take(&mut spec, is_sealed, Role::Later)?;
     let capabilities = own_capabilities(&mut spec, filter.as_ref());

@@ -1,10 +1,11 @@
 //! What the spec names must be there.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use bundles::promise::is_bind;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
@@ -16,7 +17,7 @@ use crate::container::Error;
 /// the root file system is seen only later.
 ///
 /// # Errors
-/// [`Error::Missing`] naming the key and the path.
+/// [`Error::Missing`] naming the key and the path; [`Error::Unsupported`] for the runtime's own mount namespace.
 pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
     let mounts = spec.mounts().as_deref().unwrap_or_default();
     for (index, mount) in mounts
@@ -40,8 +41,25 @@ pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
         .and_then(|linux| linux.namespaces().as_ref());
     for (index, namespace) in namespaces.into_iter().flatten().enumerate() {
         if let Some(path) = namespace.path() {
-            exists(format!("linux.namespaces[{index}].path"), path)?;
+            let key = format!("linux.namespaces[{index}].path");
+            if namespace.typ() == LinuxNamespaceType::Mount {
+                is_anothers(&key, path)?;
+            }
+            exists(key, path)?;
         }
+    }
+    Ok(())
+}
+
+/// The mount namespace that the runtime is in would get the container's root for its own, and lose the host's
+/// file systems.
+fn is_anothers(key: &str, path: &Path) -> Result<(), Error> {
+    let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
+    if identity(path).is_some_and(|it| Some(it) == identity(Path::new("/proc/self/ns/mnt"))) {
+        return Err(Error::unsupported(
+            format!("{key} {}", path.display()),
+            "it is the mount namespace that the runtime is in; hint: without a path it is a new one",
+        ));
     }
     Ok(())
 }

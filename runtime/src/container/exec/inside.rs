@@ -133,7 +133,7 @@ fn enter_cwd(process: &Process, is_there: bool) -> io::Result<()> {
 /// The command, with the environment completed where the specification's isn't promised to be all of it.
 fn find_command(task: &Task<'_>, process: &Process) -> Result<Command, Failure> {
     let mut process = process.clone();
-    if !task.exact_environment {
+    if !task.is_sealed {
         let listed = process.env().clone().unwrap_or_default();
         process.set_env(Some(environment::complete(listed, process.user().uid())));
     }

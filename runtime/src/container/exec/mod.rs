@@ -75,8 +75,8 @@ struct Task<'a> {
     sub_cgroups: &'a [SubCgroup],
     preserve_fds: u16,
     failures: FailureWriter,
-    /// Whether the environment is promised to be the listed one.
-    exact_environment: bool,
+    /// Whether what the specification says is promised: the environment is the listed one.
+    is_sealed: bool,
     /// Whether the process must not outlive the runtime, which holds it in the foreground.
     dies_with_parent: bool,
     /// Whether the runtime, without root's privileges, may look at a sealed process only if that allows it.
@@ -115,7 +115,9 @@ pub fn exec(
     let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     let container = store.look(id)?;
     can_have_a_process(&container, options)?;
-    let own = store.spec(id)?;
+    let mut own = store.spec(id)?;
+    // As they were made, for the container's own process.
+    IdMaps::make_explicit(&mut own);
     let mut promised = request.apply(own.clone())?;
     policy::seal_exec(&own, &mut promised);
     let kind = Kind::of(&promised).map_err(|error| Error::Argument(error.to_string()))?;
@@ -147,7 +149,7 @@ pub fn exec(
         sub_cgroups: &options.sub_cgroups,
         preserve_fds: options.preserve_fds,
         failures: writer,
-        exact_environment: kind.is_some(),
+        is_sealed: kind.is_some(),
         dies_with_parent: !options.detach,
         can_be_looked_at: kind.is_some() && !geteuid().is_root(),
     };

@@ -49,7 +49,7 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<(), Failu
         cgroup::join(task.container, getpid().as_raw(), task.sub_cgroups)
             .map_err(|error| io::Error::other(telling::line(&error)))
     })?;
-    if affinity.is_none() && !task.exact_environment && !task.container.cgroup.is_anothers() {
+    if affinity.is_none() && !task.is_sealed && !task.container.cgroup.is_anothers() {
         forget_affinity(0);
     }
     set_affinity(affinity.and_then(|affinity| affinity.cpu_affinity_final().as_deref()))?;
