@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use integration::{Bench, Bundle, Tool, opt_runtime, plain};
+use integration::{Bench, Bundle, Tool, opt_runtime, plain, wait_until};
 use serde_json::{Value, json};
 
 /// The first id on the host of a user namespace that holds a whole system's.
@@ -382,19 +384,20 @@ fn the_callers_own_mount_namespace_is_not_joined() {
 fn without_pivot_nothing_is_hidden_in_a_mount_namespace_that_is_joined() {
     let bench = Bench::new();
     let bundle = plain::bundle(&bench, "plain", &["true"]);
-    let directory = bench.directory("namespaces");
-    let path = directory.join("mount");
-    let script = format!(
-        "mount --bind {0} {0} && mount --make-private {0} && touch {1} && \
-         unshare --mount={1} true && exec \"$@\"",
-        directory.display(),
-        path.display(),
-    );
+    let mut neighbour = Command::new("unshare")
+        .args(["--mount", "sleep", "100"])
+        .spawn()
+        .expect("run unshare");
+    let path = format!("/proc/{}/ns/mnt", neighbour.id());
+    let namespace = |path: &str| fs::read_link(path).expect("a namespace");
+    wait_until("a mount namespace", Duration::from_secs(10), || {
+        namespace(&path) != namespace("/proc/self/ns/mnt")
+    });
     let joined = json!({ "type": "mount", "path": path });
     bundle.edit(|spec| add_namespace(&mut spec["linux"], joined));
     let run = bench.runtime().args(["run", "--no-pivot"]);
-    let run = run.arg(&bundle.directory);
-    let apart = ["--mount", "sh", "-c", &script, "sh"];
-    let outcome = run.within("unshare", &apart).run();
+    let outcome = run.arg(&bundle.directory).run();
+    neighbour.kill().expect("kill");
+    neighbour.wait().expect("wait");
     bench.assert_refused(&outcome, "--no-pivot");
 }
