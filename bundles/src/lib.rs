@@ -12,3 +12,7 @@ pub mod exposure;
 pub mod opt_server;
 pub mod promise;
 pub mod seccomp;
+pub mod shifter;
+mod spelling;
+#[cfg(test)]
+mod vectors;

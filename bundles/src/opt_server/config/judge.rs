@@ -2,7 +2,7 @@
 
 use super::Idle;
 use super::keys::{COMMAND, EXTENSION, EXTENSIONS, SERVER, TOP, names};
-use super::spelling::nearest;
+use crate::spelling::nearest;
 
 /// The judgement on a key of an object of PIFOP's.
 #[derive(Debug, PartialEq, Eq)]

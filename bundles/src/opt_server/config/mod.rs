@@ -17,7 +17,6 @@ mod parse;
 mod read_extensions;
 mod reference;
 mod schema;
-mod spelling;
 mod values;
 
 #[cfg(test)]
@@ -198,7 +197,7 @@ impl Config {
             .ok_or_else(|| ConfigError::UnknownCommand {
                 path: self.path.clone(),
                 name: name.to_owned(),
-                nearest: spelling::nearest(
+                nearest: crate::spelling::nearest(
                     name,
                     self.commands.iter().map(|command| &*command.name),
                 )

@@ -11,10 +11,10 @@ use super::keys::{
 };
 use super::limits::{Limit, Limits};
 use super::parse::no_duplicates;
-use super::spelling::nearest;
 use super::values::Value;
 use super::{Idle, Warning};
 use crate::seccomp;
+use crate::spelling::nearest;
 
 /// What `x-opt-runtime` at the top of the file says.
 pub(super) fn of_file(value: Value<'_>) -> Result<Said, ConfigError> {
