@@ -100,7 +100,10 @@ pub fn looks_like_secret(path: &Path, metadata: &Metadata) -> Option<&'static st
         return Some("a private key");
     }
     let is_program = metadata.mode() & 0o111 != 0;
-    let is_settings = SETTINGS.contains(&&*ending) && metadata.len() > 0 && !is_program;
+    // The headers of C++ have no ending, and one of them is "stop_token".
+    let is_header = ending.is_empty() && path.iter().any(|component| component == "include");
+    let is_settings =
+        SETTINGS.contains(&&*ending) && metadata.len() > 0 && !is_program && !is_header;
     let stem = lower.strip_suffix(&format!(".{ending}")).unwrap_or(&lower);
     let is_token = stem == "token" || stem.ends_with("_token") || stem.ends_with("-token");
     // "passwd" itself holds no password any more.

@@ -120,6 +120,13 @@ fn secrets_are_known_by_name_or_content_and_libraries_are_none() {
         ("passwd-", "root:x:0:0", false),
         ("secrets.py", "import os", false),
         ("token.h", "#define", false),
+        (
+            "include/c++/12/stop_token",
+            "// <stop_token> -*- C++ -*-",
+            false,
+        ),
+        ("include/token.json", "{}", true),
+        ("include/id_rsa", "x", true),
         ("tokenizer.json", "{}", false),
         ("libsecret-1.so.0", "ELF", false),
         ("keys.P12", "x", true),
