@@ -26,6 +26,18 @@ pub fn model(name: &str) -> PathBuf {
     )
 }
 
+/// The directory of the GAMS that is `$OPT_GAMS_DIR`, or the one that `hack/test` has installed.
+pub fn gams() -> PathBuf {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.deps/gams/gamspy_base");
+    let directory = std::env::var_os("OPT_GAMS_DIR").map_or(installed, PathBuf::from);
+    assert!(
+        directory.join("gams").is_file(),
+        "no GAMS in {}: pip install --no-deps --target .deps/gams gamspy_base, or set OPT_GAMS_DIR",
+        directory.display()
+    );
+    directory.canonicalize().expect("a directory")
+}
+
 /// Fails the test in one line where a program of the machine's is missing.
 pub fn require_program(path: &str, package: &str) {
     assert!(

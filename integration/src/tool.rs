@@ -60,16 +60,40 @@ impl Tool {
         self
     }
 
-    /// `program ARGUMENTS… COMMAND…`: what is there so far, started by another program.
+    /// `program ARGUMENTS… COMMAND…`: what is there so far, started by another program, in the same directory and
+    /// with the same variables.
     #[must_use]
     pub fn within(self, program: &str, arguments: &[&str]) -> Self {
-        Self {
-            command: Command::new(program),
-            ..self
+        let own = self.command;
+        let mut command = Command::new(program);
+        command.args(arguments).arg(own.get_program());
+        command.args(own.get_args());
+        for (name, value) in own.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
-        .args(arguments)
-        .arg(self.command.get_program())
-        .args(self.command.get_args())
+        if let Some(directory) = own.get_current_dir() {
+            command.current_dir(directory);
+        }
+        Self { command, ..self }
+    }
+
+    /// The same in a mount namespace of its own, after a shell script that changes what is mounted there.
+    #[must_use]
+    pub fn after(self, script: &str) -> Self {
+        let script = format!("set -e; {script}\nexec \"$@\"");
+        let arguments = [
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ];
+        self.within("unshare", &arguments)
     }
 
     /// Sets a variable.
