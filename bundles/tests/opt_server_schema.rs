@@ -139,4 +139,14 @@ fn the_examples_keep_to_it() {
         let value = serde_json::from_str(&text.replace("@GAMS@", "/opt/gams")).unwrap();
         assert!(validator.is_valid(&value), "{file}");
     }
+    let mut count = 0;
+    for entry in fs::read_dir(here("../docs/examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            assert!(validator.is_valid(&value), "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
 }

@@ -8,18 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use integration::{Bench, Outcome, Tool, model, skip};
-
-fn gams() -> PathBuf {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.deps/gams/gamspy_base");
-    let directory = std::env::var_os("OPT_GAMS_DIR").map_or(installed, PathBuf::from);
-    assert!(
-        directory.join("gams").is_file(),
-        "no GAMS in {}: pip install --no-deps --target .deps/gams gamspy_base, or set OPT_GAMS_DIR",
-        directory.display()
-    );
-    directory.canonicalize().expect("a directory")
-}
+use integration::{Bench, Outcome, Tool, gams, model, skip};
 
 /// What GAMS says, and how it exits, when its time is over.
 const EXPIRED: (&str, i32) = ("license expired", 7);
