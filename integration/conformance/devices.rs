@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use integration::Tool;
 use serde_json::json;
 
 use crate::harness::{Case, ensure, ensure_eq, hold};
+use crate::namespaces;
 
 #[test]
 fn devices() {
@@ -101,5 +103,68 @@ fn devices() {
                 ensure!(names == 0, "{names} names in /dev");
                 Ok(())
             }),
+    ]);
+}
+
+/// As `podman run -v /dev:/dev`: no device is made in what is mounted there.
+#[test]
+fn a_bind_mount_on_dev() {
+    let bound =
+        |name, options: &'static [&'static str], script: &'static str, prints: &'static str| {
+            Case::steps(name, move |stage| {
+                let source = stage.source();
+                fs::create_dir(source.join("shm")).expect("make a directory");
+                let null = source.join("null");
+                Tool::new("mknod")
+                    .arg(&null)
+                    .args(["c", "1", "3"])
+                    .expect(0);
+                stage.edit(|spec| {
+                    let mounts = spec["mounts"].as_array_mut().expect("mounts");
+                    mounts.retain(|mount| mount["destination"] == "/proc");
+                    spec["process"]["args"] = json!(["sh", "-c", script]);
+                });
+                stage.add_mount("/dev", "bind", &source.display().to_string(), options);
+                stage.add_mount("/dev/shm", "tmpfs", "shm", &["nosuid", "nodev"]);
+                let outcome = stage.run();
+                ensure_eq!(
+                    (outcome.code, outcome.stdout.as_str()),
+                    (Some(0), prints),
+                    "{outcome}"
+                );
+                let left = fs::read_dir(&source).expect("list").count();
+                ensure_eq!(left, 3, "of file, null and shm");
+                ensure!(
+                    fs::read_dir(source.join("shm"))
+                        .expect("list")
+                        .next()
+                        .is_none(),
+                    "it came through"
+                );
+                Ok(())
+            })
+        };
+    hold(&[
+        bound(
+            "it is what is seen, and a later mount is on it",
+            &["rbind"],
+            "echo >/dev/null && cat /dev/file && ls /dev && echo new >/dev/shm/new && cat /dev/shm/new",
+            "from the host\nfile\nnull\nshm\nnew\n",
+        ),
+        bound(
+            "with its options",
+            &["rbind", "ro", "noexec"],
+            "cat /dev/file; touch /dev/new 2>&1 | grep -o Read-only; grep -o '/dev ro,noexec' /proc/self/mountinfo",
+            "from the host\nRead-only\n/dev ro,noexec\n",
+        ),
+        Case::new("in a user namespace of root's")
+            .spec(|spec| {
+                namespaces::ask(spec, json!({ "type": "user" }));
+                namespaces::map_ids(spec);
+                let mounts = spec["mounts"].as_array_mut().expect("mounts");
+                mounts.push(json!({ "destination": "/dev", "type": "bind", "source": "/dev", "options": ["rbind"] }));
+            })
+            .script("echo >/dev/null && stat -c %t:%T /dev/zero")
+            .prints("1:5"),
     ]);
 }

@@ -32,8 +32,8 @@ use super::terminal::{Console, OwnTerminal};
 use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
-    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    socket_activation, well_formed, working_directory,
+    Bundle, Error, HostOptions, Result, bound_dev, callers_mounts, delete, finish, gate, hooks,
+    namespaces, socket_activation, well_formed, working_directory,
 };
 use crate::preflight;
 
@@ -309,6 +309,7 @@ fn make(
     let joined = Joined::take(&mut spec)?;
     let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
     show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);
+    bound_dev::set_aside(&mut spec)?;
     let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
     let id_maps = IdMaps::of(&spec)?;
     let (mut spec, rootfs) = match &tree {

@@ -12,7 +12,7 @@ use super::mount_namespace::{as_its_root, inside};
 use super::mount_options::Depth;
 use super::mount_plan::PlannedMount;
 use super::normalise::Normalised;
-use super::{Error, Result};
+use super::{Error, Result, bound_dev};
 use crate::below::{open_below, open_in_root};
 use crate::sys::{MountAttr, mount_setattr};
 
@@ -31,6 +31,9 @@ struct Unfinished<'a> {
 /// # Errors
 /// Where the namespace can't be entered or changed.
 pub(super) fn finish(pid: i32, normalised: &Normalised, rootfs: &Path, sealed: bool) -> Result<()> {
+    if bound_dev::is_asked_for(&normalised.spec) {
+        bound_dev::exchange(pid, &normalised.spec)?;
+    }
     let mut unfinished = vec![];
     for (index, planned) in normalised.mounts.iter().enumerate() {
         if is_masked(&normalised.spec, planned) {

@@ -3,6 +3,7 @@
 //! libcontainer makes namespaces, mounts and the first process. What comes before (reading, checking,
 //! normalising) and after (finishing, observing, starting, supervising, deleting) is ours.
 
+mod bound_dev;
 mod bundle;
 mod callers_mounts;
 mod capabilities;

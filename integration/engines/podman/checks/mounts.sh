@@ -69,6 +69,13 @@ check_a_file_as_a_volume() {
     prints_only content
 }
 
+check_the_hosts_devices_as_a_volume() {
+    podman run --rm --volume /dev:/dev "$IMAGE" sh -c 'echo >/dev/null; stat -c %d:%i /dev/null'
+    gives 0
+    prints_only "$(stat -c %d:%i /dev/null)"
+    [ ! -e /dev/.bound ] || no 'something is left in /dev'
+}
+
 check_a_volume_that_is_not_there_is_refused() {
     podman run --rm --volume "$place/nowhere:/data" "$IMAGE" true
     gives 125

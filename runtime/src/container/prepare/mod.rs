@@ -24,7 +24,7 @@ use super::{Error, Result, mount_options, namespaces};
 use crate::sys::MountAttr;
 pub(super) use source::can_map_ids;
 use source::{open_source, set_attributes};
-use target::{attach, open_target};
+pub(super) use target::{attach, open_target};
 
 /// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides
 /// the host's directory, which a hook in the container's namespaces could miss; everybody may pass them.

@@ -1,6 +1,6 @@
 //! Where it is mounted: a place below the root file system that leads through no link.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
@@ -10,7 +10,11 @@ use rustix::mount::{MoveMountFlags, move_mount};
 use crate::below::{make_directories, open_below};
 use crate::container::{Error, Result};
 
-pub(super) fn attach(tree: &OwnedFd, at: BorrowedFd<'_>, path: &Path) -> Result<()> {
+/// Attaches `tree` at `path` from `at`, or at `at` itself where that is empty.
+///
+/// # Errors
+/// Those of move_mount(2).
+pub(in crate::container) fn attach(tree: &OwnedFd, at: impl AsFd, path: &Path) -> Result<()> {
     let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     flags.set(
         MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
@@ -21,17 +25,20 @@ pub(super) fn attach(tree: &OwnedFd, at: BorrowedFd<'_>, path: &Path) -> Result<
 }
 
 /// The target for `tree` below `root`, made where a tmpfs of ours lacks it.
-pub(super) fn open_target(
-    root: BorrowedFd<'_>,
+///
+/// # Errors
+/// Where it can't be opened or made, or a link is on the way.
+pub(in crate::container) fn open_target(
+    root: impl AsFd,
     destination: &Path,
     tree: &OwnedFd,
 ) -> Result<OwnedFd> {
     let relative = destination.strip_prefix("/").unwrap_or(destination);
-    match open_below(root, relative, OFlags::empty()) {
+    match open_below(&root, relative, OFlags::empty()) {
         Err(Errno::NOENT) => {
-            make_target(root, relative, tree)
+            make_target(root.as_fd(), relative, tree)
                 .map_err(|errno| Error::io("make mount target", destination)(errno.into()))?;
-            open_below(root, relative, OFlags::empty())
+            open_below(&root, relative, OFlags::empty())
         }
         other => other,
     }
