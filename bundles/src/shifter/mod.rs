@@ -5,6 +5,7 @@
 
 pub mod config;
 mod entries;
+pub mod image;
 pub mod trusted;
 pub mod volumes;
 
