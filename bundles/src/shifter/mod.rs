@@ -3,9 +3,13 @@
 //! What is read here is what Shifter reads, byte for byte in the same files. Where Shifter quietly changes what it
 //! was given (a character that it doesn't like is deleted), it is refused here, with the rule that it breaks.
 
+pub mod accounts;
+pub mod command;
 pub mod config;
 mod entries;
+pub mod environment;
 pub mod image;
+pub mod records;
 pub mod trusted;
 pub mod volumes;
 
