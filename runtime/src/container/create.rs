@@ -8,7 +8,7 @@ use bundles::promise::Kind;
 use bundles::seccomp::Filter;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
-use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Process, Spec};
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
 use libcontainer::process::args::{ContainerArgs, ContainerType};
 use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
@@ -17,14 +17,13 @@ use tracing::debug;
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
 use super::failure::{Failure, named_failure_pipe};
-use super::first_process::{self, Joined, Ours};
-use super::id_maps::IdMaps;
+use super::first_process::{self, Ours};
+use super::handed_over::HandedOver;
 use super::in_cgroup::{self, InCgroup};
 use super::listener::HandOver;
-use super::normalise::{Normalised, home_that_need_not_be_looked_up, normalise};
+use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
 use super::pidfd_socket::PidfdSocket;
-use super::prepare::Tree;
 use super::process::{ProcessId, set_own_oom_score};
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
@@ -32,8 +31,8 @@ use super::terminal::{Console, OwnTerminal};
 use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
-    Bundle, Error, HostOptions, Result, bound_dev, callers_mounts, delete, finish, gate, hooks,
-    namespaces, socket_activation, well_formed, working_directory,
+    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
+    socket_activation, well_formed,
 };
 use crate::preflight;
 
@@ -303,28 +302,12 @@ fn make(
     let is_rootless = options.host.is_rootless();
     in_cgroup::claim(container, &normalised.spec, is_rootless)?;
     let failures = payload.failures;
-    let mut spec = normalised.spec.clone();
-    home_that_need_not_be_looked_up(&mut spec);
-    let create_container = take_hooks(&mut spec);
-    let joined = Joined::take(&mut spec)?;
-    let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
-    show_cgroups(&mut spec, &container.snapshot.cgroup, has_namespace);
-    bound_dev::set_aside(&mut spec)?;
-    let tree = Tree::plan(&spec, &container.snapshot.rootfs, sealed)?;
-    let id_maps = IdMaps::of(&spec)?;
-    let (mut spec, rootfs) = match &tree {
-        Some(tree) => (tree.rest(), tree.root().to_path_buf()),
-        None => (spec, container.snapshot.rootfs.clone()),
-    };
-    let makes_working_directory = !sealed && working_directory::is_below_mount(&normalised.spec);
-    if makes_working_directory || options.no_pivot {
-        working_directory::ask_for_hooks(&mut spec);
-    }
+    let handed_over = HandedOver::of(normalised, &container.snapshot, options.no_pivot, sealed)?;
     let arguments = ContainerArgs {
         container_type: ContainerType::InitContainer,
         syscall: SyscallType::default(),
-        spec: Rc::new(spec),
-        rootfs,
+        spec: Rc::new(handed_over.spec),
+        rootfs: handed_over.rootfs,
         console_socket: terminal,
         notify_listener: listener,
         preserve_fds: i32::from(options.activated_sockets) + i32::from(options.preserve_fds),
@@ -347,42 +330,19 @@ fn make(
         pid_file: None,
     };
     let ours = Ours {
-        id_maps,
-        makes_working_directory,
-        tree,
-        joined,
+        id_maps: handed_over.id_maps,
+        makes_working_directory: handed_over.makes_working_directory,
+        tree: handed_over.tree,
+        joined: handed_over.joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
-        create_container,
+        create_container: handed_over.create_container,
         output: options.output,
     };
     socket_activation::forget();
     let mut place = InCgroup::new(container, &normalised.spec, is_rootless, sealed)?;
     let pid = first_process::make(&arguments, &ours, &mut place)?;
     Ok((pid, ours.listener.and_then(HandOver::kept)))
-}
-
-/// Takes out the hooks that libcontainer isn't to run.
-fn take_hooks(spec: &mut Spec) -> Vec<Hook> {
-    let Some(hooks) = spec.hooks_mut() else {
-        return vec![];
-    };
-    let taken = hooks.create_container().clone().unwrap_or_default();
-    hooks.set_create_container(None);
-    taken
-}
-
-/// Takes `cgroup` mounts apart into what they show, but where the kernel does so.
-fn show_cgroups(spec: &mut Spec, cgroup: &Placement, has_namespace: bool) {
-    let mounts = spec.mounts().clone().unwrap_or_default();
-    let shown = mounts.into_iter().flat_map(|mount| {
-        let is_cgroup = mount.typ().as_deref() == Some("cgroup");
-        is_cgroup
-            .then(|| cgroup.shown_by(&mount, has_namespace))
-            .flatten()
-            .unwrap_or_else(|| vec![mount])
-    });
-    spec.set_mounts(Some(shown.collect()));
 }
 
 /// libcontainer's builder, which this doesn't go through, sets it on itself for its children.

@@ -27,6 +27,7 @@ mod first_process;
 mod gate;
 mod guardian;
 
+mod handed_over;
 mod hooks;
 mod host_options;
 mod id_maps;

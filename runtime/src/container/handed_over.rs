@@ -1,0 +1,95 @@
+//! The specification as libcontainer gets it: without what is ours to do.
+
+use std::path::PathBuf;
+
+use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Spec};
+
+use super::cgroup::Placement;
+use super::first_process::Joined;
+use super::id_maps::IdMaps;
+use super::normalise::{Normalised, home_that_need_not_be_looked_up};
+use super::prepare::Tree;
+use super::snapshot::Snapshot;
+use super::{Result, bound_dev, namespaces, working_directory};
+
+/// What libcontainer gets, and beside it what was taken out.
+#[derive(Debug)]
+pub(super) struct HandedOver {
+    pub(super) spec: Spec,
+    /// Where the root file system is for libcontainer.
+    pub(super) rootfs: PathBuf,
+    /// The mounts that are made beforehand.
+    pub(super) tree: Option<Tree>,
+    /// Namespaces that are joined.
+    pub(super) joined: Joined,
+    /// Mappings of a new user namespace.
+    pub(super) id_maps: Option<IdMaps>,
+    /// Hooks of that name.
+    pub(super) create_container: Vec<Hook>,
+    /// Whether the working directory is made when everything is mounted.
+    pub(super) makes_working_directory: bool,
+}
+
+impl HandedOver {
+    /// Takes `normalised` apart, for the container that `snapshot` tells of.
+    ///
+    /// # Errors
+    /// For what nobody can do.
+    pub(super) fn of(
+        normalised: &Normalised,
+        snapshot: &Snapshot,
+        no_pivot: bool,
+        sealed: bool,
+    ) -> Result<Self> {
+        let mut spec = normalised.spec.clone();
+        home_that_need_not_be_looked_up(&mut spec);
+        let create_container = take_hooks(&mut spec);
+        let joined = Joined::take(&mut spec)?;
+        let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
+        show_cgroups(&mut spec, &snapshot.cgroup, has_namespace);
+        bound_dev::set_aside(&mut spec)?;
+        let tree = Tree::plan(&spec, &snapshot.rootfs, sealed)?;
+        let id_maps = IdMaps::of(&spec)?;
+        if let Some(tree) = &tree {
+            spec = tree.rest();
+        }
+        let makes_working_directory =
+            !sealed && working_directory::is_below_mount(&normalised.spec);
+        if makes_working_directory || no_pivot {
+            working_directory::ask_for_hooks(&mut spec);
+        }
+        let rootfs = tree.as_ref().map_or(snapshot.rootfs.as_path(), Tree::root);
+        Ok(Self {
+            spec,
+            rootfs: rootfs.to_path_buf(),
+            tree,
+            joined,
+            id_maps,
+            create_container,
+            makes_working_directory,
+        })
+    }
+}
+
+/// Takes out the hooks that libcontainer isn't to run.
+fn take_hooks(spec: &mut Spec) -> Vec<Hook> {
+    let Some(hooks) = spec.hooks_mut() else {
+        return vec![];
+    };
+    let taken = hooks.create_container().clone().unwrap_or_default();
+    hooks.set_create_container(None);
+    taken
+}
+
+/// Takes `cgroup` mounts apart into what they show, but where the kernel does so.
+fn show_cgroups(spec: &mut Spec, cgroup: &Placement, has_namespace: bool) {
+    let mounts = spec.mounts().clone().unwrap_or_default();
+    let shown = mounts.into_iter().flat_map(|mount| {
+        let is_cgroup = mount.typ().as_deref() == Some("cgroup");
+        is_cgroup
+            .then(|| cgroup.shown_by(&mount, has_namespace))
+            .flatten()
+            .unwrap_or_else(|| vec![mount])
+    });
+    spec.set_mounts(Some(shown.collect()));
+}
