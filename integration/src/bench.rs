@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Bundle, Outcome, Tool, binaries, host, is_by_systemd};
+use crate::{Bundle, Outcome, Tool, binaries, host, is_by_systemd, program};
 
 /// The beginning of the names of all our directories, by which leftovers are found.
 pub(crate) const PREFIX: &str = "opt-integration-";
@@ -88,6 +88,13 @@ impl Bench {
             return tool.arg("--systemd-cgroup");
         }
         tool
+    }
+
+    /// A copy of `opt-runtime` that every user may run: the build may be where only root can go.
+    pub fn everybodys_runtime(&self) -> PathBuf {
+        let runtime = self.path("opt-runtime");
+        program::copy([binaries::opt_runtime()], &runtime);
+        runtime
     }
 
     /// `opt-server run` with a configuration of these commands, in `project`.

@@ -21,6 +21,7 @@ mod ordinary;
 mod outcome;
 pub mod plain;
 mod probe;
+pub mod program;
 mod server;
 mod session;
 mod skip;

@@ -1,12 +1,11 @@
 //! An ordinary user with a bundle and a state directory of his own: a user namespace instead of root.
 
-use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::{Bench, Bundle, Tool, opt_runtime, plain};
+use crate::{Bench, Bundle, Tool, plain};
 
 /// Joins the cgroups whose lists of processes are named before the two dashes, and becomes the user.
 const ENTER: &str = "
@@ -37,9 +36,7 @@ impl Ordinary {
     pub fn new(uid: u32, arguments: &[&str]) -> Self {
         let bench = Bench::new();
         let bundle = plain::bundle(&bench, "mine", arguments);
-        // The build directory need not be open to everybody.
-        let runtime = bench.path("opt-runtime");
-        fs::copy(opt_runtime(), &runtime).expect("copy the runtime");
+        let runtime = bench.everybodys_runtime();
         for directory in [&bench.directory("state"), &bundle.rootfs()] {
             chown(directory, Some(uid), Some(uid)).expect("chown");
         }

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::{Bench, Bundle, binaries, require_program};
+use crate::{Bench, Bundle, binaries, program, require_program};
 
 const BUSYBOX: &str = "/usr/bin/busybox";
 const APPLETS: [&str; 14] = [
@@ -36,15 +36,15 @@ pub fn root_file_system(root: &Path) {
     for directory in ["bin", "dev", "etc", "proc", "sys", "tmp", "lib64"] {
         fs::create_dir_all(root.join(directory)).expect("make a directory");
     }
-    fs::copy(BUSYBOX, root.join("bin/busybox")).expect("copy busybox");
-    for applet in APPLETS {
-        symlink("busybox", root.join("bin").join(applet)).expect("link an applet");
-    }
-    fs::copy(binaries::probe_path(), root.join("bin/probe")).expect("copy the probe");
+    let programs = [PathBuf::from(BUSYBOX), binaries::probe_path()];
+    program::copy(programs, &root.join("bin"));
     for file in PROBE_NEEDS {
         let to = root.join(file.trim_start_matches('/'));
         fs::create_dir_all(to.parent().expect("a directory")).expect("make a directory");
-        fs::copy(file, to).expect("copy a library");
+        program::copy([file], &to);
+    }
+    for applet in APPLETS {
+        symlink("busybox", root.join("bin").join(applet)).expect("link an applet");
     }
 }
 

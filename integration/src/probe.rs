@@ -1,11 +1,10 @@
 //! The program in `hostile/` as tests use it, and what it printed.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::{Bench, Outcome, binaries};
+use crate::{Bench, Outcome, binaries, program};
 
 /// A copy of the probe on a bench, as an Opt-Server's command.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ impl Probe {
     /// Copies the probe onto the bench.
     pub fn on(bench: &Bench) -> Self {
         let program = bench.directory("bin").join("probe");
-        fs::copy(binaries::probe_path(), &program).expect("copy the probe");
+        program::copy([binaries::probe_path()], &program);
         Self { program }
     }
 

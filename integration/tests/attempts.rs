@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
 use integration::terminal::Terminal;
-use integration::{Bench, Probe, Tool};
+use integration::{Bench, Probe, Tool, program};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::Value;
 
@@ -248,7 +248,7 @@ fn nobody_types_on_the_callers_terminal() {
 fn set_id_copy(bench: &Bench, name: &str, owner: u32) -> String {
     let directory = bench.directory("set-id");
     let copy = directory.join(name);
-    fs::copy(integration::probe_path(), &copy).expect("copy the probe");
+    program::copy([integration::probe_path()], &copy);
     chown(&copy, Some(owner), Some(owner)).expect("chown");
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o6755)).expect("chmod");
     copy.display().to_string()

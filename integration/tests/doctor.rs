@@ -92,8 +92,7 @@ fn what_is_missing_is_found() {
 #[test]
 fn who_is_not_root_is_told_what_he_can_do() {
     let bench = Bench::new();
-    let program = bench.path("opt-runtime");
-    std::fs::copy(opt_runtime(), &program).expect("copy the runtime");
+    let program = bench.everybodys_runtime();
     let outcome = Tool::new("setpriv")
         .args(["--reuid", "54321", "--regid", "54321", "--clear-groups"])
         .arg(&program)

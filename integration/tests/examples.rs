@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use integration::{Bench, Outcome, Tool, gams, host, model};
+use integration::{Bench, Outcome, Tool, gams, host, model, program};
 use serde_json::{Value, json};
 
 /// Where the examples are.
@@ -40,7 +40,7 @@ impl Example {
         let opt = bench.directory("opt");
         let scripts = bench.directory("opt/opt-server/bin");
         for name in host::names_in(&examples().join("bin")) {
-            fs::copy(examples().join("bin").join(&name), scripts.join(&name)).expect("copy");
+            program::copy([examples().join("bin").join(&name)], &scripts);
         }
         let path = examples().join(format!("{name}.json"));
         let text = fs::read(&path).expect("read an example");
@@ -222,7 +222,7 @@ fn a_python_that_was_built_elsewhere_has_its_own_library() {
     for directory in ["bin", "lib", "../../shims", "../../libexec"] {
         fs::create_dir(build.join(directory)).expect("a directory");
     }
-    fs::copy("/usr/bin/python3.11", build.join("bin/python3.11")).expect("copy");
+    program::copy(["/usr/bin/python3.11"], &build.join("bin"));
     symlink("python3.11", build.join("bin/python")).expect("a link");
     Tool::new("cp")
         .args(["-r", "/usr/lib/python3.11"])
@@ -243,8 +243,7 @@ fn a_python_that_was_built_elsewhere_has_its_own_library() {
         (&shim, script),
         (&root.join("libexec/pyenv"), "#!/bin/sh\n"),
     ] {
-        fs::write(path, script).expect("write");
-        Tool::new("chmod").arg("755").arg(path).expect(0);
+        program::write(path, script);
     }
     let mut config = example.config.clone();
     config["commands"][0]["executable"] = json!("/opt/pyenv/shims/python");

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use integration::{Bench, Outcome, Probe, Tool, host, wait_until};
+use integration::{Bench, Outcome, Probe, Tool, host, program, wait_until};
 use serde_json::{Value, json};
 
 /// `opt-server run` of busybox's shell with a report.
@@ -172,8 +172,8 @@ fn a_command_that_never_starts_has_a_report_too() {
     let bench = Bench::new();
     let path = bench.path("report.json");
     let project = bench.directory("project");
-    let broken = bench.file("broken", "\x7fELF but not really");
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let broken = bench.path("broken");
+    program::write(&broken, "\x7fELF but not really");
     let command = json!({ "name": "broken", "executable": "/usr/bin/nothere" });
     let outcome = bench
         .serve(&project, &json!([command]))

@@ -1,12 +1,12 @@
 //! What an adversarial review of the runtime found, each with the bundle that showed it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use integration::{Bench, Bundle, Tool, opt_runtime, plain, wait_until};
+use integration::{Bench, Bundle, Tool, plain, program, wait_until};
 use serde_json::{Value, json};
 
 /// The first id on the host of a user namespace that holds a whole system's.
@@ -39,8 +39,8 @@ fn add_mount(bundle: &Bundle, mount: Value) {
 
 /// An executable script in the bench's own place.
 fn script(bench: &Bench, name: &str, text: &str) -> String {
-    let path = bench.file(name, format!("#!/bin/sh\n{text}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let path = bench.path(name);
+    program::write(&path, &format!("#!/bin/sh\n{text}\n"));
     path.to_string_lossy().into_owned()
 }
 
@@ -110,8 +110,7 @@ fn a_read_only_path_stays_read_only_on_a_mount_that_is_to_be_writable() {
 fn root_of_a_user_namespace_with_a_single_id_runs_containers() {
     let bench = Bench::new();
     let bundle = plain::bundle(&bench, "plain", &["id", "-u"]);
-    let runtime = bench.path("opt-runtime");
-    fs::copy(opt_runtime(), &runtime).expect("copy the runtime");
+    let runtime = bench.everybodys_runtime();
     for path in [bench.directory("state"), bundle.rootfs()] {
         chown(path, Some(54_322), Some(54_322)).expect("chown");
     }
@@ -213,8 +212,7 @@ fn a_new_user_namespace_goes_with_a_joined_one_of_the_hosts() {
 fn what_protects_the_source_of_a_users_mount_stays() {
     let bench = Bench::new();
     let bundle = plain::bundle(&bench, "plain", &["cat", "/proc/self/mountinfo"]);
-    let runtime = bench.path("opt-runtime");
-    fs::copy(opt_runtime(), &runtime).expect("copy the runtime");
+    let runtime = bench.everybodys_runtime();
     let source = bench.directory("source");
     for path in [bench.directory("state"), bundle.rootfs()] {
         chown(path, Some(54_323), Some(54_323)).expect("chown");

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use integration::{Bench, Outcome, model, require_program};
+use integration::{Bench, Outcome, model, program, require_program};
 use serde_json::{Value, json};
 
 const MODES: [&str; 2] = ["DIRECTORIES", "FILES"];
@@ -209,7 +209,7 @@ fn a_command_may_lie_in_a_directory_that_nobody_else_may_enter() {
         let bench = Bench::below(Path::new(place));
         let private = bench.directory("private");
         let program = private.join("solver");
-        fs::copy("/usr/bin/glpsol", &program).expect("copy glpsol");
+        program::copy(["/usr/bin/glpsol"], &program);
         fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).expect("chmod");
         let project = project(&bench, "project");
         let command = json!({ "name": "solver", "executable": program });

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use integration::{Bench, Outcome, Probe, Tool};
+use integration::{Bench, Outcome, Probe, Tool, program};
 use serde_json::{Value, json};
 
 /// `opt-server run` of busybox's shell with this script.
@@ -114,14 +114,12 @@ fn what_can_not_be_executed_is_127_or_126_in_one_line() {
     let bench = Bench::new();
     let bundle = integration::plain::bundle(&bench, "plain", &["true"]);
     let broken = bundle.rootfs().join("bin/broken");
-    fs::write(&broken, "\x7fELF but not really").expect("write");
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("chmod");
+    program::write(&broken, "\x7fELF but not really");
     let plain = bundle.rootfs().join("bin/data");
     fs::write(&plain, "data").expect("write");
     fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).expect("chmod");
     let dangling = bundle.rootfs().join("bin/script");
-    fs::write(&dangling, "#!/no/such/interpreter\n").expect("write");
-    fs::set_permissions(&dangling, fs::Permissions::from_mode(0o755)).expect("chmod");
+    program::write(&dangling, "#!/no/such/interpreter\n");
     for (name, code, text) in [
         ("nothere", 127, "executable file not found in"),
         ("/bin/nothere", 127, "no such file or directory"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use integration::{Bench, Bundle, Outcome, Runtime, Tool, host, plain};
+use integration::{Bench, Bundle, Outcome, Runtime, Tool, host, plain, program};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
@@ -61,10 +61,7 @@ impl Stage {
 
     /// Writes an executable file into the root file system.
     pub fn write_inside(&self, path: &str, content: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.inside(path);
-        fs::write(&path, content).expect("write a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
+        program::write(&self.inside(path), content);
     }
 
     /// Adds a mount to the bundle.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 
-use integration::{Bench, Tool, opt_runtime, plain};
+use integration::{Bench, Tool, plain};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::json;
@@ -166,11 +166,7 @@ fn a_bundle_that_an_ordinary_user_may_not_read_is_named() {
     let state = bench.directory("users-state");
     fs::set_permissions(&state, Permissions::from_mode(0o777)).expect("chmod");
     let refused = |command: &str, says: &str| {
-        // The program may be where an ordinary user can't go.
-        let program = bench.path("opt-runtime");
-        // By another process: a copy of ours that is open for writing, in a child of another test, can't be executed.
-        Tool::new("cp").arg(opt_runtime()).arg(&program).expect(0);
-        let mut tool = Tool::new(program)
+        let mut tool = Tool::new(bench.everybodys_runtime())
             .arg("--root")
             .arg(&state)
             .arg(command)

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 
 use integration::forged::{Forged, ID, Victim, on};
-use integration::{Bench, Tool, opt_runtime, plain};
+use integration::{Bench, Tool, plain};
 
 use super::{ALICE, ANOTHER};
 
@@ -54,9 +54,7 @@ fn root_makes_no_container_where_a_user_could_exchange_it() {
 #[test]
 fn a_user_meets_anothers_container_as_a_closed_door() {
     let bench = Bench::new();
-    // The build may be where only root can go.
-    let program = bench.path("opt-runtime");
-    fs::copy(opt_runtime(), &program).expect("copy the program");
+    let program = bench.everybodys_runtime();
     for owner in [0, ALICE] {
         let mut process = Victim::of(ANOTHER);
         let forged = Forged::new(&bench, owner, &process);
