@@ -1,6 +1,9 @@
 //! `run`: create, start and delete in one.
 
+use std::fs;
+
 use integration::{Bench, Bundle, Outcome, Tool, plain};
+use serde_json::json;
 
 use super::own_id;
 
@@ -84,4 +87,37 @@ fn without_a_mount_namespace_nothing_stays_mounted_at_the_callers() {
     // What is shared would show in other namespaces, the host's among them.
     let shared = run_in_callers_mounts(&bench, &bundle, "shared");
     bench.assert_refused(&shared, "hint: unshare --mount");
+}
+
+/// A home directory on NFS or FUSE refuses root and not its owner; so does any to a root without these capabilities.
+#[test]
+fn the_working_directory_need_be_open_to_its_user_only() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "plain", &["sh", "-c", "pwd; touch made"]);
+    let source = bench.directory("homes");
+    let home = source.join("home");
+    fs::create_dir(&home).expect("make a directory");
+    chown(&home, Some(1000), Some(1000)).expect("chown");
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).expect("chmod");
+    bundle.edit(|spec| {
+        let mount = json!({
+            "destination": "/tmp", "type": "bind", "source": source, "options": ["rbind"],
+        });
+        spec["mounts"].as_array_mut().expect("mounts").push(mount);
+        spec["process"]["cwd"] = json!("/tmp/home");
+        spec["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+    });
+    let root = ["--bounding-set", "-dac_override,-dac_read_search"];
+    // The roots of cgroups refuse such a root as well.
+    let run = bench
+        .runtime()
+        .args(["--cgroup-manager", "disabled", "run"]);
+    let outcome = run
+        .arg(&bundle.directory)
+        .within("setpriv", &root)
+        .expect(0);
+    assert_eq!(outcome.stdout, "/tmp/home\n");
+    assert!(home.join("made").exists());
 }

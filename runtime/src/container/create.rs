@@ -189,7 +189,8 @@ fn create_claimed(
         failures: writer,
         has_init,
         environment: environment_of(&normalised.spec),
-        exact_environment: bundle.kind.is_some(),
+        enters: None,
+        is_sealed: bundle.kind.is_some(),
         dies_with_parent: options.supervised,
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
@@ -321,7 +322,10 @@ fn make(
             container_name: container.id().to_owned(),
         },
         detached: true,
-        executor: Box::new(payload),
+        executor: Box::new(Payload {
+            enters: handed_over.enters,
+            ..payload
+        }),
         no_pivot: options.no_pivot,
         stdin: None,
         stdout: None,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use libcontainer::workload::{
     Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
@@ -20,6 +21,7 @@ use super::failure::{Failure, FailureWriter, step};
 use super::init;
 use super::resource_limits;
 use super::seccomp::SystemCallFilter;
+use super::working_directory;
 use crate::sys::{exit_at_once, join_new_session_keyring};
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
@@ -35,8 +37,10 @@ pub(super) struct Payload {
     pub has_init: bool,
     /// The command's environment, in its order.
     pub environment: Vec<String>,
-    /// Whether the environment is as it is listed, and not completed as runc does.
-    pub exact_environment: bool,
+    /// The working directory, where only the process's user may enter it.
+    pub enters: Option<PathBuf>,
+    /// Whether what the bundle says is promised: the environment is as it is listed, and not completed as runc does.
+    pub is_sealed: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
     /// Whether the caller asked for its own session keyring.
@@ -48,6 +52,10 @@ pub(super) struct Payload {
 
 impl Payload {
     fn prepare(&self, spec: &Spec) -> Result<(), Failure> {
+        if let Some(cwd) = &self.enters {
+            let entering = format!("chdir to cwd (\"{}\")", cwd.display());
+            step(&entering, || working_directory::enter(cwd, false))?;
+        }
         if let Some(process) = with_command(spec) {
             command::find(process)?;
         }
@@ -109,7 +117,7 @@ impl Payload {
     fn with_environment(&self, process: &Process) -> Process {
         let mut process = process.clone();
         let mut environment = self.environment.clone();
-        if !self.exact_environment {
+        if !self.is_sealed {
             environment = environment::complete(environment, process.user().uid());
         }
         process.set_env(Some(environment));

@@ -28,6 +28,8 @@ pub(super) struct HandedOver {
     pub(super) create_container: Vec<Hook>,
     /// Whether the working directory is made when everything is mounted.
     pub(super) makes_working_directory: bool,
+    /// The working directory, where libcontainer can't enter it.
+    pub(super) enters: Option<PathBuf>,
 }
 
 impl HandedOver {
@@ -48,13 +50,14 @@ impl HandedOver {
         let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
         show_cgroups(&mut spec, &snapshot.cgroup, has_namespace);
         bound_dev::set_aside(&mut spec)?;
+        let enters = working_directory::take_the_users_alone(&mut spec);
         let tree = Tree::plan(&spec, &snapshot.rootfs, sealed)?;
         let id_maps = IdMaps::of(&spec)?;
         if let Some(tree) = &tree {
             spec = tree.rest();
         }
         let makes_working_directory =
-            !sealed && working_directory::is_below_mount(&normalised.spec);
+            !sealed && enters.is_none() && working_directory::is_below_mount(&normalised.spec);
         if makes_working_directory || no_pivot {
             working_directory::ask_for_hooks(&mut spec);
         }
@@ -67,6 +70,7 @@ impl HandedOver {
             id_maps,
             create_container,
             makes_working_directory,
+            enters,
         })
     }
 }

@@ -9,7 +9,6 @@ use libcontainer::syscall::Syscall;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, setgroups};
 use rustix::fs::{fchown, fstat};
-use rustix::process::getcwd;
 use rustix::thread::{set_capabilities, set_no_new_privs};
 
 use super::super::command::Command;
@@ -17,6 +16,7 @@ use super::super::environment;
 use super::super::failure::{Failure, step};
 use super::super::standard_pipes;
 use super::super::terminal::pty;
+use super::super::working_directory;
 use super::Task;
 use super::intermediate::forbid_looking;
 use crate::sys::join_new_session_keyring;
@@ -69,7 +69,8 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<Command, 
     become_user(task, process, system)?;
     let cwd = process.cwd().display();
     step(&format!("chdir to cwd (\"{cwd}\")"), || {
-        enter_cwd(process, is_there)
+        // A file system may refuse root and nobody else.
+        working_directory::enter(process.cwd(), is_there)
     })?;
     let command = find_command(task, process)?;
     step("drop capabilities", || drop_capabilities(task, system))?;
@@ -113,21 +114,6 @@ fn set_groups(task: &Task<'_>, process: &Process) -> io::Result<()> {
         };
     }
     Ok(setgroups(&groups)?)
-}
-
-/// A directory that has no path from the root is one of the host's, reached through a descriptor that was
-/// left open somewhere (CVE-2024-21626).
-fn enter_cwd(process: &Process, is_there: bool) -> io::Result<()> {
-    if !is_there {
-        // A file system may refuse root and nobody else.
-        chdir(process.cwd())?;
-    }
-    let outside = || io::Error::other("it is not in the container");
-    let path = getcwd(vec![]).map_err(|_| outside())?;
-    if path.as_bytes().starts_with(b"/") {
-        return Ok(());
-    }
-    Err(outside())
 }
 
 /// The command, with the environment completed where the specification's isn't promised to be all of it.
