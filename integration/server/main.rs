@@ -9,6 +9,7 @@ mod operation;
 mod page;
 mod restart;
 mod rude_clients;
+mod user_groups;
 
 use std::fs;
 use std::path::Path;

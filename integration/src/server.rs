@@ -92,6 +92,21 @@ impl Server {
         self.config.parent().expect("a directory")
     }
 
+    /// Has it serve with this `x-opt-runtime` at the top of `config.json`, and returns when it does.
+    #[track_caller]
+    pub fn reload_with(&self, commands: &Value, extensions: &Value) {
+        let again = "configuration read again";
+        let before = self.log().matches(again).count();
+        write(
+            &self.config,
+            &json!({ "commands": commands, "x-opt-runtime": extensions }),
+        );
+        self.signal(Signal::SIGHUP);
+        wait_until("it has the new configuration", SOON, || {
+            self.log().matches(again).count() > before
+        });
+    }
+
     /// Its state directory.
     pub fn state(&self) -> &Path {
         &self.state

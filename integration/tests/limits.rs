@@ -362,3 +362,38 @@ fn a_limit_that_nobody_can_mean_is_refused() {
 fn seconds(report: &Value, key: &str) -> f64 {
     report[key].as_f64().expect("seconds")
 }
+
+#[test]
+fn a_user_group_narrows_what_runs_and_one_that_is_not_there_is_refused() {
+    let bench = Bench::new();
+    let config = bench.file(
+        "config.json",
+        json!({
+            "commands": [{ "name": "busybox", "executable": "/usr/bin/busybox" }],
+            "x-opt-runtime": { "user-groups": {
+                "students": { "users": ["ann"], "limits": { "max-memory": 24, "max-parallel-processes": 2 } },
+                "staff": {},
+            }},
+        })
+        .to_string(),
+    );
+    let project = bench.directory("project");
+    let report = bench.path("report.json");
+    let run = |group: &str| {
+        let script = "x=abcdefgh; while :; do x=$x$x; done";
+        let tool = bench.serve_with(&project, &config);
+        tool.args(["--strict", "--max-memory=48", "--user-group", group])
+            .arg("--report")
+            .arg(&report)
+            .args(["busybox", "sh", "-c", script])
+            .run()
+    };
+    for (group, memory) in [("students", 24), ("staff", 48)] {
+        let outcome = run(group);
+        let told = read(&report, &outcome);
+        assert_ended_by("memory", "memory", &outcome, &told);
+        assert_eq!(told["limits"], json!({ "max-memory": memory }));
+    }
+    run("student")
+        .refused(r#"no user group "student"; did you mean "students"? it has "staff", "students""#);
+}

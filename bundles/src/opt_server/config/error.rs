@@ -83,8 +83,20 @@ pub enum ConfigError {
         more: usize,
     },
     /// Nothing of this name in `commands`.
-    #[error("{}: no command {}; {}", .path.display(), Quoted(.name), Known(.nearest.as_deref(), .known))]
+    #[error("{}: no command {}; {}", .path.display(), Quoted(.name), Known("commands", .nearest.as_deref(), .known))]
     UnknownCommand {
+        /// The `config.json`.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// The name that was probably meant.
+        nearest: Option<String>,
+        /// Every name there is, in the file's order.
+        known: Vec<String>,
+    },
+    /// Nothing of this name in `user-groups`.
+    #[error("{}: no user group {}; {}", .path.display(), Quoted(.name), Known("user groups", .nearest.as_deref(), .known))]
+    UnknownUserGroup {
         /// The `config.json`.
         path: PathBuf,
         /// What was asked for.
@@ -257,17 +269,17 @@ impl fmt::Display for Choices<'_> {
 }
 
 /// The second half of "no command of this name".
-struct Known<'a>(Option<&'a str>, &'a [String]);
+struct Known<'a>(&'static str, Option<&'a str>, &'a [String]);
 
 impl fmt::Display for Known<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 20;
-        let Self(nearest, known) = *self;
+        let Self(what, nearest, known) = *self;
         if let Some(nearest) = nearest {
             write!(f, "did you mean {}? ", Quoted(nearest))?;
         }
         if known.is_empty() {
-            return f.write_str("it has no commands at all");
+            return write!(f, "it has no {what} at all");
         }
         f.write_str("it has ")?;
         for (place, name) in known.iter().take(MOST).enumerate() {

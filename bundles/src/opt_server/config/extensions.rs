@@ -58,7 +58,8 @@ pub enum AtOutputLimit {
 /// Extensions that hold for the server as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerExtensions {
-    /// `limits` at the top of the file. They are in those of each command as well.
+    /// `limits` at the top of the file. They are in those of each command as well; `max_parallel_processes`
+    /// is of all commands together.
     pub limits: Limits,
     /// `identity`.
     pub identity: Option<IdRange>,

@@ -248,7 +248,7 @@ pub static SERVER: [Key; 10] = [
         "user-groups",
         Shape::Named(&Shape::Closed(&GROUP)),
         "none",
-        "groups of users, by name, with what PIFOP's user groups have; only the audit looks at them yet",
+        "groups of users, by name, with what PIFOP's user groups have",
     ),
 ];
 
@@ -283,25 +283,25 @@ pub static GROUP: [Key; 4] = [
         "users",
         Shape::List(&Shape::Name),
         "nobody",
-        "its members; nobody is in two",
+        "its members, as the server's keys name them; nobody is in two",
     ),
     optional(
         "limits",
         Shape::Limits,
         "none",
-        "limits on each member's executions",
+        "limits on each member's executions; the configuration's others hold besides",
     ),
     optional(
         "monitoring-rights",
         Shape::Truth,
         "false",
-        "whether its members may see how the server does",
+        "whether its members' keys read the server's metrics",
     ),
     optional(
         "admin-rights",
         Shape::Truth,
         "false",
-        "whether its members may change what others run",
+        "whether its members' keys see, stop and delete what others run",
     ),
 ];
 

@@ -96,7 +96,7 @@ pub static LIMITS: [Limit; 11] = [
         "memory of all its processes together, swap included; 1 MB is 1048576 bytes"),
     limit!(max_time, "max-time", "minutes", 1, YEAR / MINUTE, "time on the clock"),
     limit!(max_parallel_processes, "max-parallel-processes", "executions", 1, 100_000,
-        "executions at the same time; on a command, of that command; in a user group, of each of its users; not held to yet"),
+        "executions of the server at the same time: at the top of all commands, on a command of that one, in a user group of each of its users"),
     limit!(max_cpu_time, "max-cpu-time", "seconds", 1, YEAR, "processor time of all its processes together"),
     limit!(max_wall_time, "max-wall-time", "seconds", 1, YEAR,
         "time on the clock, finer than max-time; of both, the shorter counts"),

@@ -34,6 +34,7 @@ pub use limits::{DEFAULT_GRACE, LIMITS, Limit, LimitError, Limits};
 pub use lines::{Lines, escaped};
 pub use reference::reference;
 pub use schema::schema;
+pub use values::bad_name;
 
 use file::Word;
 
@@ -172,6 +173,21 @@ impl Config {
     pub fn user_group(&self, user: &str) -> Option<&UserGroup> {
         let is_member = |group: &&UserGroup| group.users.iter().any(|one| one == user);
         self.extensions.user_groups.iter().find(is_member)
+    }
+
+    /// The group of this name, or an error that lists the names there are.
+    pub fn named_user_group(&self, name: &str) -> Result<&UserGroup, ConfigError> {
+        let groups = &self.extensions.user_groups;
+        groups
+            .iter()
+            .find(|group| group.name == name)
+            .ok_or_else(|| ConfigError::UnknownUserGroup {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                nearest: crate::spelling::nearest(name, groups.iter().map(|group| &*group.name))
+                    .map(str::to_owned),
+                known: groups.iter().map(|group| group.name.clone()).collect(),
+            })
     }
 
     /// Where a configuration that nobody names is looked for: [`FILE_NAME`] here, else beside

@@ -75,9 +75,7 @@ fn read(value: Value<'_>, keys: &'static [Key]) -> Result<Said, ConfigError> {
 /// seem to be.
 fn idle(key: &str, said: &Said) -> Option<&'static str> {
     match key {
-        "limits" if said.limits.max_parallel_processes.is_some() => Some("max-parallel-processes"),
         "pool" if said.pool != Some(0) => Some("pool"),
-        "user-groups" if !said.user_groups.is_empty() => Some("user-groups"),
         _ => None,
     }
 }

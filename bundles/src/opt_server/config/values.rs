@@ -18,8 +18,8 @@ pub(super) struct Value<'a> {
     pub node: Node<'a>,
 }
 
-/// What a command's name must not contain, if it does.
-pub(super) fn bad_name(name: &str) -> Option<&'static str> {
+/// What the name of a command, a user or a group must not contain, if it does.
+pub fn bad_name(name: &str) -> Option<&'static str> {
     name.chars().find_map(|c| match c {
         '/' => Some("a slash"),
         c if c.is_whitespace() => Some("white space"),

@@ -9,7 +9,7 @@ use chrono::DateTime;
 use runtime::telling;
 use serde_json::json;
 
-use crate::server::keys::{Key, KeyFile, KeyLimits, NewKey};
+use crate::server::keys::{Key, KeyFile, KeyLimits, NewKey, User};
 use crate::server::{DEFAULT_STATE, Name, make_state};
 
 /// Arguments of `keys`.
@@ -50,6 +50,9 @@ struct New {
     /// A name, to list and revoke it by
     #[arg(value_parser = name)]
     name: Name,
+    /// Whose it is, as "user-groups" of config.json names users [default: the user of the key's name]
+    #[arg(long, value_name = "USER", value_parser = user)]
+    user: Option<User>,
     /// The one function that it calls [default: every one]
     #[arg(long, value_name = "FUNCTION", value_parser = name)]
     function: Option<Name>,
@@ -70,6 +73,10 @@ struct New {
     max_parallel_jobs: Option<NonZeroU64>,
 }
 
+fn user(text: &str) -> Result<User, String> {
+    User::try_from(text.to_owned())
+}
+
 fn name(text: &str) -> Result<Name, &'static str> {
     Name::try_from(text.to_owned())
 }
@@ -83,6 +90,7 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
             make_state(state).with_context(|| state.display().to_string())?;
             let secret = keys.add(NewKey {
                 name: new.name.clone(),
+                user: new.user.clone(),
                 function: new.function.clone(),
                 commands: new.commands,
                 metrics: new.metrics,
@@ -113,6 +121,7 @@ fn list(keys: &[Key], as_json: bool) -> Result<()> {
             .map(|key| {
                 json!({
                     "name": key.name,
+                    "user": key.user(),
                     "function": key.function,
                     "commands": key.commands,
                     "metrics": key.metrics,
@@ -124,11 +133,15 @@ fn list(keys: &[Key], as_json: bool) -> Result<()> {
         telling::print(&format!("{:#}\n", json!(told)))?;
         return Ok(());
     }
-    let mut table = format!("{:<24} {:<16} {:<20} LIMITS\n", "NAME", "CALLS", "CREATED");
+    let mut table = format!(
+        "{:<24} {:<24} {:<16} {:<20} LIMITS\n",
+        "NAME", "USER", "CALLS", "CREATED"
+    );
     for key in keys {
         let line = format!(
-            "{:<24} {:<16} {:<20} {}",
+            "{:<24} {:<24} {:<16} {:<20} {}",
             key.name,
+            key.user(),
             calls(key),
             created(key),
             limits(key.limits)

@@ -15,7 +15,7 @@ use runtime::{own_executable, telling};
 
 use crate::command_line::CommandLine;
 use crate::configuration::Configuration;
-use crate::execution::{self, Begun, LimitFlags, Report, ReportFile, sandboxed};
+use crate::execution::{self, Begun, GroupFlag, LimitFlags, Report, ReportFile, sandboxed};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,8 @@ pub struct Arguments {
     /// The execution's id in the report [default: one is made up]
     #[arg(long, value_name = "ID")]
     execution_id: Option<String>,
+    #[command(flatten)]
+    group: GroupFlag,
     #[command(flatten)]
     line: CommandLine,
     // Last: what follows would stand under its heading.
@@ -80,12 +82,17 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
 fn run(arguments: &Arguments, begun: &mut Begun, file: Option<&ReportFile>) -> Result<Execution> {
     begun.limits = arguments.limits.limits()?;
     let config = arguments.configuration.load()?;
+    begun.limits = begun.limits.narrowed(&arguments.group.limits(&config)?);
     let claimed = execution::claim(&arguments.line.project, config.extensions.identity)?;
     let request = arguments
         .line
         .request(&config, claimed.identity, begun.limits)?;
     let command = request.command;
-    begun.limits = request.limits();
+    begun.limits = Limits {
+        // A server's to hold to: this is one execution.
+        max_parallel_processes: None,
+        ..request.limits()
+    };
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     if arguments.sandbox_info {

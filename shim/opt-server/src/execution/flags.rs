@@ -1,7 +1,29 @@
 //! Limits on the command line.
 
 use anyhow::{Context, Result};
-use bundles::opt_server::config::{Limit, Limits};
+use bundles::opt_server::config::{Config, ConfigError, Limit, Limits};
+
+/// The limits of a user group.
+#[derive(Debug, Default, clap::Args)]
+pub struct GroupFlag {
+    /// User group of the configuration whose limits hold besides
+    #[arg(long, value_name = "NAME")]
+    user_group: Option<String>,
+}
+
+impl GroupFlag {
+    /// Its limits; none where it isn't given.
+    ///
+    /// # Errors
+    /// Where the configuration has no such group.
+    pub fn limits(&self, config: &Config) -> Result<Limits, ConfigError> {
+        let group = self.user_group.as_deref();
+        let group = group
+            .map(|name| config.named_user_group(name))
+            .transpose()?;
+        Ok(group.map(|group| group.limits).unwrap_or_default())
+    }
+}
 
 /// Each narrows what the configuration says: the smaller value counts.
 #[derive(Debug, Default, clap::Args)]

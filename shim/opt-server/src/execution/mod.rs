@@ -7,7 +7,7 @@ mod report;
 mod report_file;
 pub mod sandboxed;
 
-pub use flags::LimitFlags;
+pub use flags::{GroupFlag, LimitFlags};
 pub use identity::claim;
 pub use not_mounted::not_mounted;
 pub use report::{Begun, Report, exceeded};

@@ -8,6 +8,7 @@ use runtime::container::ProcessId;
 use serde::{Deserialize, Serialize};
 
 use super::functions::{Function, Limits, Name, Output};
+use super::queue::Job;
 
 /// Where an execution stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +99,17 @@ impl Work {
     }
 }
 
+/// Whose an execution is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The id of the key.
+    pub key: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The user whose key it is.
+    pub user: &'a str,
+}
+
 /// One execution.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Execution {
@@ -107,6 +119,9 @@ pub struct Execution {
     pub owner: String,
     /// That key's name then, for people.
     pub owner_name: String,
+    /// The user whose key that is; nothing in records from before there were any.
+    #[serde(default)]
+    pub user: String,
     /// What it executes.
     pub work: Work,
     /// Limits that the server sets; the command's own in `config.json` hold besides.
@@ -141,11 +156,12 @@ pub struct Execution {
 
 impl Execution {
     /// A new one.
-    pub fn new(id: String, owner: (&str, &str), work: Work, limits: Limits) -> Self {
+    pub fn new(id: String, owner: Owner<'_>, work: Work, limits: Limits) -> Self {
         Self {
             id,
-            owner: owner.0.to_owned(),
-            owner_name: owner.1.to_owned(),
+            owner: owner.key.to_owned(),
+            owner_name: owner.name.to_owned(),
+            user: owner.user.to_owned(),
             work,
             limits,
             state: State::Created,
@@ -161,6 +177,25 @@ impl Execution {
             outputs: vec![],
             exit_code: None,
             message: None,
+        }
+    }
+
+    /// The user whose key created it.
+    pub fn user(&self) -> &str {
+        if self.user.is_empty() {
+            &self.owner_name
+        } else {
+            &self.user
+        }
+    }
+
+    /// What the queue knows of it.
+    pub fn job(&self) -> Job {
+        Job {
+            id: self.id.clone(),
+            owner: self.owner.clone(),
+            user: self.user().to_owned(),
+            command: self.work.command_line().0.to_owned(),
         }
     }
 }

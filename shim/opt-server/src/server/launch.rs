@@ -27,6 +27,8 @@ pub struct Launch<'a> {
     pub config: &'a Path,
     /// The runtime's state directory, where it isn't its default.
     pub root: Option<&'a Path>,
+    /// The user group of whoever runs it, whose limits that configuration has.
+    pub user_group: Option<&'a str>,
     /// The server's settings.
     pub settings: &'a Settings,
 }
@@ -75,6 +77,7 @@ fn command(launch: &Launch<'_>) -> Command {
         .arg("--report")
         .arg(launch.place.report())
         .args(limits(launch))
+        .args(launch.user_group.map(|name| format!("--user-group={name}")))
         .arg("--")
         .arg(name)
         .args(arguments);

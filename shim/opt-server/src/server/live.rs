@@ -17,6 +17,7 @@ use runtime::own_executable;
 
 use super::functions::{self, Functions};
 use super::keys::replace_file;
+use super::parallel::Parallel;
 use super::settings::Settings;
 
 /// First words of the server's own paths, which no author can have.
@@ -35,6 +36,8 @@ pub struct Configuration {
     pub definitions: PathBuf,
     /// `server.json`.
     pub settings: Settings,
+    /// How many may run at the same time.
+    pub parallel: Parallel,
 }
 
 /// The one that holds.
@@ -112,6 +115,7 @@ fn complete(config: Config, copies: &Path) -> Result<Configuration> {
     let copy =
         keep(copies, config.lines.text().as_bytes()).context("keep a copy of the configuration")?;
     Ok(Configuration {
+        parallel: Parallel::of(&config, &settings),
         config,
         copy,
         functions,

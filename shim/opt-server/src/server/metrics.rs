@@ -29,6 +29,11 @@ struct Ended {
     state: StateLabel,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfGroup {
+    user_group: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct StateLabel(State);
 
@@ -46,6 +51,7 @@ pub struct Metrics {
     ended: Family<Ended, Counter>,
     queued: Gauge,
     running: Gauge,
+    groups: Family<OfGroup, Gauge>,
     /// Connections that are open.
     pub connections: Gauge,
     /// Connections that were turned away because there were too many.
@@ -69,6 +75,7 @@ impl Metrics {
             ended: Family::default(),
             queued: Gauge::default(),
             running: Gauge::default(),
+            groups: Family::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
             free: Gauge::default(),
@@ -98,6 +105,11 @@ impl Metrics {
             "executions_running",
             "Executions that run",
             metrics.running.clone(),
+        );
+        registry.register(
+            "user_group_executions_running",
+            "Executions of a user group's members that run",
+            metrics.groups.clone(),
         );
         registry.register(
             "connections",
@@ -134,11 +146,20 @@ impl Metrics {
         self.ended.get_or_create(&label).inc();
     }
 
-    /// All of it as text. `load` is how many executions wait and run, `free` the bytes that are.
-    pub fn text(&self, load: (usize, usize), free: u64) -> String {
+    /// All of it as text. `load` is how many executions wait and run, `groups` how many of each user group's
+    /// run, `free` the bytes that are.
+    pub fn text(&self, load: (usize, usize), groups: &[(&str, usize)], free: u64) -> String {
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.queued.set(signed(load.0));
         self.running.set(signed(load.1));
+        // Those of a configuration that is no more go.
+        self.groups.clear();
+        for (name, running) in groups {
+            let label = OfGroup {
+                user_group: (*name).to_owned(),
+            };
+            self.groups.get_or_create(&label).set(signed(*running));
+        }
         self.free.set(i64::try_from(free).unwrap_or(i64::MAX));
         let registry = self
             .registry

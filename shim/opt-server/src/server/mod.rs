@@ -16,6 +16,7 @@ mod live;
 mod metrics;
 mod notify;
 mod output_log;
+mod parallel;
 mod project;
 mod queue;
 mod recover;

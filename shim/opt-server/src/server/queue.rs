@@ -1,59 +1,68 @@
 //! Who runs next: the owners take turns, each with its own oldest execution, so that one who asks for much
 //! delays the others by no more than one execution of theirs each.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-/// Executions that wait, and how many of each owner's run. Owners and executions are named by their ids.
+/// What there is to know of an execution to tell whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The execution's id.
+    pub id: String,
+    /// The id of the key that created it.
+    pub owner: String,
+    /// The user whose key that is.
+    pub user: String,
+    /// The command.
+    pub command: String,
+}
+
+/// Executions that wait, and those that run. Owners and executions are named by their ids.
 #[derive(Debug, Default)]
 pub struct FairQueue {
-    waiting: BTreeMap<String, VecDeque<String>>,
+    waiting: BTreeMap<String, VecDeque<Job>>,
     /// Owners with something that waits, in the order of their turns.
     turns: VecDeque<String>,
-    running: HashMap<String, usize>,
+    running: Vec<Job>,
 }
 
 impl FairQueue {
     /// Appends an execution to its owner's.
-    pub fn push(&mut self, owner: &str, id: &str) {
-        let own = self.waiting.entry(owner.to_owned()).or_default();
+    pub fn push(&mut self, job: Job) {
+        let own = self.waiting.entry(job.owner.clone()).or_default();
         if own.is_empty() {
-            self.turns.push_back(owner.to_owned());
+            self.turns.push_back(job.owner.clone());
         }
-        own.push_back(id.to_owned());
+        own.push_back(job);
     }
 
-    /// Takes the next one out and counts it as running: its owner, and its id. `most` says how many an owner
-    /// may have at once.
-    pub fn pop(&mut self, most: impl Fn(&str) -> usize) -> Option<(String, String)> {
-        let place = self.turns.iter().position(|owner| {
-            let running = self.running.get(owner).copied().unwrap_or(0);
-            running < most(owner)
+    /// Takes the next one out that `may` begin while those run that do, and counts it as running. One that may
+    /// not lets the next of its owner's pass, and one of another owner's.
+    pub fn pop(&mut self, may: impl Fn(&Job, &[Job]) -> bool) -> Option<Job> {
+        let (turn, place) = self.turns.iter().enumerate().find_map(|(turn, owner)| {
+            let own = self.waiting.get(owner)?;
+            let place = own.iter().position(|job| may(job, &self.running))?;
+            Some((turn, place))
         })?;
-        let owner = self.turns.remove(place)?;
+        let owner = self.turns.remove(turn)?;
         let own = self.waiting.get_mut(&owner)?;
-        let id = own.pop_front()?;
+        let job = own.remove(place)?;
         if own.is_empty() {
             self.waiting.remove(&owner);
         } else {
-            self.turns.push_back(owner.clone());
+            self.turns.push_back(owner);
         }
-        self.begin(&owner);
-        Some((owner, id))
+        self.begin(job.clone());
+        Some(job)
     }
 
-    /// Counts one of `owner`'s as running that never waited here: one that a server before this one began.
-    pub fn begin(&mut self, owner: &str) {
-        *self.running.entry(owner.to_owned()).or_default() += 1;
+    /// Counts an execution as running that never waited here: one that a server before this one began.
+    pub fn begin(&mut self, job: Job) {
+        self.running.push(job);
     }
 
-    /// Counts one of `owner`'s as ended.
-    pub fn end(&mut self, owner: &str) {
-        if let Some(running) = self.running.get_mut(owner) {
-            *running = running.saturating_sub(1);
-            if *running == 0 {
-                self.running.remove(owner);
-            }
-        }
+    /// Counts an execution as ended.
+    pub fn end(&mut self, id: &str) {
+        self.running.retain(|job| job.id != id);
     }
 
     /// Takes an execution out that shall not run any more; whether it was there.
@@ -62,7 +71,7 @@ impl FairQueue {
             return false;
         };
         let before = own.len();
-        own.retain(|waiting| waiting != id);
+        own.retain(|waiting| waiting.id != id);
         let was_there = own.len() < before;
         if own.is_empty() {
             self.waiting.remove(owner);
@@ -74,7 +83,7 @@ impl FairQueue {
     /// The place of an execution, from 1, in the order in which all would begin if nothing else came.
     pub fn position(&self, owner: &str, id: &str) -> Option<usize> {
         let own = self.waiting.get(owner)?;
-        let ahead = own.iter().position(|waiting| waiting == id)?;
+        let ahead = own.iter().position(|waiting| waiting.id == id)?;
         let turn = self.turns.iter().position(|turn| turn == owner)?;
         let others: usize = self
             .turns
@@ -99,9 +108,9 @@ impl FairQueue {
         self.waiting.get(owner).map_or(0, VecDeque::len)
     }
 
-    /// How many run.
-    pub fn running(&self) -> usize {
-        self.running.values().sum()
+    /// Those that run.
+    pub fn running(&self) -> &[Job] {
+        &self.running
     }
 }
 
@@ -109,18 +118,28 @@ impl FairQueue {
 mod tests {
     use super::*;
 
-    const ANY: fn(&str) -> usize = |_| usize::MAX;
+    const ANY: fn(&Job, &[Job]) -> bool = |_, _| true;
+
+    /// `id`, of the owner `owner`, with the command that the id ends in.
+    fn job(owner: &str, id: &str) -> Job {
+        Job {
+            id: id.to_owned(),
+            owner: owner.to_owned(),
+            user: owner.to_owned(),
+            command: id[1..].to_owned(),
+        }
+    }
 
     fn queue(ids: &[(&str, &str)]) -> FairQueue {
         let mut queue = FairQueue::default();
         for (owner, id) in ids {
-            queue.push(owner, id);
+            queue.push(job(owner, id));
         }
         queue
     }
 
-    fn pop(queue: &mut FairQueue, most: impl Fn(&str) -> usize) -> Option<String> {
-        queue.pop(most).map(|(_, id)| id)
+    fn pop(queue: &mut FairQueue, may: impl Fn(&Job, &[Job]) -> bool) -> Option<String> {
+        queue.pop(may).map(|job| job.id)
     }
 
     fn drain(queue: &mut FairQueue) -> Vec<String> {
@@ -137,7 +156,7 @@ mod tests {
             ("c", "c1"),
         ]);
         assert_eq!(drain(&mut queue), ["a1", "b1", "c1", "a2", "a3"]);
-        assert_eq!((queue.len(), queue.running()), (0, 5));
+        assert_eq!((queue.len(), queue.running().len()), (0, 5));
     }
 
     #[test]
@@ -162,7 +181,7 @@ mod tests {
             let mut copy = FairQueue {
                 waiting: queue.waiting.clone(),
                 turns: queue.turns.clone(),
-                running: HashMap::new(),
+                running: vec![],
             };
             let came = drain(&mut copy);
             assert_eq!(
@@ -176,15 +195,29 @@ mod tests {
     #[test]
     fn an_owner_at_its_limit_lets_others_pass() {
         let mut queue = queue(&[("a", "a1"), ("a", "a2"), ("b", "b1"), ("b", "b2")]);
-        let one = |_: &str| 1;
+        let one = |job: &Job, running: &[Job]| running.iter().all(|other| other.owner != job.owner);
         assert_eq!(pop(&mut queue, one).as_deref(), Some("a1"));
         assert_eq!(pop(&mut queue, one).as_deref(), Some("b1"));
         assert_eq!(pop(&mut queue, one), None);
-        queue.end("b");
+        queue.end("b1");
         assert_eq!(pop(&mut queue, one).as_deref(), Some("b2"));
         assert_eq!(pop(&mut queue, one), None);
-        queue.end("a");
+        queue.end("a1");
         assert_eq!(pop(&mut queue, one).as_deref(), Some("a2"));
+    }
+
+    #[test]
+    fn an_execution_whose_command_is_at_its_limit_lets_its_owners_others_pass() {
+        let mut queue = queue(&[("a", "a1"), ("b", "b1"), ("b", "b2"), ("c", "c1")]);
+        let one =
+            |job: &Job, running: &[Job]| running.iter().all(|other| other.command != job.command);
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("a1"));
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("b2"));
+        assert_eq!(pop(&mut queue, one), None);
+        queue.end("a1");
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("c1"));
+        queue.end("c1");
+        assert_eq!(pop(&mut queue, one).as_deref(), Some("b1"));
     }
 
     #[test]

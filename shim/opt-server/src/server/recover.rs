@@ -51,7 +51,7 @@ fn take_up(app: &Arc<App>, execution: Execution) {
             app.registry.wait_again(&execution.id);
         }
         Found::Ended | Found::Nothing => {
-            app.registry.adopt(&execution.owner);
+            app.registry.adopt(&execution);
             super::watch::finish_unwatched(app, &execution);
         }
     }

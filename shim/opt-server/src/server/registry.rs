@@ -11,7 +11,8 @@ use tokio::sync::{Notify, watch};
 use self::entries::{Entry, Inner};
 use super::execution::{Execution, State, now};
 use super::keys::KeyFile;
-use super::queue::FairQueue;
+use super::parallel::{Parallel, Reached};
+use super::queue::{FairQueue, Job};
 use super::settings::Settings;
 use super::store::{Store, StoreError};
 
@@ -100,7 +101,23 @@ impl Registry {
     /// How many wait, and how many run.
     pub fn load(&self) -> (usize, usize) {
         let inner = self.lock();
-        (inner.queue.len(), inner.queue.running())
+        (inner.queue.len(), inner.queue.running().len())
+    }
+
+    /// Those that run.
+    pub fn running(&self) -> Vec<Job> {
+        self.lock().queue.running().to_vec()
+    }
+
+    /// The limit that a queued execution has to wait for, if there is one.
+    pub fn waits_for(
+        &self,
+        execution: &Execution,
+        parallel: &Parallel,
+        keys: &KeyFile,
+    ) -> Option<Reached> {
+        let running = self.running();
+        parallel.reached(&execution.job(), &running, keys)
     }
 
     /// Whether `owner` may have one more execution, and queue it, as it stands: that is asked again then.
@@ -227,15 +244,15 @@ impl Registry {
             Ok(())
         };
         self.change_with(&writing, id, change, |queue, execution| {
-            queue.push(&execution.owner, &execution.id);
+            queue.push(execution.job());
         })?;
         self.work.notify_one();
         Ok(())
     }
 
-    /// Counts an execution of `owner`'s as running that a server before this one began.
-    pub fn adopt(&self, owner: &str) {
-        self.lock().queue.begin(owner);
+    /// Counts an execution as running that a server before this one began.
+    pub fn adopt(&self, execution: &Execution) {
+        self.lock().queue.begin(execution.job());
     }
 
     /// Likewise, and remembers which process runs it.
@@ -245,7 +262,7 @@ impl Registry {
             execution.process = Some(process);
         };
         self.record(&self.write(), id, change, |queue, execution| {
-            queue.begin(&execution.owner);
+            queue.begin(execution.job());
         });
     }
 
@@ -256,26 +273,24 @@ impl Registry {
             execution.started = None;
         };
         self.record(&self.write(), id, change, |queue, execution| {
-            queue.push(&execution.owner, &execution.id);
+            queue.push(execution.job());
         });
         self.work.notify_one();
     }
 
     /// Takes the next execution whose turn it is, if one more may run, and has it `Running` in `boot`.
-    pub fn next(&self, max_running: usize, keys: &KeyFile, boot: &str) -> Option<Execution> {
+    pub fn next(&self, parallel: &Parallel, keys: &KeyFile, boot: &str) -> Option<Execution> {
         let writing = self.write();
+        let may = |job: &Job, running: &[Job]| parallel.reached(job, running, keys).is_none();
         let id = loop {
             let mut inner = self.lock();
-            if inner.queue.running() >= max_running {
-                return None;
-            }
-            let (owner, id) = inner.queue.pop(|owner| keys.most_parallel(owner))?;
+            let id = inner.queue.pop(may)?.id;
             let entry = inner.entry(&id);
             if entry.is_ok_and(|entry| entry.execution.state == State::Queued) {
                 break id;
             }
             // It counts as running since it was popped, and nothing of it ever ends.
-            inner.queue.end(&owner);
+            inner.queue.end(&id);
         };
         let change = |execution: &mut Execution| {
             execution.state = State::Running;
@@ -300,7 +315,7 @@ impl Registry {
             execution.ended = Some(now());
         };
         self.record(&self.write(), id, change, |queue, execution| {
-            queue.end(&execution.owner);
+            queue.end(&execution.id);
         });
         self.work.notify_one();
     }

@@ -16,8 +16,8 @@ pub async fn run(app: Arc<App>) {
             let next = {
                 let app = app.clone();
                 tokio::task::spawn_blocking(move || {
-                    let most = app.live.now().settings.max_running;
-                    app.registry.next(most, &app.keys, &app.boot)
+                    let live = app.live.now();
+                    app.registry.next(&live.parallel, &app.keys, &app.boot)
                 })
                 .await
             };
@@ -79,6 +79,10 @@ fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Start
         place: &place,
         config: &live.copy,
         root: app.root.as_deref(),
+        user_group: live
+            .config
+            .user_group(execution.user())
+            .map(|group| &*group.name),
         settings: &live.settings,
     })?;
     if app.registry.began(&execution.id, started.1) {

@@ -148,7 +148,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::execution::{State, Work};
+    use super::super::execution::{Owner, State, Work};
     use super::super::functions::Limits;
     use super::*;
 
@@ -157,7 +157,12 @@ mod tests {
             name: "solve".to_owned(),
             arguments: vec!["-m".to_owned()],
         };
-        Execution::new(id.to_owned(), ("k", "web"), work, Limits::default())
+        let owner = Owner {
+            key: "k",
+            name: "web",
+            user: "web",
+        };
+        Execution::new(id.to_owned(), owner, work, Limits::default())
     }
 
     #[test]

@@ -55,6 +55,14 @@ fn extensions_are_read_and_the_files_hold_for_every_command() {
     assert_eq!(students.limits.max_parallel_processes, Some(2));
     assert!(!students.admin_rights && config.user_group("eve").unwrap().admin_rights);
     assert!(config.user_group("mallory").is_none());
+    assert_eq!(config.named_user_group("staff").unwrap().users, ["eve"]);
+    let error = config.named_user_group("student").unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            r#"no user group "student"; did you mean "students"? it has "students", "staff""#
+        ),
+        "{error}"
+    );
 }
 
 #[test]

@@ -128,7 +128,7 @@ pub enum FunctionError {
         /// The definition.
         path: PathBuf,
         /// What there is.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
 }
 
@@ -155,7 +155,7 @@ pub fn beside(config: &Config, config_path: &Path) -> Result<Functions, Function
             .command(&function.command)
             .map_err(|source| FunctionError::Command {
                 path: path.clone(),
-                source,
+                source: Box::new(source),
             })?;
         function.check(&directory).map_err(senseless)?;
         functions.insert(name, function);

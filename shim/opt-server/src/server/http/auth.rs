@@ -7,13 +7,44 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::error::Failure;
+use bundles::opt_server::config::Config;
+
 use crate::server::App;
 use crate::server::execution::Execution;
 use crate::server::keys::{Caller, Key};
 
 /// A caller whose key is known.
 #[derive(Debug)]
-pub struct Authenticated(pub Caller);
+pub struct Authenticated {
+    /// Who it is.
+    pub caller: Caller,
+    /// What the user group allows besides.
+    pub rights: Rights,
+}
+
+/// What a user group allows its members.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rights {
+    /// To read metrics.
+    pub monitoring: bool,
+    /// To see, stop and delete everybody's executions.
+    pub admin: bool,
+}
+
+impl Rights {
+    fn of(caller: &Caller, config: &Config) -> Self {
+        match caller {
+            Caller::Key(key) if key.has_rights() => {
+                let group = config.user_group(key.user());
+                group.map_or_else(Self::default, |group| Self {
+                    monitoring: group.monitoring_rights,
+                    admin: group.admin_rights,
+                })
+            }
+            Caller::Key(_) | Caller::Master => Self::default(),
+        }
+    }
+}
 
 impl FromRequestParts<Arc<App>> for Authenticated {
     type Rejection = Failure;
@@ -22,10 +53,12 @@ impl FromRequestParts<Arc<App>> for Authenticated {
         let secret = bearer(parts).ok_or_else(|| {
             Failure::unauthorized("a key is needed: \"Authorization: Bearer apikey_…\"")
         })?;
-        app.keys
-            .who(secret)?
-            .map(Self)
-            .ok_or_else(|| Failure::unauthorized("this key is not known"))
+        let caller = app.keys.who(secret)?;
+        let caller = caller.ok_or_else(|| Failure::unauthorized("this key is not known"))?;
+        Ok(Self {
+            rights: Rights::of(&caller, &app.live.now().config),
+            caller,
+        })
     }
 }
 
@@ -38,7 +71,7 @@ fn bearer(parts: &Parts) -> Option<&str> {
 impl Authenticated {
     /// The API key; the master key administers, and executes nothing.
     pub fn key(&self) -> Result<&Key, Failure> {
-        match &self.0 {
+        match &self.caller {
             Caller::Key(key) if !key.metrics => Ok(key),
             Caller::Key(_) => Err(Failure::forbidden(
                 "this key reads metrics and nothing else",
@@ -51,7 +84,7 @@ impl Authenticated {
 
     /// Refuses all but the master key.
     pub fn is_master(&self) -> Result<(), Failure> {
-        match &self.0 {
+        match &self.caller {
             Caller::Master => Ok(()),
             Caller::Key(_) => Err(Failure::forbidden("this needs the master key")),
         }
@@ -59,23 +92,23 @@ impl Authenticated {
 
     /// Whether metrics may be told.
     pub fn reads_metrics(&self) -> bool {
-        match &self.0 {
+        match &self.caller {
             Caller::Master => true,
-            Caller::Key(key) => key.metrics,
+            Caller::Key(key) => key.metrics || self.rights.monitoring,
         }
     }
 
     /// Whether it may know of an execution.
     pub fn sees(&self, execution: &Execution) -> bool {
-        match &self.0 {
+        match &self.caller {
             Caller::Master => true,
-            Caller::Key(key) => !key.metrics && key.id == execution.owner,
+            Caller::Key(key) => !key.metrics && (self.rights.admin || key.id == execution.owner),
         }
     }
 
     /// Whether it may know of the function `name`.
     pub fn knows(&self, name: &str) -> bool {
-        match &self.0 {
+        match &self.caller {
             Caller::Master => true,
             Caller::Key(key) => key.calls(name),
         }

@@ -68,7 +68,7 @@ pub async fn sandbox(
 
 /// Refuses keys that call functions only.
 fn may_command(caller: &Authenticated) -> Result<(), Failure> {
-    match &caller.0 {
+    match &caller.caller {
         Caller::Master => Ok(()),
         Caller::Key(key) if key.commands => Ok(()),
         Caller::Key(_) => Err(Failure::forbidden(
@@ -186,8 +186,7 @@ async fn create(
     work: Work,
     body: Body,
 ) -> Result<Execution, Failure> {
-    let limits = limits(live).narrowed(key.limits.of_each());
-    let execution = new_execution(&key.id, key.name.as_str(), work, limits)?;
+    let execution = new_execution(key, work, limits(live, key))?;
     let place = app.place(&execution.id);
     let abandoned = {
         let place = place.clone();

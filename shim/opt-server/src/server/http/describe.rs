@@ -81,13 +81,21 @@ pub fn execution(app: &App, execution: &Execution) -> Value {
             object.insert("arguments".to_owned(), json!(arguments));
         }
     }
-    if let Some(position) = app.registry.position(execution) {
-        object.insert("position".to_owned(), json!(position));
-    }
+    waiting(app, execution, object);
     if execution.state.is_final() {
         ended(app, execution, object);
     }
     told
+}
+
+/// Where an execution stands in the queue, and which limit it waits for, if it does.
+pub fn waiting(app: &App, execution: &Execution, object: &mut Map<String, Value>) {
+    if let Some(position) = app.registry.position(execution) {
+        object.insert("position".to_owned(), json!(position));
+        let parallel = &app.live.now().parallel;
+        let reached = app.registry.waits_for(execution, parallel, &app.keys);
+        object.insert("waits_for".to_owned(), json!(reached));
+    }
 }
 
 fn ended(app: &App, execution: &Execution, object: &mut Map<String, Value>) {

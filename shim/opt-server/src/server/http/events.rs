@@ -99,9 +99,8 @@ fn standing(app: &App, execution: &Execution) -> Value {
         "state": execution.state.as_str(),
         "status": execution.state.as_status(),
     });
-    if let (Some(object), Some(position)) = (told.as_object_mut(), app.registry.position(execution))
-    {
-        object.insert("position".to_owned(), json!(position));
+    if let Some(object) = told.as_object_mut() {
+        describe::waiting(app, execution, object);
     }
     told
 }

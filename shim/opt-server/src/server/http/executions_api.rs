@@ -31,14 +31,21 @@ pub async fn whoami(State(app): Server, caller: Authenticated) -> Result<Json<Va
         .map(|name| name.as_str())
         .filter(|name| caller.knows(name))
         .collect();
-    let told = match &caller.0 {
+    let told = match &caller.caller {
         Caller::Master => json!({ "name": "master", "master": true, "commands": true }),
-        Caller::Key(key) => json!({
-            "name": key.name,
-            "master": false,
-            "commands": key.commands,
-            "limits": key.limits,
-        }),
+        Caller::Key(key) => {
+            let group = live.config.user_group(key.user());
+            json!({
+                "name": key.name,
+                "master": false,
+                "commands": key.commands,
+                "user": key.user(),
+                "user_group": group.map(|group| &*group.name),
+                "monitoring_rights": caller.rights.monitoring,
+                "admin_rights": caller.rights.admin,
+                "limits": group.map_or(key.limits, |group| key.limits.narrowed(&group.limits)),
+            })
+        }
     };
     let mut told = told;
     if let Some(object) = told.as_object_mut() {

@@ -16,9 +16,9 @@ use super::ending::{delete_execution, stop_execution};
 use super::error::Failure;
 use super::files::file_answer;
 use crate::server::App;
-use crate::server::execution::{Execution, State as Stands, Work};
+use crate::server::execution::{Execution, Owner, State as Stands, Work};
 use crate::server::functions::{Input, Limits, Name};
-use crate::server::keys::random_text;
+use crate::server::keys::{Key, random_text};
 use crate::server::live::Configuration;
 use crate::server::output_log::{Cursors, piece};
 use crate::server::project;
@@ -97,10 +97,8 @@ pub async fn create(
             name: name.clone(),
             definition: Box::new(definition.clone()),
         };
-        let limits = limits(&live)
-            .narrowed(definition.limits)
-            .narrowed(key.limits.of_each());
-        let execution = new_execution(&key.id, key.name.as_str(), work, limits)?;
+        let limits = limits(&live, &key).narrowed(definition.limits);
+        let execution = new_execution(&key, work, limits)?;
         let place = app.place(&execution.id);
         project::make(&place)?;
         let placed = project::place_fixed(&place, definition, &live.definitions)
@@ -117,23 +115,26 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
-/// The server's limits of every execution.
-pub fn limits(live: &Configuration) -> Limits {
-    Limits {
+/// The limits of every execution with this key: the server's, its user group's, and its own.
+pub fn limits(live: &Configuration, key: &Key) -> Limits {
+    let server = Limits {
         max_memory: live.settings.max_memory_mb,
         max_time: live.settings.max_time_minutes,
-    }
+    };
+    let group = live.config.user_group(key.user());
+    let own = group.map_or(key.limits, |group| key.limits.narrowed(&group.limits));
+    server.narrowed(own.of_each())
 }
 
 /// A new execution with an id that can't be guessed.
-pub fn new_execution(
-    owner: &str,
-    owner_name: &str,
-    work: Work,
-    limits: Limits,
-) -> Result<Execution, Failure> {
+pub fn new_execution(key: &Key, work: Work, limits: Limits) -> Result<Execution, Failure> {
     let id = random_text(32).map_err(|error| Failure::ours(&error))?;
-    Ok(Execution::new(id, (owner, owner_name), work, limits))
+    let owner = Owner {
+        key: &key.id,
+        name: key.name.as_str(),
+        user: key.user(),
+    };
+    Ok(Execution::new(id, owner, work, limits))
 }
 
 /// The execution at a path. One of another function's or another key's is as good as none.

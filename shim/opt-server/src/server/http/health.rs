@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bundles::opt_server::config::UserGroup;
 use serde_json::{Value, json};
 
 use super::auth::Authenticated;
@@ -35,7 +36,18 @@ pub async fn metrics(
     if !caller.reads_metrics() {
         return Err(Failure::forbidden("this needs a key that reads metrics"));
     }
-    let text = app.metrics.text(app.registry.load(), app.state.free()?);
+    let live = app.live.now();
+    let jobs = app.registry.running();
+    let of = |group: &UserGroup| {
+        jobs.iter()
+            .filter(|job| group.users.contains(&job.user))
+            .count()
+    };
+    let groups = live.config.extensions.user_groups.iter();
+    let running: Vec<(&str, usize)> = groups.map(|group| (&*group.name, of(group))).collect();
+    let text = app
+        .metrics
+        .text(app.registry.load(), &running, app.state.free()?);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

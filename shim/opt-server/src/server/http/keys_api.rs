@@ -15,13 +15,14 @@ use super::describe::blocking;
 use super::error::Failure;
 use super::functions_api::function_name;
 use crate::server::functions::Name;
-use crate::server::keys::{KeyLimits, NewKey};
+use crate::server::keys::{KeyLimits, NewKey, User};
 
 /// A key to be made.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     name: Name,
+    user: Option<User>,
     max_memory: Option<NonZeroU64>,
     max_time: Option<NonZeroU64>,
     max_parallel_jobs: Option<NonZeroU64>,
@@ -44,6 +45,7 @@ pub async fn add(
     let made = blocking(move || {
         let secret = app.keys.add(NewKey {
             name: wanted.name.clone(),
+            user: wanted.user.clone(),
             function: Some(function.clone()),
             commands: false,
             metrics: false,
@@ -52,6 +54,7 @@ pub async fn add(
         tracing::info!(key = %wanted.name, %function, "key made");
         Ok(json!({
             "name": wanted.name,
+            "user": wanted.user,
             "function": function,
             "key": secret,
             "max_memory": limits.max_memory,

@@ -107,6 +107,7 @@ impl KeyFile {
         let key = Key {
             id: random_text(16)?,
             name: new.name,
+            user: new.user,
             function: new.function,
             commands: new.commands,
             metrics: new.metrics,
@@ -252,6 +253,7 @@ mod tests {
     fn named(name: &'static str, function: Option<&'static str>) -> NewKey {
         NewKey {
             name: Name::known(name),
+            user: None,
             function: function.map(Name::known),
             commands: false,
             metrics: false,

@@ -5,15 +5,18 @@
 
 mod file;
 mod secret;
+mod user;
 
 use std::num::NonZeroU64;
 
+use bundles::opt_server::config;
 use serde::{Deserialize, Serialize};
 
 use super::functions::{Limits, Name};
 pub(in crate::server) use file::replace as replace_file;
 pub use file::{KeyFile, KeyFileError};
 pub use secret::{API_KEY, Digest, MASTER_KEY, NoRandom, fresh, random_text};
+pub use user::User;
 
 /// One API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct Key {
     pub id: String,
     /// For people; unique among the keys of the same function.
     pub name: Name,
+    /// Whose it is; the user of the key's name, where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
     /// The one function that it calls; any, where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<Name>,
@@ -55,6 +61,21 @@ pub struct KeyLimits {
 }
 
 impl KeyLimits {
+    /// What holds where a user group's do too: of each limit, the smaller value.
+    #[must_use]
+    pub fn narrowed(self, group: &config::Limits) -> Self {
+        let least = |own: Option<NonZeroU64>, group: Option<u64>| {
+            let group = group.and_then(NonZeroU64::new);
+            [own, group].into_iter().flatten().min()
+        };
+        let minutes = group.wall_time().map(|time| time.as_secs().div_ceil(60));
+        Self {
+            max_memory: least(self.max_memory, group.max_memory),
+            max_time: least(self.max_time, minutes),
+            max_parallel_jobs: least(self.max_parallel_jobs, group.max_parallel_processes),
+        }
+    }
+
     /// Those of each execution.
     pub fn of_each(self) -> Limits {
         Limits {
@@ -65,6 +86,16 @@ impl KeyLimits {
 }
 
 impl Key {
+    /// The user whose key it is, as `user-groups` of `config.json` names users.
+    pub fn user(&self) -> &str {
+        self.user.as_ref().map_or(self.name.as_str(), User::as_str)
+    }
+
+    /// Whether it has the rights of its user's group. One that was made for one thing does that alone.
+    pub fn has_rights(&self) -> bool {
+        self.function.is_none() && !self.metrics
+    }
+
     /// Whether it may call the function `name`.
     pub fn calls(&self, name: &str) -> bool {
         !self.metrics
@@ -80,6 +111,8 @@ impl Key {
 pub struct NewKey {
     /// See [`Key`].
     pub name: Name,
+    /// See [`Key`].
+    pub user: Option<User>,
     /// See [`Key`].
     pub function: Option<Name>,
     /// See [`Key`].

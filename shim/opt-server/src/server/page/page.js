@@ -79,6 +79,7 @@ const hasFailed = (execution) =>
 function state(execution) {
   let text = execution.state;
   if (execution.position) text += `, place ${execution.position}`;
+  if (execution.waits_for) text += `, waits for the limit of the ${execution.waits_for.replace("-", " ")}`;
   if (execution.state === "ended") {
     text = execution.exit_code === null || execution.exit_code === undefined
       ? "not run" : `ended with ${execution.exit_code}`;
@@ -272,6 +273,7 @@ async function signIn(given) {
   const limits = who.limits || {};
   facts($("limits"), [
     ["Name", who.name],
+    ...(who.user_group ? [["User group", `${who.user_group} (as ${who.user})`]] : []),
     ["Functions", who.functions.map((name) => `${who.author}/${name}`).join(", ") || "none"],
     ["Commands", who.commands ? "yes" : "no"],
     ["Memory", limits.max_memory ? `${limits.max_memory} MB each` : "the server's limit"],

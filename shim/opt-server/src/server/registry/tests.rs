@@ -1,7 +1,10 @@
+use std::path::Path;
 use std::thread;
 
+use bundles::opt_server::config::Config;
+
 use super::*;
-use crate::server::execution::Work;
+use crate::server::execution::{Owner, Work};
 use crate::server::functions::Limits;
 
 /// A registry with `count` executions of one owner, named by their numbers.
@@ -13,14 +16,21 @@ fn registry(count: usize) -> (tempfile::TempDir, Registry) {
             name: "solve".to_owned(),
             arguments: vec![],
         };
-        let execution = Execution::new(id.to_string(), ("k", "web"), work, Limits::default());
+        let owner = Owner {
+            key: "k",
+            name: "web",
+            user: "ann",
+        };
+        let execution = Execution::new(id.to_string(), owner, work, Limits::default());
         registry.add(execution, &Settings::default()).unwrap();
     }
     (state, registry)
 }
 
 fn next(state: &tempfile::TempDir, registry: &Registry) -> Option<Execution> {
-    registry.next(usize::MAX, &KeyFile::of(state.path()), "boot")
+    let config = Config::parse(br#"{"commands": []}"#, Path::new("config.json")).unwrap();
+    let parallel = Parallel::of(&config, &Settings::default());
+    registry.next(&parallel, &KeyFile::of(state.path()), "boot")
 }
 
 #[test]
@@ -62,8 +72,13 @@ fn what_is_gone_or_over_takes_no_slot_when_its_turn_comes() {
     let (state, registry) = registry(2);
     registry.stop("0").unwrap();
     registry.enqueue("1", &Settings::default()).unwrap();
-    registry.lock().queue.push("a", "gone");
-    registry.lock().queue.push("k", "0");
+    let over = registry.get("0").unwrap().job();
+    let gone = Job {
+        id: "gone".to_owned(),
+        ..over.clone()
+    };
+    registry.lock().queue.push(gone);
+    registry.lock().queue.push(over);
     assert_eq!(next(&state, &registry).unwrap().id, "1");
     registry.ended("1", |execution| execution.state = State::Ended);
     assert!(next(&state, &registry).is_none());
