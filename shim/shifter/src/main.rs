@@ -1,0 +1,7 @@
+//! `shifter`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shifter::main()
+}
