@@ -70,16 +70,24 @@ fn devices() {
             json!({ "path": "/etc/listed", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666 }),
             "stat -c '%t:%T' /etc/listed",
             "1:5",
-        )
-        .but_ours(
-            "libcontainer makes none there, and nobody has asked for one",
-            Case::new("elsewhere than in /dev it is refused")
-                .spec(|spec| {
-                    spec["linux"]["devices"] =
-                        json!([{ "path": "/etc/listed", "type": "c", "major": 1, "minor": 5 }]);
-                })
-                .refused("/etc/listed"),
         ),
+        device(
+            "elsewhere, below a directory that isn't there",
+            json!({ "path": "/made/for/listed", "type": "p", "fileMode": 0o622, "uid": 7, "gid": 8 }),
+            "stat -c '%a %u %g %F' /made/for/listed",
+            "622 7 8 fifo",
+        ),
+        Case::new("one that the host doesn't have, in a user namespace")
+            .spec(|spec| {
+                namespaces::ask(spec, json!({ "type": "user" }));
+                namespaces::map_ids(spec);
+                spec["linux"]["devices"] = json!([{
+                    "path": "/dev/listed", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8,
+                }]);
+            })
+            .script("stat -c '%a %u %g %t:%T' /dev/listed")
+            .prints("640 7 8 1:5")
+            .but_runc("it wants to bind the host's"),
         device(
             "it can be used",
             json!({ "path": "/dev/listed", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666 }),

@@ -100,9 +100,11 @@ pub(super) fn exchange(pid: i32, spec: &Spec) -> Result<()> {
         source: std::io::Error::other(error),
     })?;
     let listed = spec.mounts().as_deref().unwrap_or_default();
+    // Those before it are covered by it.
+    let later = place_in(listed).map_or(&[][..], |place| &listed[place + 1..]);
     let mut kept: Vec<PathBuf> = vec![];
     for path in mounted.into_iter().map(|mount| mount.path) {
-        let is_listed = listed.iter().any(|mount| mount.destination() == &path);
+        let is_listed = later.iter().any(|mount| mount.destination() == &path);
         // libcontainer's way to show the command's terminal.
         let is_console = path == Path::new("/dev/console");
         let is_below = path != Path::new(DEV) && path.starts_with(DEV);

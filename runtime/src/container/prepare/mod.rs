@@ -1,5 +1,5 @@
 //! Mounts that must be made before libcontainer starts: bind mounts for a container with a user namespace,
-//! and idmapped ones.
+//! idmapped ones, and those of device nodes that it can't make.
 //!
 //! Inside the user namespace nobody may enter `/root` or a home directory of mode 0700, where commands
 //! and projects live, and libcontainer can't make idmapped mounts at all. So root first builds the tree
@@ -7,6 +7,7 @@
 //! mount in it locked by the kernel (mount_namespaces(7)). If anything fails or is killed, the namespace
 //! goes and the host never saw a mount.
 
+mod nodes;
 mod source;
 mod target;
 
@@ -14,7 +15,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::is_bind;
-use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
+use libcontainer::oci_spec::runtime::{LinuxDevice, LinuxNamespaceType, Mount, Spec};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::CWD;
@@ -40,8 +41,9 @@ const NO_SUID_NO_DEV: MountAttr = MountAttr {
 /// The part of a container's mounts that root makes beforehand.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The whole spec.
+    /// The whole spec, but for these devices.
     spec: Spec,
+    nodes: Vec<LinuxDevice>,
     /// The places in its list of mounts of those that are ours.
     taken: Vec<usize>,
     rootfs: PathBuf,
@@ -50,8 +52,9 @@ pub(super) struct Tree {
 }
 
 /// Whether `spec` needs this: a user namespace asked for by root, or an idmapped mount.
-fn is_needed(spec: &Spec) -> bool {
-    namespaces::is_listed(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
+fn is_needed(spec: &Spec, nodes: &[LinuxDevice]) -> bool {
+    !nodes.is_empty()
+        || namespaces::is_listed(spec, LinuxNamespaceType::User) && nix::unistd::geteuid().is_root()
         || spec.mounts().iter().flatten().any(is_id_mapped)
 }
 
@@ -67,13 +70,31 @@ impl Tree {
     /// # Errors
     /// [`Error::Unsupported`] for a mount that should be made beforehand and can't.
     pub(super) fn plan(spec: &Spec, rootfs: &Path, sealed: bool) -> Result<Option<Self>> {
-        if !is_needed(spec) {
+        let mut spec = spec.clone();
+        // A sealed bundle's are all in its own /dev, and an ordinary user may make none.
+        let nodes = match sealed || !nix::unistd::geteuid().is_root() {
+            true => vec![],
+            false => nodes::take(&mut spec),
+        };
+        if !is_needed(&spec, &nodes) {
             return Ok(None);
         }
+        let places: Vec<&Path> = nodes.iter().map(|node| node.path().as_path()).collect();
         let all = spec.mounts().clone().unwrap_or_default();
-        let (taken, left): (Vec<usize>, Vec<usize>) = (0..all.len())
-            .partition(|index| is_taken(&all[*index], &all[*index..]) && !is_covered(&all, *index));
+        let (taken, left): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|index| {
+            is_taken(&all[*index], &all[*index..], &places) && !is_covered(&all, *index, &places)
+        });
         refuse_left_behind(left.iter().map(|index| &all[*index]), sealed)?;
+        let is_covered = |place: &&&Path| {
+            let mut left = left.iter();
+            left.any(|index| place.starts_with(all[*index].destination()))
+        };
+        if let Some(place) = places.iter().find(is_covered) {
+            return Err(Error::unsupported(
+                format!("linux.devices: {}", place.display()),
+                "it is below a mount that is neither a bind mount nor a tmpfs",
+            ));
+        }
         let attach_point = ATTACH_POINTS
             .into_iter()
             .map(Path::new)
@@ -85,7 +106,8 @@ impl Tree {
                 ATTACH_POINTS[0],
             ))?;
         Ok(Some(Self {
-            spec: spec.clone(),
+            spec,
+            nodes,
             taken,
             rootfs: rootfs.to_path_buf(),
             attached_at,
@@ -132,10 +154,15 @@ impl Tree {
         let opened = taken()
             .map(|mount| open_source(mount, &self.spec, self.sealed))
             .collect::<Result<Vec<_>>>()?;
+        let nodes = nodes::make(&self.nodes, &self.spec, self.attached_at)?;
         attach(&root, CWD.as_fd(), self.attached_at)?;
         for (mount, source) in std::iter::zip(taken(), &opened) {
             let target = open_target(root.as_fd(), mount.destination(), source)?;
             attach(source, target.as_fd(), Path::new(""))?;
+        }
+        for (node, device) in std::iter::zip(&nodes, &self.nodes) {
+            let target = open_target(root.as_fd(), device.path(), node)?;
+            attach(node, target.as_fd(), Path::new(""))?;
         }
         Ok(())
     }
@@ -143,11 +170,11 @@ impl Tree {
 
 /// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
 /// later one of its own would be covered by that, so it is libcontainer's as well.
-fn is_covered(all: &[Mount], index: usize) -> bool {
+fn is_covered(all: &[Mount], index: usize, nodes: &[&Path]) -> bool {
     let (before, later) = all.split_at(index);
     before.iter().enumerate().any(|(position, other)| {
         later[0].destination().starts_with(other.destination())
-            && !is_taken(other, &all[position..])
+            && !is_taken(other, &all[position..], nodes)
     })
 }
 
@@ -167,11 +194,13 @@ fn refuse_left_behind<'a>(mut left: impl Iterator<Item = &'a Mount>, sealed: boo
     ))
 }
 
-/// Bind mounts, and any tmpfs that a later bind mount lies in.
-fn is_taken(mount: &Mount, later: &[Mount]) -> bool {
+/// Bind mounts, and any tmpfs that a later bind mount or a device lies in.
+fn is_taken(mount: &Mount, later: &[Mount], nodes: &[&Path]) -> bool {
+    let place = mount.destination();
+    let binds = later.iter().filter(|other| is_bind(other));
+    let mut inside = binds
+        .map(|bind| bind.destination().as_path())
+        .chain(nodes.iter().copied());
     is_bind(mount)
-        || mount.typ().as_deref() == Some("tmpfs")
-            && later
-                .iter()
-                .any(|other| is_bind(other) && other.destination().starts_with(mount.destination()))
+        || mount.typ().as_deref() == Some("tmpfs") && inside.any(|path| path.starts_with(place))
 }
