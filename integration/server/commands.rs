@@ -244,3 +244,22 @@ fn a_client_that_goes_away_leaves_its_execution_to_itself() {
     integration::wait_until("it ends", SOON, || listed()["state"] == "ended");
     assert_eq!(listed()["exit_code"], 0);
 }
+
+#[test]
+fn who_follows_no_more_is_looked_for_no_more() {
+    let bench = Bench::new();
+    let arguments = ["--log-level", "debug"];
+    let server = Server::start_with(&bench, &bench.path("server"), &[], &json!({}), &arguments);
+    let key = server.add_key(&["tester", "--commands"]);
+    let mut connection = server.client().connect().expect("connect");
+    let path = shell("sleep 600");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\n\r\n"
+    );
+    connection.write_all(request.as_bytes()).expect("ask");
+    let listed = || server.get("/v1/executions", &key).ok()["executions"][0].clone();
+    integration::wait_until("it runs", SOON, || listed()["state"] == "running");
+    drop(connection);
+    server.logs("nobody follows any more");
+    assert_eq!(listed()["state"], "running");
+}

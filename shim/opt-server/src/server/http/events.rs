@@ -50,7 +50,9 @@ pub fn stream(app: Arc<App>, execution: Execution, place: Place) -> Response {
     let (sender, receiver) = channel(4);
     tokio::spawn(async move {
         // Nobody reads any more, or the server can't: either way the stream ends here.
-        let _ = tell(&app, &execution, place, &sender).await;
+        if tell(&app, &execution, place, &sender).await.is_err() {
+            tracing::debug!(execution = %execution.id, "nobody follows any more");
+        }
     });
     Sse::new(ReceiverStream::new(receiver))
         .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
@@ -87,7 +89,7 @@ async fn tell(
             return send(events, "ended", &told.map_err(|_| Gone)?).await;
         }
         if !has_more {
-            wait(app, id, execution.state).await;
+            wait(app, id, execution.state, events).await?;
         }
     }
 }
@@ -135,17 +137,21 @@ async fn output(
     Ok(has_more)
 }
 
-/// Waits for a change, or for the time to look again.
-async fn wait(app: &App, id: &str, state: Stands) {
+/// Waits for a change, or for the time to look again, as long as anybody reads.
+async fn wait(app: &App, id: &str, state: Stands, events: &Events) -> Result<(), Gone> {
     let Some(mut changes) = app.registry.watch(id) else {
-        return;
+        return Ok(());
     };
     // Positions change without a change of state.
     let patience = match state {
         Stands::Running => EVERY,
         _ => EVERY * 5,
     };
-    let _ = tokio::time::timeout(patience, changes.wait_for(|now| *now != state)).await;
+    let changed = tokio::time::timeout(patience, changes.wait_for(|now| *now != state));
+    tokio::select! {
+        () = events.closed() => Err(Gone),
+        _ = changed => Ok(()),
+    }
 }
 
 async fn send(events: &Events, name: &str, data: &Value) -> Result<(), Gone> {
