@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::execution::Place;
 
-/// The most that one piece holds, in bytes, while there is more to come.
-const PIECE: u64 = 4 << 20;
+/// The most that one piece holds, in bytes, while there may be more pieces.
+pub const PIECE: u64 = 4 << 20;
 
 /// A piece of a command's output.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct Piece {
     pub next: u64,
 }
 
-/// The piece of `path` that begins at `from`. While the command runs (`is_whole` is false) a character that
-/// is only half there is left for the next piece; afterwards everything is in this one.
+/// The piece of `path` that begins at `from`, of `most` bytes. A character that is only half in it is left for
+/// the next piece, unless there is none: the command has ended (`is_whole`), and this is the last piece.
 ///
 /// # Errors
 /// Those of read(2).
-pub fn piece(path: &Path, from: u64, is_whole: bool) -> io::Result<Piece> {
+pub fn piece(path: &Path, from: u64, most: u64, is_whole: bool) -> io::Result<Piece> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Ok(Piece {
@@ -38,10 +38,10 @@ pub fn piece(path: &Path, from: u64, is_whole: bool) -> io::Result<Piece> {
     let length = file.metadata()?.len();
     let from = from.min(length);
     file.seek(SeekFrom::Start(from))?;
-    let most = if is_whole { length - from } else { PIECE };
+    let is_last = is_whole && length - from <= most;
     let mut bytes = vec![];
     file.take(most).read_to_end(&mut bytes)?;
-    if !is_whole {
+    if !is_last {
         bytes.truncate(bytes.len() - unfinished(&bytes));
     }
     Ok(Piece {
@@ -108,13 +108,31 @@ mod tests {
         let text = "a ä € 𝄞 z";
         for cut in 0..=text.len() {
             std::fs::write(&path, &text.as_bytes()[..cut]).unwrap();
-            let first = piece(&path, 0, false).unwrap();
+            let first = piece(&path, 0, PIECE, false).unwrap();
             assert!(text.starts_with(&first.text), "{cut}: {first:?}");
             std::fs::write(&path, text).unwrap();
-            let rest = piece(&path, first.next, true).unwrap();
+            let rest = piece(&path, first.next, PIECE, true).unwrap();
             assert_eq!(first.text + &rest.text, text, "{cut}");
             assert_eq!(rest.next, text.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_command_that_has_ended_is_read_in_pieces_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        std::fs::write(&path, "a ä € 𝄞 \u{1d11e}").unwrap();
+        let (mut text, mut at) = (String::new(), 0);
+        loop {
+            let next = piece(&path, at, 4, true).unwrap();
+            if next.next == at {
+                break;
+            }
+            assert!(next.next - at <= 4, "{next:?}");
+            text.push_str(&next.text);
+            at = next.next;
+        }
+        assert_eq!(text, "a ä € 𝄞 \u{1d11e}");
     }
 
     #[test]
@@ -122,15 +140,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stdout");
         std::fs::write(&path, b"\xff\xfe\x80ok\xe2\x82").unwrap();
-        let first = piece(&path, 0, false).unwrap();
+        let first = piece(&path, 0, PIECE, false).unwrap();
         assert_eq!(
             (first.text.as_str(), first.next),
             ("\u{fffd}\u{fffd}\u{fffd}ok", 5)
         );
-        let last = piece(&path, first.next, true).unwrap();
+        let last = piece(&path, first.next, PIECE, true).unwrap();
         assert_eq!((last.text.as_str(), last.next), ("\u{fffd}", 7));
-        assert_eq!(piece(&path, 99, true).unwrap().next, 7);
-        assert_eq!(piece(Path::new("/nowhere"), 3, true).unwrap().next, 3);
+        assert_eq!(piece(&path, 99, PIECE, true).unwrap().next, 7);
+        assert_eq!(
+            piece(Path::new("/nowhere"), 3, PIECE, true).unwrap().next,
+            3
+        );
     }
 
     #[test]

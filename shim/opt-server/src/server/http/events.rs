@@ -18,7 +18,7 @@ use super::describe::{self, blocking};
 use super::error::Failure;
 use crate::server::App;
 use crate::server::execution::{Execution, State as Stands, Work};
-use crate::server::output_log::piece;
+use crate::server::output_log::{PIECE, piece};
 
 /// How often it is looked for new output. The command writes into a file, which nobody is told of.
 const EVERY: Duration = Duration::from_millis(100);
@@ -83,14 +83,15 @@ async fn tell(
             last = stands;
         }
         let has_more = output(app, &execution, &mut place, events).await?;
+        if has_more {
+            continue;
+        }
         if is_final {
             let app = Arc::clone(app);
             let told = blocking(move || Ok(describe::execution(&app, &execution))).await;
             return send(events, "ended", &told.map_err(|_| Gone)?).await;
         }
-        if !has_more {
-            wait(app, id, execution.state, events).await?;
-        }
+        wait(app, id, execution.state, events).await?;
     }
 }
 
@@ -123,7 +124,7 @@ async fn output(
     let mut has_more = false;
     for (name, path, at) in streams {
         let from = *at;
-        let found = tokio::task::spawn_blocking(move || piece(&path, from, is_whole)).await;
+        let found = tokio::task::spawn_blocking(move || piece(&path, from, PIECE, is_whole)).await;
         let Ok(Ok(found)) = found else {
             return Err(Gone);
         };

@@ -20,7 +20,7 @@ use crate::server::execution::{Execution, Owner, State as Stands, Work};
 use crate::server::functions::{Input, Limits, Name};
 use crate::server::keys::{Key, random_text};
 use crate::server::live::Configuration;
-use crate::server::output_log::{Cursors, piece};
+use crate::server::output_log::{Cursors, PIECE, piece};
 use crate::server::project;
 use crate::server::registry::Refusal;
 
@@ -340,6 +340,8 @@ fn printed(
     // The execution was looked at before its output is: what came in between waits for the next poll, but
     // of one that has ended this is all.
     let is_whole = execution.state.is_final();
+    // The published clients poll no more once they have heard that it has ended.
+    let most = if is_whole { u64::MAX } else { PIECE };
     let polls = app.registry.polls(&execution.id);
     let _one_at_a_time = polls
         .lock()
@@ -347,14 +349,14 @@ fn printed(
     let before = Cursors::load(&place);
     let mut cursors = before;
     let told = if poll.stdout == Some(true) {
-        let piece = piece(&place.stdout(), cursors.stdout, is_whole)?;
+        let piece = piece(&place.stdout(), cursors.stdout, most, is_whole)?;
         cursors.stdout = piece.next;
         (Some(piece.text), None)
     } else if poll.include_log == Some(false) {
         cursors.log = 0;
         (None, None)
     } else {
-        let piece = piece(&place.stdout(), cursors.log, is_whole)?;
+        let piece = piece(&place.stdout(), cursors.log, most, is_whole)?;
         cursors.log = piece.next;
         (None, Some(piece.text))
     };
