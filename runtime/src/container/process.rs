@@ -50,8 +50,7 @@ pub fn is_alive(process: ProcessId) -> bool {
     if is_foreign(process) {
         return true;
     }
-    stat(process.pid)
-        .is_ok_and(|stat| stat.start_time == process.start_time && !matches!(stat.state, 'Z' | 'X'))
+    stat(process.pid).is_ok_and(|stat| stat.is_running(process))
 }
 
 /// Whether `process` has ended and its parent hasn't waited for it yet.
@@ -74,7 +73,8 @@ fn own_namespace() -> io::Result<u64> {
 /// A descriptor of `process`, if that one still runs.
 ///
 /// # Errors
-/// `ESRCH` where it doesn't, or is of another pid namespace; those of pidfd_open(2).
+/// `ESRCH` where it doesn't, or is of another pid namespace; those of pidfd_open(2), and of reading `/proc`. None
+/// of these but the first says that it is gone.
 pub fn open(process: ProcessId) -> io::Result<OwnedFd> {
     let gone = || io::Error::from_raw_os_error(libc::ESRCH);
     if is_foreign(process) {
@@ -87,10 +87,17 @@ pub fn open(process: ProcessId) -> io::Result<OwnedFd> {
         other => other.into(),
     })?;
     // The descriptor holds the process now; if it is still the one meant, it can't become another.
-    if !is_alive(process) {
-        return Err(gone());
+    match stat(process.pid) {
+        Ok(stat) if stat.is_running(process) => Ok(descriptor),
+        // Of a process that is gone there is no file, or none that can be read.
+        Err(error)
+            if error.kind() != io::ErrorKind::NotFound
+                && error.raw_os_error() != Some(libc::ESRCH) =>
+        {
+            Err(error)
+        }
+        Ok(_) | Err(_) => Err(gone()),
     }
-    Ok(descriptor)
 }
 
 /// Kills `process` if it still is that one, and not one that got its pid.
@@ -135,6 +142,13 @@ struct Stat {
     state: char,
     parent: i32,
     start_time: u64,
+}
+
+impl Stat {
+    /// Whether it is that of `process`, and neither of a zombie nor of one that got its pid.
+    fn is_running(&self, process: ProcessId) -> bool {
+        self.start_time == process.start_time && !matches!(self.state, 'Z' | 'X')
+    }
 }
 
 /// Reads `/proc/PID/stat`; the command in it may hold spaces and parentheses.

@@ -44,13 +44,17 @@ pub fn launch(launch: &Launch<'_>) -> io::Result<(Child, ProcessId)> {
         Work::Function { .. } => stdout.try_clone()?,
         Work::Command { .. } => output(launch.place.stderr())?,
     };
-    let child = command(launch)
+    let mut child = command(launch)
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr)
         .spawn()?;
-    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-    let process = ProcessId::of(pid)?;
+    let pid = i32::try_from(child.id()).map_err(io::Error::other);
+    let process = pid.and_then(ProcessId::of).inspect_err(|_| {
+        // Nobody would know of it. What it leaves is cleaned up by its own second process.
+        let _ = child.kill();
+        let _ = child.wait();
+    })?;
     Ok((child, process))
 }
 

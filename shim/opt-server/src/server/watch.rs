@@ -7,7 +7,8 @@ use std::process::Child;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::container::{ProcessId, is_alive, open_process};
+use runtime::container::{ProcessId, open_process};
+use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use serde_json::Value;
 use tokio::io::Interest;
@@ -30,13 +31,14 @@ enum End {
     Unknown,
 }
 
+/// How often it is asked for a process that can't be waited for.
+const EVERY: Duration = Duration::from_millis(200);
+
 /// Watches the process of an execution to its end, and records that. Belongs in a task of its own.
 pub async fn watch(app: Arc<App>, execution: Execution, process: ProcessId, child: Option<Child>) {
-    if let Ok(descriptor) = open_process(process) {
-        wait_for(descriptor, process).await;
-    }
+    wait_for(process).await;
     let end = match child {
-        Some(child) => reap(child),
+        Some(child) => reap(child).await,
         None => End::Unknown,
     };
     let done = tokio::task::spawn_blocking({
@@ -47,33 +49,52 @@ pub async fn watch(app: Arc<App>, execution: Execution, process: ProcessId, chil
     let _ = done.await;
 }
 
-async fn wait_for(descriptor: OwnedFd, process: ProcessId) {
-    // Deprecated for types whose descriptor may become another one; that of an `OwnedFd` doesn't.
-    #[allow(deprecated, reason = "its replacement is unsafe")]
-    let readable = AsyncFd::with_interest(descriptor, Interest::READABLE);
-    match readable {
-        Ok(descriptor) => {
-            let _ = descriptor.readable().await;
-        }
-        // Out of descriptors or of memory: asking now and then does as well.
-        Err(_) => {
-            while is_alive(process) {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+/// Waits until a process is gone, or a zombie.
+async fn wait_for(process: ProcessId) {
+    while let Some(descriptor) = opened(process).await {
+        // Deprecated for types whose descriptor may become another one; that of an `OwnedFd` doesn't.
+        #[allow(deprecated, reason = "its replacement is unsafe")]
+        let readable = AsyncFd::with_interest(descriptor, Interest::READABLE);
+        match readable {
+            Ok(descriptor) if descriptor.readable().await.is_ok() => return,
+            // Out of memory, most likely: asking now and then does as well.
+            Ok(_) | Err(_) => tokio::time::sleep(EVERY).await,
         }
     }
 }
 
-fn reap(mut child: Child) -> End {
+/// A descriptor of a process, as soon as there is one to be had; none if it is gone.
+async fn opened(process: ProcessId) -> Option<OwnedFd> {
+    loop {
+        match open_process(process) {
+            Ok(descriptor) => return Some(descriptor),
+            Err(error) if is_gone(&error) => return None,
+            // Out of descriptors, most likely: that isn't its end.
+            Err(_) => tokio::time::sleep(EVERY).await,
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
+}
+
+/// The end of a child, which it is waited for so that no thread is held up.
+async fn reap(mut child: Child) -> End {
     use std::os::unix::process::ExitStatusExt;
 
-    match child.wait() {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => End::Exited(code),
-            (None, Some(signal)) => End::Signalled(signal),
-            (None, None) => End::Unknown,
-        },
-        Err(_) => End::Unknown,
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                return match (status.code(), status.signal()) {
+                    (Some(code), _) => End::Exited(code),
+                    (None, Some(signal)) => End::Signalled(signal),
+                    (None, None) => End::Unknown,
+                };
+            }
+            Ok(None) => tokio::time::sleep(EVERY).await,
+            Err(_) => return End::Unknown,
+        }
     }
 }
 
@@ -156,14 +177,18 @@ pub fn stop(app: &App, process: ProcessId) {
 }
 
 async fn end(process: ProcessId, grace: Duration) {
-    if signal(process, Signal::TERM).is_err() {
+    if !signal(process, Signal::TERM).await {
         return;
     }
     tokio::time::sleep(grace).await;
     // What it leaves is cleaned up by its own second process.
-    let _ = signal(process, Signal::KILL);
+    signal(process, Signal::KILL).await;
 }
 
-fn signal(process: ProcessId, signal: Signal) -> io::Result<()> {
-    Ok(pidfd_send_signal(open_process(process)?, signal)?)
+/// Sends a process a signal; false if it is gone.
+async fn signal(process: ProcessId, signal: Signal) -> bool {
+    let Some(descriptor) = opened(process).await else {
+        return false;
+    };
+    pidfd_send_signal(descriptor, signal).is_ok()
 }
