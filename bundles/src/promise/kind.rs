@@ -20,6 +20,8 @@ pub fn why_key(destination: &Path) -> String {
 pub enum Kind {
     /// Any sealed bundle: what both seeds ask for.
     Sealed,
+    /// One Shifter container: the caller's identity, the host's network and IPC, and nothing that root would run.
+    Shifter,
     /// One Opt-Server command line: nothing of the host's world is shared, and everything is bounded.
     OptServer,
 }
@@ -27,7 +29,7 @@ pub enum Kind {
 /// A bundle names a promise that this version doesn't know; such a bundle must not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "annotation {KIND_ANNOTATION}: \"{0}\" is not a promise this version knows (sealed, opt-server)"
+    "annotation {KIND_ANNOTATION}: \"{0}\" is not a promise this version knows (sealed, shifter, opt-server)"
 )]
 pub struct UnknownKind(String);
 
@@ -36,6 +38,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sealed => "sealed",
+            Self::Shifter => "shifter",
             Self::OptServer => "opt-server",
         }
     }
@@ -52,6 +55,7 @@ impl Kind {
         match value.map(String::as_str) {
             None => Ok(None),
             Some("sealed") => Ok(Some(Self::Sealed)),
+            Some("shifter") => Ok(Some(Self::Shifter)),
             Some("opt-server") => Ok(Some(Self::OptServer)),
             Some(other) => Err(UnknownKind(other.to_owned())),
         }

@@ -52,13 +52,11 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
         }
     }
     broken.extend(uncovered(linux));
-    if kind == Kind::OptServer {
-        if !root_is_read_only(spec) {
-            broken.push("root.readonly is not true".to_owned());
-        }
-        if spec.hooks().is_some() {
-            broken.push("hooks would run on the host".to_owned());
-        }
+    if kind == Kind::OptServer && !root_is_read_only(spec) {
+        broken.push("root.readonly is not true".to_owned());
+    }
+    if kind >= Kind::Shifter && spec.hooks().is_some() {
+        broken.push("hooks would run on the host".to_owned());
     }
     broken
 }
@@ -181,7 +179,7 @@ fn shows_kernel(mount: &MountPoint, spec: &Spec, kind: Kind) -> Option<String> {
         }),
         "devtmpfs" if mount.root == Path::new("/") => Some("is the host's /dev".to_owned()),
         "cgroup" | "cgroup2" => Some(format!("is a {file_system} mount")),
-        "sysfs" if kind == Kind::Sealed && mount.has("ro") => None,
+        "sysfs" if kind != Kind::OptServer && mount.has("ro") => None,
         "sysfs" => Some("is a sysfs mount".to_owned()),
         _ if kind == Kind::OptServer && KERNEL_FILE_SYSTEMS.contains(&file_system) => {
             Some(format!("is a {file_system} mount"))

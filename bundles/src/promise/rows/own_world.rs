@@ -29,7 +29,7 @@ fn needed(
         (LinuxNamespaceType::User, "user"),
     ];
     let wanted = match kind {
-        Kind::Sealed => &ALL[..2],
+        Kind::Sealed | Kind::Shifter => &ALL[..2],
         Kind::OptServer => &ALL[..],
     };
     let hosts_network = has_host_network(spec);

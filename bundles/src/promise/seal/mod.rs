@@ -151,8 +151,8 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
         return vec![];
     }
     let profile = match kind {
-        // Another engine's container has the network that the engine gave it.
-        Kind::Sealed => seccomp::networked(),
+        // Another engine's container has the network that the engine gave it, Shifter's has the host's.
+        Kind::Sealed | Kind::Shifter => seccomp::networked(),
         Kind::OptServer if exceptions::has_host_network(spec) => seccomp::networked(),
         Kind::OptServer => seccomp::opt_server(),
     };
@@ -165,7 +165,7 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
 fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
     let wanted: &[LinuxNamespaceType] = match kind {
-        Kind::Sealed => &[Mount, Pid],
+        Kind::Sealed | Kind::Shifter => &[Mount, Pid],
         // A user namespace needs mappings, which only the caller can choose.
         Kind::OptServer => &[Mount, Pid, Ipc, Uts, Network, Cgroup],
     };
@@ -260,7 +260,7 @@ fn clean_environment(spec: &mut Spec, kind: Kind) -> Vec<String> {
             !handed_down
         });
     }
-    if kind == Kind::OptServer && spec.hooks().is_some() {
+    if kind >= Kind::Shifter && spec.hooks().is_some() {
         spec.set_hooks(None);
         changes.push("hooks removed".to_owned());
     }

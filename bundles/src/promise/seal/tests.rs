@@ -1,6 +1,6 @@
 //! Sealing a bundle that podman made, with and without exceptions.
 
-use oci_spec::runtime::{Capability, LinuxDeviceBuilder, LinuxDeviceType, Spec};
+use oci_spec::runtime::{Capability, Hooks, Linux, LinuxDeviceBuilder, LinuxDeviceType, Spec};
 
 use super::*;
 use crate::promise::{EXCEPTION_ANNOTATION, check};
@@ -143,4 +143,27 @@ fn a_profile_that_is_narrow_enough_stays() {
         .set_seccomp(Some(own.clone()));
     seal(&mut spec, Kind::Sealed);
     assert_eq!(*spec.linux().as_ref().unwrap().seccomp(), Some(own));
+}
+
+/// Hooks are programs that root runs: another engine's are that engine's, a container of ours has none.
+#[test]
+fn a_shifter_container_has_no_hooks_and_shares_the_hosts_network() {
+    let mut spec = Spec::default();
+    let mut linux = Linux::default();
+    linux.set_namespaces(None);
+    spec.set_linux(Some(linux))
+        .set_hooks(Some(Hooks::default()));
+    let is_broken = |spec: &Spec, kind| check(spec, kind).summary().contains("hooks");
+    assert!(!is_broken(&spec, Kind::Sealed));
+    assert!(is_broken(&spec, Kind::Shifter));
+    let changes = seal(&mut spec, Kind::Shifter);
+    assert!(changes.contains(&"hooks removed".to_owned()), "{changes:?}");
+    assert!(!is_broken(&spec, Kind::Shifter));
+    assert_eq!(Kind::of(&spec).unwrap(), Some(Kind::Shifter));
+    let namespaces = spec.linux().as_ref().unwrap().namespaces().clone().unwrap();
+    assert!(
+        namespaces
+            .iter()
+            .all(|namespace| namespace.typ() != LinuxNamespaceType::Network)
+    );
 }
