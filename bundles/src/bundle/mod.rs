@@ -5,5 +5,6 @@ mod skeleton;
 mod write;
 
 pub use host_path::{HostPath, HostPathError};
+pub(crate) use skeleton::Entry;
 pub use skeleton::Skeleton;
 pub use write::{BundleError, links_of, write, write_without_root};

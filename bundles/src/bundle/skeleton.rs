@@ -1,35 +1,87 @@
-//! The root file system of a bundle that mounts everything: directories, links and mount targets only.
+//! The root file system of a bundle that mounts everything: directories, links, mount targets, and files of the
+//! site's.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::XattrFlags;
+
 /// What stands at a path of the skeleton.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
-    Directory,
-    /// An empty file, for a file to be mounted on.
-    File,
+pub(crate) enum Entry {
+    Directory {
+        mode: u32,
+        /// Whether it hides the directory of a layer below.
+        hides: bool,
+    },
+    /// For a file to be mounted on, where it is empty.
+    File {
+        content: Vec<u8>,
+        mode: u32,
+    },
     Link(PathBuf),
 }
 
-/// A tree of directories, empty files and links, by path inside.
+const DIRECTORY: Entry = Entry::Directory {
+    mode: 0o755,
+    hides: false,
+};
+
+/// The attribute by which overlayfs knows that a directory hides the one below it.
+const HIDES: &str = "trusted.overlay.opaque";
+
+/// A tree of directories, files and links, by path inside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skeleton {
     entries: BTreeMap<PathBuf, Entry>,
 }
 
 impl Skeleton {
-    /// Adds a mount target with the directories above it.
+    /// Adds a mount target with the directories above it. What stands there already stays.
     pub fn add_target(&mut self, path: &Path, is_directory: bool) {
         self.add_parents(path);
         let entry = if is_directory {
-            Entry::Directory
+            DIRECTORY
         } else {
-            Entry::File
+            Entry::File {
+                content: vec![],
+                mode: 0o644,
+            }
         };
         self.entries.entry(path.to_path_buf()).or_insert(entry);
+    }
+
+    /// Adds a directory of this mode with the directories above it.
+    pub fn add_directory(&mut self, path: &Path, mode: u32) {
+        self.add_parents(path);
+        let entry = Entry::Directory { mode, hides: false };
+        self.entries.insert(path.to_path_buf(), entry);
+    }
+
+    /// Adds a directory that hides the one of the layer below, where the skeleton is a layer of an overlay. Only root
+    /// can make it.
+    pub fn add_hiding(&mut self, path: &Path) {
+        self.add_parents(path);
+        let entry = Entry::Directory {
+            mode: 0o755,
+            hides: true,
+        };
+        self.entries.insert(path.to_path_buf(), entry);
+    }
+
+    /// Adds a file with the directories above it.
+    pub fn add_file(&mut self, path: &Path, content: Vec<u8>) {
+        self.add_parents(path);
+        let mode = 0o644;
+        self.entries
+            .insert(path.to_path_buf(), Entry::File { content, mode });
+    }
+
+    /// What stands at `path`.
+    pub(crate) fn entry(&self, path: &Path) -> Option<&Entry> {
+        self.entries.get(path)
     }
 
     /// Adds a symbolic link with the directories above it.
@@ -47,7 +99,7 @@ impl Skeleton {
         {
             self.entries
                 .entry(parent.to_path_buf())
-                .or_insert(Entry::Directory);
+                .or_insert(DIRECTORY);
         }
     }
 
@@ -60,16 +112,24 @@ impl Skeleton {
         for (path, entry) in &self.entries {
             let here = inside(root, path);
             let made = match entry {
-                Entry::Directory => {
-                    std::fs::create_dir(&here).and_then(|()| set_mode(&here, 0o755))
+                Entry::Directory { mode, hides } => make_directory(&here, *mode, *hides),
+                Entry::File { content, mode } => {
+                    std::fs::write(&here, content).and_then(|()| set_mode(&here, *mode))
                 }
-                Entry::File => std::fs::write(&here, "").and_then(|()| set_mode(&here, 0o644)),
                 Entry::Link(target) => symlink(target, &here),
             };
             made.map_err(|error| (path.clone(), error))?;
         }
         Ok(())
     }
+}
+
+fn make_directory(path: &Path, mode: u32, hides: bool) -> io::Result<()> {
+    std::fs::create_dir(path)?;
+    if hides {
+        rustix::fs::setxattr(path, HIDES, b"y", XattrFlags::CREATE)?;
+    }
+    set_mode(path, mode)
 }
 
 /// Whatever the caller's umask is, the sandbox's own user must be able to pass.
@@ -95,9 +155,15 @@ mod tests {
         skeleton.add_target(Path::new("/usr/lib"), true);
         skeleton.add_target(Path::new("/usr/bin/solver"), false);
         skeleton.add_link(Path::new("/lib"), Path::new("usr/lib"));
+        skeleton.add_file(Path::new("/etc/passwd"), b"x".to_vec());
+        skeleton.add_directory(Path::new("/var/empty"), 0o700);
+        skeleton.add_target(Path::new("/var/empty"), true);
         let root = tempfile::tempdir().unwrap();
         skeleton.make(root.path()).unwrap();
         assert!(root.path().join("usr/bin/solver").is_file());
+        assert_eq!(std::fs::read(root.path().join("etc/passwd")).unwrap(), b"x");
+        let empty = root.path().join("var/empty").metadata().unwrap();
+        assert_eq!(empty.permissions().mode() & 0o777, 0o700);
         assert_eq!(
             root.path().join("lib").read_link().unwrap(),
             Path::new("usr/lib")

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod command;
 pub mod config;
+pub mod container;
 mod entries;
 pub mod environment;
 pub mod image;

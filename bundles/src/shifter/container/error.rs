@@ -1,0 +1,79 @@
+//! Why a request can't become a container.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::shifter::accounts::CallerError;
+use crate::shifter::trusted::TrustError;
+
+/// Why a request can't become a container. One line, naming the volume or the key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContainerError {
+    /// Who asks can't have one.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    /// Nobody knows the caller's name.
+    #[error(
+        "uid {uid} is not in {}; hint: the site's allowLibcPwdCalls=1 looks further", passwd.display()
+    )]
+    Unknown {
+        /// The caller's uid.
+        uid: u32,
+        /// Where they were looked for.
+        passwd: PathBuf,
+    },
+    /// A file of the site's, which others could have written.
+    #[error("{key}: {source}")]
+    Untrusted {
+        /// The key that names it.
+        key: String,
+        /// What is wrong.
+        source: TrustError,
+    },
+    /// A file of the site's or the host's.
+    #[error("{key}: {}: {source}", path.display())]
+    File {
+        /// The key that names it.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// What the site's configuration asks for and this version doesn't do.
+    #[error("{key}: does nothing yet in this version, and the site relies on it")]
+    NotYet {
+        /// The key.
+        key: String,
+    },
+    /// A mount of the site's.
+    #[error("{key}: {map}: {reason}")]
+    SiteMount {
+        /// The key.
+        key: String,
+        /// The volume map.
+        map: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A volume of the user's.
+    #[error("volume {map}: {reason}")]
+    Volume {
+        /// The volume map.
+        map: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The image itself.
+    #[error("the image: {path}: {source}")]
+    Image {
+        /// The path in it.
+        path: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// A path that can't be written in JSON.
+    #[error("{}: a path that isn't UTF-8 can't be in a bundle", .0.display())]
+    NotText(PathBuf),
+}

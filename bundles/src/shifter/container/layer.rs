@@ -1,0 +1,177 @@
+//! The site's layer: directories, `/etc`, and what scripts look for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{ContainerError, Request};
+use crate::bundle::Skeleton;
+use crate::shifter::accounts::{NSSWITCH, User, filtered_groups};
+use crate::shifter::image::Caller;
+use crate::shifter::records::shifter_config;
+use crate::shifter::trusted::{self, TrustError};
+
+/// The most that a file of `etcPath` may hold, in bytes: it is copied into every container.
+const MAX_SIZE: u64 = 16 << 20;
+
+/// Directories that a container has whatever its image is.
+const DIRECTORIES: [&str; 9] = [
+    "/dev",
+    "/etc",
+    "/opt",
+    "/opt/udiImage",
+    "/proc",
+    "/sys",
+    "/tmp",
+    "/var",
+    "/var/tmp",
+];
+
+/// Who the user is, by the site's word.
+pub(super) fn user(request: &Request<'_>) -> Result<User, ContainerError> {
+    let uid = request.caller.uid;
+    if (request.config.allow_name_service || request.config.populate_etc)
+        && let Some(user) = request.user.clone().filter(|user| user.uid == uid)
+    {
+        return Ok(user);
+    }
+    let passwd = match &request.config.etc_path {
+        Some(directory) => directory.join("passwd"),
+        None => PathBuf::from("passwd"),
+    };
+    let text = match &request.config.etc_path {
+        Some(_) => text_of(request, &passwd)?,
+        None => String::new(),
+    };
+    User::find(&text, uid).ok_or(ContainerError::Unknown { uid, passwd })
+}
+
+/// The layer, without mount targets.
+pub(super) fn make(
+    request: &Request<'_>,
+    identity: &Caller,
+    user: &User,
+) -> Result<Skeleton, ContainerError> {
+    let mut layer = Skeleton::default();
+    for directory in DIRECTORIES {
+        layer.add_target(Path::new(directory), true);
+    }
+    layer.add_directory(Path::new("/var/empty"), 0o700);
+    layer.add_link(Path::new("/etc/mtab"), Path::new("/proc/mounts"));
+    for name in ["hosts", "resolv.conf"] {
+        let path = request.places.etc.join(name);
+        match fs::read(&path) {
+            Ok(content) => layer.add_file(&Path::new("/etc").join(name), content),
+            // A network may do without.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                let key = "the host's".to_owned();
+                return Err(ContainerError::File { key, path, source });
+            }
+        }
+    }
+    let files = if request.config.populate_etc {
+        made(request, identity, user)
+    } else {
+        copied(request, user)?
+    };
+    for (name, content) in files {
+        layer.add_file(&Path::new("/etc").join(name), content);
+    }
+    layer.add_file(Path::new("/etc/shadow"), vec![]);
+    let modules: Vec<&str> = request.modules.iter().map(|module| &*module.name).collect();
+    let record = shifter_config(&request.image.1, &user.name, &request.volumes, &modules).map_err(
+        |error| ContainerError::File {
+            key: "/var/shifterConfig.json".to_owned(),
+            path: PathBuf::new(),
+            source: error.into(),
+        },
+    )?;
+    layer.add_file(Path::new("/var/shifterConfig.json"), record.into_bytes());
+    if let Some(hosts) = &request.hosts {
+        layer.add_file(Path::new("/var/hostsfile"), hosts.clone().into_bytes());
+    }
+    Ok(layer)
+}
+
+/// Files of `/etc` from the name service.
+fn made(request: &Request<'_>, identity: &Caller, user: &User) -> Vec<(String, Vec<u8>)> {
+    let others = request
+        .imported
+        .iter()
+        .filter(|other| other.uid != user.uid);
+    let passwd: String = [user].into_iter().chain(others).map(User::line).collect();
+    let mut group = String::new();
+    let mut seen = vec![];
+    for (name, gid) in &request.groups {
+        if !seen.contains(gid) {
+            seen.push(*gid);
+            let is_users = *gid == identity.gid || identity.groups.contains(gid);
+            let member = if is_users { &*user.name } else { "" };
+            group.push_str(&format!("{name}:x:{gid}:{member}\n"));
+        }
+    }
+    let group = filtered_groups(&group, &user.name, request.config.max_group_count);
+    [
+        ("passwd", passwd),
+        ("group", group),
+        ("nsswitch.conf", NSSWITCH.to_owned()),
+        ("host.conf", "order bind,hosts\nmulti on\n".to_owned()),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.into_bytes()))
+    .to_vec()
+}
+
+/// Files of `/etc` from `etcPath`.
+fn copied(request: &Request<'_>, user: &User) -> Result<Vec<(String, Vec<u8>)>, ContainerError> {
+    let directory = request.config.etc_path.clone().unwrap_or_default();
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| ContainerError::File {
+            key: "etcPath".to_owned(),
+            path,
+            source,
+        }
+    };
+    let mut files = vec![];
+    for entry in fs::read_dir(&directory).map_err(failed(&directory))? {
+        let entry = entry.map_err(failed(&directory))?;
+        let path = entry.path();
+        // What a link leads to counts, as for cp.
+        if !fs::metadata(&path).map_err(failed(&path))?.is_file() {
+            continue;
+        }
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| ContainerError::NotText(path.clone()))?;
+        let mut content = read(request, &path)?;
+        if name == "group" {
+            let text = String::from_utf8_lossy(&content);
+            let most = request.config.max_group_count;
+            content = filtered_groups(&text, &user.name, most).into_bytes();
+        }
+        files.push((name, content));
+    }
+    for needed in ["passwd", "group", "nsswitch.conf"] {
+        if !files.iter().any(|(name, _)| name == needed) {
+            let path = directory.join(needed);
+            return Err(failed(&path)(io::ErrorKind::NotFound.into()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(request: &Request<'_>, path: &Path) -> Result<Vec<u8>, ContainerError> {
+    let failed = |source: TrustError| ContainerError::Untrusted {
+        key: "etcPath".to_owned(),
+        source,
+    };
+    trusted::read(path, request.owners, MAX_SIZE).map_err(failed)
+}
+
+fn text_of(request: &Request<'_>, path: &Path) -> Result<String, ContainerError> {
+    let content = read(request, path)?;
+    Ok(String::from_utf8_lossy(&content).into_owned())
+}

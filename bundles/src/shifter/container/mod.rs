@@ -1,0 +1,170 @@
+//! One container: what a user asks for, made into a sealed bundle.
+//!
+//! The root file system is an overlay: a layer of the site's (`/etc`, mount targets, records) over the image, both
+//! read-only. So a volume can be mounted anywhere, whatever the image has. It goes in three steps, for a user's
+//! volumes have to be opened with the user's rights, and root's work must not depend on what they are by then:
+//!
+//! 1. [`Draft::begin`], as root: the layer and the site's mounts;
+//! 2. [`Draft::open_volumes`], as the user: what the volumes come from, opened;
+//! 3. [`Draft::finish`], as root: where they go, and the spec.
+//!
+//! What was opened is mounted at [`Pinned::place`], the layer is written and mounted over the image at
+//! [`Places::rootfs`], and the bundle can be run.
+
+mod error;
+mod layer;
+mod mount;
+mod request;
+mod site;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod volumes;
+
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use oci_spec::runtime::Spec;
+use rustix::fs::FileType;
+
+pub use error::ContainerError;
+pub use request::{Places, Request};
+pub use volumes::Pinned;
+use volumes::Source;
+
+use super::accounts;
+use super::image::Caller;
+use crate::bundle::Skeleton;
+use mount::Planned;
+use tree::{Found, LastLink, Tree};
+
+/// A container whose volumes aren't decided yet.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    request: Request<'a>,
+    identity: Caller,
+    tree: Tree<'a>,
+    mounts: Vec<Planned>,
+}
+
+/// What was opened as the user.
+#[derive(Debug)]
+pub struct Opened {
+    sources: Vec<Source>,
+    working_directory: Option<String>,
+}
+
+/// A container that can be written and run.
+#[derive(Debug)]
+pub struct Container {
+    /// `config.json`.
+    pub spec: Spec,
+    /// What is over the image.
+    pub layer: Skeleton,
+    /// What is to be mounted beforehand.
+    pub pinned: Vec<Pinned>,
+    /// What isn't as it was asked for, a line each.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Draft<'a> {
+    /// The site's part of the container, over `image`, the root directory of the image.
+    ///
+    /// # Errors
+    /// [`ContainerError`]: a caller who can't have one, a file or mount of the site's that isn't there or isn't root's.
+    pub fn begin(request: Request<'a>, image: BorrowedFd<'a>) -> Result<Self, ContainerError> {
+        let identity = accounts::identity(&request.caller)?;
+        site::refuse_not_yet(&request)?;
+        let user = layer::user(&request)?;
+        let mut tree = Tree {
+            image,
+            layer: layer::make(&request, &identity, &user)?,
+            mounts: vec![],
+            site_mounts: 0,
+        };
+        for directory in ["/var/run", "/var/spool"] {
+            let directory = Path::new(directory);
+            if let Ok(Found::Nothing) = tree.look(directory) {
+                tree.layer.add_target(directory, true);
+            }
+        }
+        let mounts = site::mounts(&request, &mut tree)?;
+        tree.site_mounts = tree.mounts.len();
+        Ok(Self {
+            request,
+            identity,
+            tree,
+            mounts,
+        })
+    }
+
+    /// Opens what the user's volumes come from. The calling thread has the user's ids, so that only what the user could
+    /// open is opened.
+    ///
+    /// # Errors
+    /// [`ContainerError`], naming the volume.
+    pub fn open_volumes(&self) -> Result<Opened, ContainerError> {
+        let volumes = self.request.volumes.iter();
+        let sources = volumes.map(|map| volumes::open(&self.tree, map));
+        Ok(Opened {
+            sources: sources.collect::<Result<_, _>>()?,
+            working_directory: self.working_directory(),
+        })
+    }
+
+    /// The container with these volumes.
+    ///
+    /// # Errors
+    /// [`ContainerError`], naming the volume.
+    pub fn finish(mut self, opened: Opened) -> Result<Container, ContainerError> {
+        let mut pinned = vec![];
+        let maps = self.request.volumes.clone();
+        for (number, (map, source)) in std::iter::zip(&maps, opened.sources).enumerate() {
+            let (planned, pin) =
+                volumes::mount(&self.request, &mut self.tree, map, source, number)?;
+            self.mounts
+                .retain(|other| other.mount.destination() != planned.mount.destination());
+            self.mounts.push(planned);
+            pinned.extend(pin);
+        }
+        // It may be in a volume, which wasn't there before.
+        let working_directory = opened
+            .working_directory
+            .or_else(|| self.working_directory());
+        let Self {
+            request,
+            identity,
+            tree,
+            mounts,
+        } = self;
+        let mut notes = vec![];
+        let working_directory = working_directory.unwrap_or_else(|| {
+            notes.push(format!(
+                "{} is no directory in the container; the command runs in /",
+                request.working_directory
+            ));
+            "/".to_owned()
+        });
+        Ok(Container {
+            spec: spec::build(&request, &identity, &working_directory, mounts),
+            layer: tree.layer,
+            pinned,
+            notes,
+        })
+    }
+
+    /// Where the command is asked to run, if there is such a directory.
+    fn working_directory(&self) -> Option<String> {
+        let wanted = Path::new(&self.request.working_directory);
+        if !wanted.is_absolute() {
+            return None;
+        }
+        let followed = self.tree.follow(wanted, LastLink::Followed).ok()?;
+        let Found::There(there) = followed.found else {
+            return None;
+        };
+        let path = followed.path.to_str().map(str::to_owned);
+        path.filter(|_| there.kind == FileType::Directory)
+    }
+}

@@ -1,0 +1,75 @@
+//! What is asked for.
+
+use std::path::{Path, PathBuf};
+
+use crate::shifter::Config;
+use crate::shifter::accounts::User;
+use crate::shifter::config::Module;
+use crate::shifter::image::Caller;
+use crate::shifter::volumes::VolumeMap;
+
+/// One container. Everything is decided but where volumes come from and go to.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The site's configuration.
+    pub config: &'a Config,
+    /// The image as it was asked for, and its identifier.
+    pub image: (String, String),
+    /// Who asks.
+    pub caller: Caller,
+    /// Who they are by the host's name service; used where the site allows that.
+    pub user: Option<User>,
+    /// The site's `usersToImport`, where `passwd` is made.
+    pub imported: Vec<User>,
+    /// Names and gids of groups, where `group` is made.
+    pub groups: Vec<(String, u32)>,
+    /// The user's volumes.
+    pub volumes: Vec<VolumeMap>,
+    /// The modules, in the order in which they were asked for.
+    pub modules: Vec<&'a Module>,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// `NAME=VALUE`.
+    pub environment: Vec<String>,
+    /// Where the command runs, if there is such a directory inside.
+    pub working_directory: String,
+    /// The caller's.
+    pub umask: u32,
+    /// The text of `/var/hostsfile`, in a job.
+    pub hosts: Option<String>,
+    /// Where the container is built.
+    pub places: Places,
+    /// Whose files root may act upon: [`trusted::ROOT`](crate::shifter::trusted::ROOT).
+    pub owners: &'a [u32],
+}
+
+/// Where a container is built, and where on the host what every container shares is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The root file system: an overlay of the layer over the image.
+    pub rootfs: PathBuf,
+    /// Volumes that were opened as the user are mounted here, by number.
+    pub volumes: PathBuf,
+    /// The host's `/etc`.
+    pub etc: PathBuf,
+    /// The host's `/tmp`.
+    pub temporary: PathBuf,
+    /// The host's `/var/tmp`.
+    pub var_temporary: PathBuf,
+    /// The host's `/dev/shm`.
+    pub shared_memory: PathBuf,
+}
+
+impl Places {
+    /// A container built at `rootfs`, its volumes at `volumes`, on this host.
+    pub fn on_host(rootfs: &Path, volumes: &Path) -> Self {
+        Self {
+            rootfs: rootfs.to_path_buf(),
+            volumes: volumes.to_path_buf(),
+            etc: "/etc".into(),
+            temporary: "/tmp".into(),
+            var_temporary: "/var/tmp".into(),
+            shared_memory: "/dev/shm".into(),
+        }
+    }
+}

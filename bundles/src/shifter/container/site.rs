@@ -1,0 +1,253 @@
+//! What every container of the site has mounted, and its modules bring.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+
+use super::mount::{Planned, bind, file_system, planned};
+use super::tree::{Found, LastLink, Shown, Tree};
+use super::{ContainerError, Request};
+use crate::shifter::volumes::VolumeMap;
+
+const UDI_IMAGE: &str = "/opt/udiImage";
+const READ_ONLY: [&str; 5] = ["bind", "nosuid", "nodev", "ro", "private"];
+const TEMPORARY: [&str; 4] = ["bind", "nosuid", "nodev", "private"];
+
+/// Refuses a configuration that relies on what isn't done yet: a hook that doesn't run may be what keeps a
+/// container from something.
+pub(super) fn refuse_not_yet(request: &Request<'_>) -> Result<(), ContainerError> {
+    let config = request.config;
+    let mut hooks = vec![
+        ("sitePreMountHook".to_owned(), &config.pre_mount_hook),
+        ("sitePostMountHook".to_owned(), &config.post_mount_hook),
+    ];
+    for module in &request.modules {
+        let name = &module.name;
+        hooks.push((format!("module_{name}_roothook"), &module.root_hook));
+        hooks.push((format!("module_{name}_userhook"), &module.user_hook));
+    }
+    match hooks.into_iter().find(|(_, hook)| hook.is_some()) {
+        Some((key, _)) => Err(ContainerError::NotYet { key }),
+        None => Ok(()),
+    }
+}
+
+/// Mounts all of it in `tree`, in order.
+pub(super) fn mounts(
+    request: &Request<'_>,
+    tree: &mut Tree<'_>,
+) -> Result<Vec<Planned>, ContainerError> {
+    let mut all = own();
+    all.extend(host(request, tree)?);
+    all.extend(udi_image(request, tree)?);
+    let config = request.config;
+    for map in &config.site_fs {
+        all.push(site_mount(request, tree, "siteFs", map)?);
+    }
+    for module in &request.modules {
+        let key = format!("module_{}_siteFs", module.name);
+        for map in &module.site_fs {
+            all.push(site_mount(request, tree, &key, map)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The kernel's.
+fn own() -> Vec<Planned> {
+    vec![
+        file_system(
+            "/proc",
+            "proc",
+            &["nosuid", "nodev", "noexec"],
+            "every container has it",
+        ),
+        file_system(
+            "/sys",
+            "sysfs",
+            &["nosuid", "nodev", "noexec", "ro"],
+            "MPI and OpenMP look here for processors and network cards",
+        ),
+        file_system(
+            "/dev",
+            "tmpfs",
+            &["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"],
+            "null, zero, full, random, urandom and tty",
+        ),
+        file_system(
+            "/dev/pts",
+            "devpts",
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+            ],
+            "terminals of its own",
+        ),
+    ]
+}
+
+/// The host's, that every container shares.
+fn host(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, ContainerError> {
+    let places = &request.places;
+    let shared = [
+        (
+            "/dev/shm",
+            &places.shared_memory,
+            "the host's shared memory: the tasks of a job on one node talk through it",
+        ),
+        ("/tmp", &places.temporary, "the host's temporary directory"),
+        (
+            "/var/tmp",
+            &places.var_temporary,
+            "the host's temporary directory",
+        ),
+    ];
+    let mut all = vec![];
+    for (destination, source, why) in shared {
+        // The site may have another in its place.
+        let is_sites = |map: &VolumeMap| map.to == destination;
+        if !source.is_dir() || request.config.site_fs.iter().any(is_sites) {
+            continue;
+        }
+        let destination = Path::new(destination);
+        show(tree, destination, source, false, "the host's")?;
+        all.push(planned(
+            destination,
+            "bind",
+            source,
+            &TEMPORARY,
+            why.to_owned(),
+        ));
+    }
+    Ok(all)
+}
+
+/// `/opt/udiImage`: what `optUdiImage` has, and a directory for each module with a `copyPath`. What the image has
+/// there is hidden.
+fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, ContainerError> {
+    let udi_image = Path::new(UDI_IMAGE);
+    let mut wanted: Vec<(String, PathBuf, PathBuf)> = vec![];
+    if let Some(directory) = &request.config.opt_udi_image {
+        let key = "optUdiImage";
+        let failed = |source| ContainerError::File {
+            key: key.to_owned(),
+            path: directory.clone(),
+            source,
+        };
+        let entries = fs::read_dir(directory).map_err(failed)?;
+        let mut names = entries
+            .map(|entry| Ok(entry.map_err(failed)?.file_name()))
+            .collect::<Result<Vec<_>, ContainerError>>()?;
+        names.sort();
+        let of_name = |name| (key.to_owned(), udi_image.join(&name), directory.join(&name));
+        wanted.extend(names.into_iter().map(of_name));
+    }
+    for module in &request.modules {
+        let destination = udi_image.join("modules").join(&module.name);
+        let key = format!("module_{}_copyPath", module.name);
+        let source = module.copy_path.iter();
+        wanted.extend(source.map(|source| (key.clone(), destination.clone(), source.clone())));
+    }
+    let has_image = tree
+        .image_has(udi_image)
+        .map_err(|errno| ContainerError::Image {
+            path: UDI_IMAGE.to_owned(),
+            source: errno.into(),
+        })?;
+    if has_image {
+        tree.layer.add_hiding(udi_image);
+    }
+    let mut all = vec![];
+    for (key, destination, source) in wanted {
+        show(tree, &destination, &source, false, &key)?;
+        let why = format!("{key} of the site");
+        all.push(planned(&destination, "bind", &source, &READ_ONLY, why));
+    }
+    Ok(all)
+}
+
+fn site_mount(
+    request: &Request<'_>,
+    tree: &mut Tree<'_>,
+    key: &str,
+    map: &VolumeMap,
+) -> Result<Planned, ContainerError> {
+    let refuse = |reason: String| ContainerError::SiteMount {
+        key: key.to_owned(),
+        map: map.to_string(),
+        reason,
+    };
+    if map.cache.is_some() {
+        return Err(refuse(
+            "perNodeCache does nothing yet in this version".to_owned(),
+        ));
+    }
+    // Links of the image's on the way are followed; the last one would only be in the way.
+    let to = Path::new(&map.to);
+    let followed = tree
+        .follow(to, LastLink::Kept)
+        .map_err(|errno| refuse(format!("{}: {errno}", map.to)))?;
+    let destination = followed.path;
+    let source = Path::new(&map.from);
+    if let Found::Nothing = followed.found
+        && let super::tree::Part::Mount(_) = followed.above.part
+    {
+        return Err(refuse(format!(
+            "{} is not there, in what another mount shows",
+            destination.display()
+        )));
+    }
+    show(tree, &destination, source, map.recursive, key)?;
+    let why = format!("{key} of the site: {map}");
+    Ok(bind(
+        map,
+        &destination,
+        source,
+        request.config.propagation,
+        why,
+    ))
+}
+
+/// Adds what is at `source` to the tree, with a target for it in the layer.
+fn show(
+    tree: &mut Tree<'_>,
+    destination: &Path,
+    source: &Path,
+    recursive: bool,
+    key: &str,
+) -> Result<(), ContainerError> {
+    let failed = |errno: rustix::io::Errno| ContainerError::File {
+        key: key.to_owned(),
+        path: source.to_path_buf(),
+        source: errno.into(),
+    };
+    if source.to_str().is_none() {
+        return Err(ContainerError::NotText(source.to_path_buf()));
+    }
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = openat(CWD, source, flags, Mode::empty()).map_err(failed)?;
+    let status = fstat(&opened).map_err(failed)?;
+    let is_directory = FileType::from_raw_mode(status.st_mode) == FileType::Directory;
+    if !tree.is_in_mount(destination) {
+        tree.layer.add_target(destination, is_directory);
+    }
+    tree.mounts.push(Shown {
+        destination: destination.to_path_buf(),
+        source: opened,
+        recursive,
+    });
+    Ok(())
+}
+
+/// Whether any of `mounts` lets later mounts of the host's in.
+pub(super) fn any_is_slave<'a>(mut mounts: impl Iterator<Item = &'a Mount>) -> bool {
+    mounts.any(|mount| {
+        let mut options = mount.options().iter().flatten();
+        options.any(|option| ["slave", "rslave"].contains(&option.as_str()))
+    })
+}

@@ -1,0 +1,422 @@
+//! A site on a made-up host below a temporary directory, and containers of it.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::bundle::Entry;
+use crate::promise::{Kind, check};
+use crate::shifter::Config;
+use crate::shifter::volumes::{Asker, VolumeMap};
+use crate::vectors::{Wrong, vectors};
+
+/// The host, and the site's configuration on it.
+struct Site {
+    directory: tempfile::TempDir,
+    owners: Vec<u32>,
+    config: Config,
+    uid: u32,
+}
+
+const DIRECTORIES: [&str; 16] = [
+    "etc",
+    "etc-files",
+    "tmp",
+    "var-tmp",
+    "shm",
+    "udi/bin",
+    "mpich/lib",
+    "site/mine",
+    "home/u/work",
+    "image/data/in",
+    "image/mnt",
+    "image/etc",
+    "image/usr/lib",
+    "image/opt/udiImage/fake",
+    "image/var",
+    "image/parent",
+];
+
+const FILES: [(&str, &str); 11] = [
+    ("etc/hosts", "127.0.0.1 localhost\n"),
+    ("etc/resolv.conf", "nameserver 192.0.2.1\n"),
+    (
+        "etc-files/passwd",
+        "root:x:0:0::/root:/bin/sh\nu:x:UID:1000:U:/home/u:/bin/sh\n",
+    ),
+    (
+        "etc-files/group",
+        "root:x:0:u\nstaff:x:50:a,u,b\nwheel:x:60:a\n",
+    ),
+    ("etc-files/nsswitch.conf", "passwd: files\n"),
+    ("etc-files/motd", "hello\n"),
+    ("udi/README", ""),
+    ("image/etc/passwd", "image\n"),
+    ("image/file", ""),
+    ("home/u/notes", ""),
+    ("tmp/there", ""),
+];
+
+const LINKS: [(&str, &str); 7] = [
+    ("../../../../data", "home/u/rel"),
+    ("/data", "image/lnk"),
+    ("/etc", "image/lnketc"),
+    ("/etc", "image/parent/etc"),
+    ("usr/lib", "image/lib"),
+    ("/", "image/slash"),
+    ("/lnk", "home/u/absolute"),
+];
+
+impl Site {
+    fn new(lines: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let me = base.metadata().unwrap().uid();
+        let uid = if me == 0 { 1000 } else { me };
+        for name in DIRECTORIES {
+            fs::create_dir_all(base.join(name)).unwrap();
+        }
+        for (name, text) in FILES {
+            let path = base.join(name);
+            fs::write(&path, text.replace("UID", &uid.to_string())).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        for (target, link) in LINKS {
+            symlink(target, base.join(link)).unwrap();
+        }
+        if me == 0 {
+            chown(base.join("site/mine"), Some(uid), None).unwrap();
+        }
+        let text = format!(
+            "imagePath=/images\netcPath=@/etc-files\noptUdiImage=@/udi\nmaxGroupCount=31\n\
+             siteFs=@/home:/home;@/site:/site:ro:rec:slave;/usr:/hosts-usr\n{lines}\n"
+        );
+        let text = text.replace('@', base.to_str().unwrap());
+        let config = Config::parse(text.as_bytes(), Path::new("udiRoot.conf")).unwrap();
+        Self {
+            owners: vec![0, me],
+            config,
+            uid,
+            directory,
+        }
+    }
+
+    fn base(&self) -> PathBuf {
+        self.directory.path().canonicalize().unwrap()
+    }
+
+    fn request(&self, volumes: &str) -> Request<'_> {
+        let base = self.base();
+        let modules = self.config.choose_modules(None).unwrap();
+        Request {
+            config: &self.config,
+            image: ("ubuntu:22.04".to_owned(), "abc".to_owned()),
+            caller: Caller {
+                uid: self.uid,
+                gid: 1000,
+                groups: vec![0, 50, 1000],
+            },
+            user: None,
+            imported: vec![],
+            groups: vec![],
+            volumes: VolumeMap::parse(volumes, Asker::User).unwrap(),
+            modules,
+            command: vec!["/bin/sh".to_owned(), "-c".to_owned(), "true".to_owned()],
+            environment: vec!["PATH=/usr/bin:/bin".to_owned()],
+            working_directory: "/home/u/work".to_owned(),
+            umask: 0o027,
+            hosts: Some("n1\n".to_owned()),
+            places: Places {
+                rootfs: "/run/udi/bundle/rootfs".into(),
+                volumes: "/run/udi/volumes".into(),
+                etc: base.join("etc"),
+                temporary: base.join("tmp"),
+                var_temporary: base.join("var-tmp"),
+                shared_memory: base.join("shm"),
+            },
+            owners: &self.owners,
+        }
+    }
+
+    fn container(&self, request: Request<'_>) -> Result<Container, ContainerError> {
+        let image = fs::File::open(self.base().join("image")).unwrap();
+        let draft = Draft::begin(request, image.as_fd())?;
+        let opened = draft.open_volumes()?;
+        draft.finish(opened)
+    }
+
+    fn with(&self, volumes: &str) -> Result<Container, ContainerError> {
+        self.container(self.request(volumes))
+    }
+}
+
+fn destinations(container: &Container) -> Vec<String> {
+    let mounts = container.spec.mounts().iter().flatten();
+    mounts
+        .map(|mount| mount.destination().display().to_string())
+        .collect()
+}
+
+/// The content of a file of the layer.
+fn content(container: &Container, path: &str) -> String {
+    match container.layer.entry(Path::new(path)) {
+        Some(Entry::File { content, .. }) => String::from_utf8(content.clone()).unwrap(),
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+/// The `config.json` that a request gives, but for the place of the test and its user.
+fn golden(site: &Site, container: &Container) -> String {
+    let mut spec = serde_json::to_value(&container.spec).unwrap();
+    // Lists of calls have a golden test of their own beside the profile.
+    spec["linux"]["seccomp"]["syscalls"] = "(the networked profile)".into();
+    spec["linux"]["seccomp"]["architectures"] = "(the native one)".into();
+    spec["process"]["user"]["uid"] = "(the caller's)".into();
+    format!("{spec:#}\n").replace(site.base().to_str().unwrap(), "@")
+}
+
+/// With `UPDATE_GOLDEN` the file is written anew, for a person to judge.
+#[track_caller]
+fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/shifter/container")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    for (number, (wanted, found)) in golden.lines().zip(text.lines()).enumerate() {
+        assert_eq!(wanted, found, "{name}:{}", number + 1);
+    }
+    assert_eq!(golden.lines().count(), text.lines().count(), "{name}");
+}
+
+#[test]
+fn a_plain_request_gives_the_bundle_that_was_read_and_found_right() {
+    let site = Site::new("");
+    assert_golden("plain.config.json", &golden(&site, &site.with("").unwrap()));
+}
+
+#[test]
+fn modules_and_volumes_give_the_bundle_that_was_read_and_found_right() {
+    let site = Site::new(
+        "module_mpich_copyPath=@/mpich\nmodule_mpich_siteFs=@/mpich:/opt/mpich\n\
+         defaultModules=mpich\nmountUdiRootWritable=1",
+    );
+    let container = site
+        .with("/home/u/rel:/new/deep/place:ro;/home/u/notes:/mnt/notes;/home/u:/tmp")
+        .unwrap();
+    assert_golden("full.config.json", &golden(&site, &container));
+    let places: Vec<&Path> = container
+        .pinned
+        .iter()
+        .map(|pinned| &*pinned.place)
+        .collect();
+    // The first is the image's: nothing has to be opened for it.
+    assert_eq!(
+        places,
+        [
+            Path::new("/run/udi/volumes/1"),
+            Path::new("/run/udi/volumes/2")
+        ]
+    );
+}
+
+#[test]
+fn the_same_request_gives_the_same_bytes_and_keeps_the_promise() {
+    let site = Site::new("");
+    let volumes = "/home/u:/data2";
+    let once = site.with(volumes).unwrap();
+    let again = site.with(volumes).unwrap();
+    assert_eq!(golden(&site, &once), golden(&site, &again));
+    let report = check(&once.spec, Kind::Shifter);
+    assert!(report.is_kept(), "{}", report.summary());
+    assert_eq!(Kind::of(&once.spec).unwrap(), Some(Kind::Shifter));
+}
+
+#[test]
+fn volumes_come_from_and_go_where_shifter_lets_them_and_where_it_should() {
+    let site = Site::new("");
+    let mut wrong = Wrong::default();
+    for vector in vectors("shifter/container/volumes.tsv") {
+        let [volumes, wanted] = &vector[..] else {
+            panic!("{vector:?}");
+        };
+        let number = volumes.split(';').count();
+        match site.with(volumes) {
+            Ok(container) => {
+                let all = destinations(&container);
+                let found = all[all.len().saturating_sub(number)..].join(" ");
+                // One that takes another's place leaves the one before them.
+                let found = match wanted.split(' ').count() {
+                    fewer if fewer < number => all[all.len() - fewer..].join(" "),
+                    _ => found,
+                };
+                wrong.unless(&vector, &found, wanted);
+            }
+            Err(error) if error.to_string().ends_with(&**wanted) => {}
+            Err(error) => wrong.unless(&vector, &error.to_string(), wanted),
+        }
+    }
+    wrong.none();
+}
+
+/// W3: the image's own links must not lead the site's work to the host.
+#[test]
+fn an_image_whose_directories_are_links_is_only_itself() {
+    let site = Site::new("");
+    let image = site.base().join("image");
+    fs::remove_dir_all(image.join("etc")).unwrap();
+    fs::remove_dir_all(image.join("var")).unwrap();
+    for directory in ["etc", "var", "tmp", "proc"] {
+        symlink("/usr", image.join(directory)).unwrap();
+    }
+    let container = site.with("/etc:/mnt").unwrap();
+    for path in ["/etc", "/var", "/tmp", "/proc", "/var/tmp"] {
+        let entry = container.layer.entry(Path::new(path));
+        assert!(matches!(entry, Some(Entry::Directory { .. })), "{path}");
+    }
+    let mounts = container.spec.mounts().clone().unwrap();
+    let last = mounts.last().unwrap().source().clone().unwrap();
+    assert_eq!(last, Path::new("/run/udi/bundle/rootfs/etc"));
+}
+
+#[test]
+fn what_scripts_look_for_is_there() {
+    let site = Site::new("");
+    let container = site.with("/home/u:/mnt").unwrap();
+    assert_eq!(
+        content(&container, "/etc/group"),
+        "staff:x:50:u\nwheel:x:60:\n"
+    );
+    assert_eq!(content(&container, "/etc/hosts"), FILES[0].1);
+    assert_eq!(content(&container, "/etc/motd"), "hello\n");
+    assert_eq!(content(&container, "/etc/shadow"), "");
+    assert_eq!(content(&container, "/var/hostsfile"), "n1\n");
+    assert!(content(&container, "/etc/passwd").contains("U:/home/u"));
+    assert_eq!(
+        content(&container, "/var/shifterConfig.json"),
+        r#"{"identifier":"abc","user":"u","volMap":"/home/u:/mnt","modules":""}"#
+    );
+    let mtab = container.layer.entry(Path::new("/etc/mtab"));
+    assert_eq!(mtab, Some(&Entry::Link("/proc/mounts".into())));
+    // The image's own is hidden.
+    let udi_image = container.layer.entry(Path::new("/opt/udiImage"));
+    assert!(matches!(
+        udi_image,
+        Some(Entry::Directory { hides: true, .. })
+    ));
+}
+
+#[test]
+fn passwd_and_group_can_be_made() {
+    let site = Site::new("populateEtcDynamically=1");
+    let user = |name: &str, uid| accounts::User {
+        name: name.to_owned(),
+        uid,
+        gid: 9,
+        gecos: String::new(),
+        home: "/h".to_owned(),
+        shell: "/s".to_owned(),
+    };
+    let mut request = site.request("");
+    request.user = Some(user("ann", site.uid));
+    request.imported = vec![user("daemon", 2), user("ann", site.uid)];
+    request.groups = [("staff", 50), ("root", 0), ("daemon", 2), ("staff", 50)]
+        .map(|(name, gid)| (name.to_owned(), gid))
+        .to_vec();
+    let container = site.container(request).unwrap();
+    let passwd = content(&container, "/etc/passwd");
+    assert_eq!(
+        passwd,
+        format!("ann:x:{}:9::/h:/s\ndaemon:x:2:9::/h:/s\n", site.uid)
+    );
+    assert_eq!(
+        content(&container, "/etc/group"),
+        "staff:x:50:ann\ndaemon:x:2:\n"
+    );
+    assert!(content(&container, "/etc/nsswitch.conf").contains("hosts: files dns"));
+}
+
+#[test]
+fn what_a_container_cannot_be_made_for_is_told_in_a_line() {
+    let refused = |lines: &str, change: fn(&mut Request<'_>)| {
+        let site = Site::new(lines);
+        let mut request = site.request("");
+        change(&mut request);
+        let message = site.container(request).unwrap_err().to_string();
+        assert_eq!(message.lines().count(), 1, "{message}");
+        message.replace(site.base().to_str().unwrap(), "@")
+    };
+    let same = |_: &mut Request<'_>| {};
+    for (message, says) in [
+        (
+            refused("", |request| request.caller.uid = 0),
+            "root can't have a container",
+        ),
+        (
+            refused("", |request| request.caller.gid = 0),
+            "has the gid 0",
+        ),
+        (
+            refused("", |request| request.caller.uid = 77),
+            "uid 77 is not in @/etc-files/passwd",
+        ),
+        (
+            refused("siteFs=/nosuch", same),
+            "siteFs: /nosuch: No such file",
+        ),
+        (
+            refused("siteFs=/usr:/site/x", same),
+            "siteFs: /usr:/site/x: /site/x is not there",
+        ),
+        (
+            refused("siteFs=/usr:/x:perNodeCache=size=1", same),
+            "perNodeCache does nothing yet",
+        ),
+        (
+            refused("sitePreMountHook=/x", same),
+            "sitePreMountHook: does nothing yet",
+        ),
+        (
+            refused("module_a_userhook=/x\ndefaultModules=a", same),
+            "module_a_userhook: does nothing yet",
+        ),
+        (
+            refused("optUdiImage=/nosuch", same),
+            "optUdiImage: /nosuch: No such file",
+        ),
+        (
+            refused("etcPath=@/etc", same),
+            "etcPath: @/etc/passwd: No such file",
+        ),
+        (
+            refused("", |request| request.owners = &[4_294_967_294]),
+            "etcPath: / belongs to uid 0",
+        ),
+    ] {
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn a_command_runs_where_it_is_asked_to_if_that_is_there() {
+    let site = Site::new("");
+    for (wanted, volumes, found) in [
+        ("/home/u/work", "", "/home/u/work"),
+        ("/lib", "", "/usr/lib"),
+        ("/mnt/work", "/home/u:/mnt", "/mnt/work"),
+        ("/home/nobody", "", "/"),
+        ("/file", "", "/"),
+        ("relative", "", "/"),
+    ] {
+        let mut request = site.request(volumes);
+        request.working_directory = wanted.to_owned();
+        let container = site.container(request).unwrap();
+        let cwd = container.spec.process().as_ref().unwrap().cwd().clone();
+        assert_eq!(cwd, Path::new(found), "{wanted}");
+        assert_eq!(container.notes.is_empty(), found != "/", "{wanted}");
+    }
+}
