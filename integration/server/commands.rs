@@ -6,7 +6,7 @@ use integration::https::Answer;
 use integration::{Bench, Server, Tool};
 use serde_json::{Value, json};
 
-use crate::{SOON, assert_nothing_left, waits_for};
+use crate::{SOON, UNTIL_GO, assert_nothing_left, waits_for};
 
 /// A server and a key that may run command lines.
 fn serving(bench: &Bench, settings: &Value) -> (Server, String) {
@@ -99,7 +99,7 @@ fn events_come_as_they_happen_and_go_on_where_a_client_left_off() {
     let (server, key) = serving(&bench, &json!({}));
     let bearer = format!("Bearer {key}");
     let headers = [("authorization", &*bearer), ("accept", "application/json")];
-    let script = shell("echo one; sleep 1; echo two");
+    let script = shell(&format!("echo one; {UNTIL_GO}; echo two"));
     let answer = server
         .client()
         .try_ask("POST", &script, &headers, b"")
@@ -111,6 +111,7 @@ fn events_come_as_they_happen_and_go_on_where_a_client_left_off() {
         server.get(&format!("/v1/executions/{id}"), &key).ok()["state"],
         "running"
     );
+    server.go(&id);
     let rest = events(&server.get(&format!("/v1/executions/{id}/events?stdout=4"), &key));
     assert_eq!(printed(&rest, "stdout"), "two\n");
     let all = events(&server.get(&format!("/v1/executions/{id}/events"), &key));
@@ -233,7 +234,7 @@ fn a_client_that_goes_away_leaves_its_execution_to_itself() {
     let bench = Bench::new();
     let (server, key) = serving(&bench, &json!({}));
     let mut connection = server.client().connect().expect("connect");
-    let path = shell("echo one; sleep 1; echo two");
+    let path = shell(&format!("echo one; {UNTIL_GO}; echo two"));
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\n\r\n"
     );
@@ -241,6 +242,7 @@ fn a_client_that_goes_away_leaves_its_execution_to_itself() {
     let listed = || server.get("/v1/executions", &key).ok()["executions"][0].clone();
     integration::wait_until("it runs", SOON, || listed()["state"] == "running");
     drop(connection);
+    server.go(listed()["id"].as_str().expect("an id"));
     integration::wait_until("it ends", SOON, || listed()["state"] == "ended");
     assert_eq!(listed()["exit_code"], 0);
 }

@@ -3,7 +3,7 @@
 use integration::Bench;
 use serde_json::{Value, json};
 
-use crate::{assert_nothing_left, run, serving, shell, sleeper, waits_for};
+use crate::{UNTIL_GO, assert_nothing_left, run, serving, shell, sleeper, waits_for};
 
 /// What both clients do, in their order: describe, create, upload, start, poll, download, terminate.
 #[test]
@@ -40,8 +40,10 @@ fn a_function_is_executed_as_the_published_clients_do_it() {
 #[test]
 fn each_poll_for_stdout_brings_what_is_new_and_all_of_it_together() {
     let bench = Bench::new();
-    let script = "for i in 1 2 3 4 5 6; do echo line $i; echo error $i >&2; sleep 0.1; done";
-    let (server, key) = serving(&bench, &[("count", shell(script))]);
+    let script = format!(
+        "for i in 1 2 3 4 5 6; do echo line $i; echo error $i >&2; [ $i != 3 ] || {UNTIL_GO}; done"
+    );
+    let (server, key) = serving(&bench, &[("count", shell(&script))]);
     let path = server.create("count", &key);
     server.post(&format!("{path}/start"), &key, b"").ok();
     let mut text = String::new();
@@ -51,11 +53,14 @@ fn each_poll_for_stdout_brings_what_is_new_and_all_of_it_together() {
         let piece = told["stdout"].as_str().expect("stdout in every answer");
         pieces += usize::from(!piece.is_empty());
         text.push_str(piece);
+        if pieces == 1 {
+            server.go(&path);
+        }
         if told["status"] == "ended" {
             break;
         }
         assert_eq!(told["status"], "running");
-        std::thread::sleep(std::time::Duration::from_millis(120));
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let wanted: String = (1..=6).map(|i| format!("line {i}\nerror {i}\n")).collect();
     assert_eq!(text, wanted);
@@ -67,7 +72,8 @@ fn each_poll_for_stdout_brings_what_is_new_and_all_of_it_together() {
 #[test]
 fn a_client_that_resumes_gets_the_log_from_the_start() {
     let bench = Bench::new();
-    let (server, key) = serving(&bench, &[("f", shell("echo one; sleep 0.5; echo two"))]);
+    let script = format!("echo one; {UNTIL_GO}; echo two");
+    let (server, key) = serving(&bench, &[("f", shell(&script))]);
     let path = server.create("f", &key);
     server.post(&format!("{path}/start"), &key, b"").ok();
     waits_for(&server, &path, &key, "one");
@@ -75,6 +81,7 @@ fn a_client_that_resumes_gets_the_log_from_the_start() {
     assert_eq!(server.get(&path, &key).ok()["log"], "");
     let quiet = server.get(&format!("{path}?include_log=false"), &key).ok();
     assert_eq!(quiet.get("log"), None);
+    server.go(&path);
     let mut log = String::new();
     integration::wait_until("it ends", crate::SOON, || {
         let told = server.get(&path, &key).ok();

@@ -32,6 +32,9 @@ fn sleeper() -> Value {
     shell("echo ready; sleep 600")
 }
 
+/// What a script waits for between two of its steps: until the test says [`Server::go`].
+const UNTIL_GO: &str = "until [ -e go ]; do sleep 0.05; done";
+
 /// A server with these functions and a key that calls them.
 fn serving(bench: &Bench, functions: &[(&str, Value)]) -> (Server, String) {
     let server = Server::start(bench, functions, &json!({ "max-running": 2 }));

@@ -4,7 +4,7 @@ use integration::browser::Browser;
 use integration::{Bench, Server};
 use serde_json::json;
 
-use crate::{shell, sleeper, waits_for};
+use crate::{UNTIL_GO, shell, sleeper, waits_for};
 
 /// Signs in with `key` as a person does.
 fn sign_in(browser: &mut Browser, key: &str) {
@@ -18,8 +18,9 @@ fn sign_in(browser: &mut Browser, key: &str) {
 #[test]
 fn a_person_signs_in_watches_a_log_grow_stops_and_reads_what_a_sandbox_exposes() {
     let bench = Bench::new();
-    let script = "echo first; sleep 2; echo \"second <b>not bold</b>\"; echo '{}' > result.json";
-    let functions = [("grow", shell(script)), ("sleeper", sleeper())];
+    let last = "echo \"second <b>not bold</b>\"; echo '{}' > result.json";
+    let script = format!("echo first; {UNTIL_GO}; {last}");
+    let functions = [("grow", shell(&script)), ("sleeper", sleeper())];
     let server = Server::start(&bench, &functions, &json!({ "max-running": 2 }));
     let key = server.add_key(&[
         "anna",
@@ -61,6 +62,7 @@ fn a_person_signs_in_watches_a_log_grow_stops_and_reads_what_a_sandbox_exposes()
     browser.waits_for("!document.querySelector('#detail').hidden");
     server.post(&format!("{}/start", paths[1]), &key, b"").ok();
     browser.waits_for("document.querySelector('#log').textContent === 'first\\n'");
+    server.go(&paths[1]);
     let whole = "first\\nsecond <b>not bold</b>\\n";
     browser.waits_for(&format!(
         "document.querySelector('#log').textContent === '{whole}'"

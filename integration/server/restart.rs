@@ -7,13 +7,13 @@ use integration::{Bench, Server, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::{SOON, assert_nothing_left, run, serving, shell, sleeper, waits_for};
+use crate::{SOON, UNTIL_GO, assert_nothing_left, run, serving, shell, sleeper, waits_for};
 
 #[test]
 fn what_runs_goes_on_while_the_server_is_dead_and_is_found_again() {
     let bench = Bench::new();
-    let script = "echo begun; sleep 1.5; echo done; echo 1 > result.json";
-    let (mut server, key) = serving(&bench, &[("f", shell(script)), ("sleeper", sleeper())]);
+    let script = format!("echo begun; {UNTIL_GO}; echo done; echo 1 > result.json");
+    let (mut server, key) = serving(&bench, &[("f", shell(&script)), ("sleeper", sleeper())]);
     let (first, second) = (server.create("f", &key), server.create("sleeper", &key));
     for path in [&first, &second] {
         server.post(&format!("{path}/start"), &key, b"").ok();
@@ -35,6 +35,7 @@ fn what_runs_goes_on_while_the_server_is_dead_and_is_found_again() {
         "each run is two processes, and both go on"
     );
     server.start_again();
+    server.go(&first);
     let ended = server.wait_for_end(&first, &key);
     assert_eq!(
         (&ended["state"], &ended["output"][0]["id"]),
@@ -44,6 +45,7 @@ fn what_runs_goes_on_while_the_server_is_dead_and_is_found_again() {
     let rest = server.get(&format!("{first}?stdout=true"), &key).ok();
     assert_eq!(rest["stdout"], "done\n");
     assert_eq!(server.get(&second, &key).ok()["state"], "running");
+    server.go(&waiting);
     assert_eq!(server.wait_for_end(&waiting, &key)["state"], "ended");
     assert_eq!(server.get(&created, &key).ok()["state"], "created");
     for path in [&first, &second, &waiting, &created] {
@@ -55,12 +57,13 @@ fn what_runs_goes_on_while_the_server_is_dead_and_is_found_again() {
 #[test]
 fn what_ended_while_the_server_was_dead_has_ended_with_its_outputs() {
     let bench = Bench::new();
-    let script = "echo begun; sleep 0.5; echo 1 > result.json; exit 5";
-    let (mut server, key) = serving(&bench, &[("f", shell(script))]);
+    let script = format!("echo begun; {UNTIL_GO}; echo 1 > result.json; exit 5");
+    let (mut server, key) = serving(&bench, &[("f", shell(&script))]);
     let path = server.create("f", &key);
     server.post(&format!("{path}/start"), &key, b"").ok();
     waits_for(&server, &path, &key, "begun");
     server.kill();
+    server.go(&path);
     wait_until("it ends", SOON, || server.runs().is_empty());
     server.start_again();
     let ended = server.wait_for_end(&path, &key);
@@ -114,7 +117,8 @@ fn a_server_killed_at_any_moment_loses_nothing() {
 #[test]
 fn sigterm_ends_the_server_and_not_what_runs() {
     let bench = Bench::new();
-    let (mut server, key) = serving(&bench, &[("f", shell("echo begun; sleep 2; echo done"))]);
+    let script = format!("echo begun; {UNTIL_GO}; echo done");
+    let (mut server, key) = serving(&bench, &[("f", shell(&script))]);
     let path = server.create("f", &key);
     server.post(&format!("{path}/start"), &key, b"").ok();
     waits_for(&server, &path, &key, "begun");
@@ -122,6 +126,7 @@ fn sigterm_ends_the_server_and_not_what_runs() {
     assert_eq!(server.wait(), Some(0));
     assert_eq!(server.runs().len(), 2);
     server.start_again();
+    server.go(&path);
     assert_eq!(server.wait_for_end(&path, &key)["state"], "ended");
     assert_eq!(server.get(&path, &key).ok()["log"], "begun\ndone\n");
 }

@@ -19,10 +19,21 @@ const SOON: Duration = Duration::from_secs(20);
 /// The program behind every command of these tests: it can do all that a test needs.
 const BUSYBOX: &str = "/usr/bin/busybox";
 
+/// A process, ended when dropped.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server. Ended when dropped, with what it runs.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    process: Process,
     client: Client,
     config: PathBuf,
     state: PathBuf,
@@ -71,9 +82,9 @@ impl Server {
             write(&directory.join(format!("{name}.json")), function);
         }
         let log = bench.path("server.log");
-        let (child, client) = spawn(&config, state, &bench.root(), &log, 0, arguments);
+        let (process, client) = spawn(&config, state, &bench.root(), &log, 0, arguments);
         Self {
-            child,
+            process,
             client,
             config,
             state: state.to_owned(),
@@ -124,7 +135,7 @@ impl Server {
 
     /// Its pid.
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        Pid::from_raw(self.process.0.id().cast_signed())
     }
 
     /// What it logged, all starts together.
@@ -175,6 +186,18 @@ impl Server {
         format!("{path}/{}", created["id"].as_str().expect("an id"))
     }
 
+    /// The project of the execution whose path, or id, this is.
+    pub fn project(&self, path: &str) -> PathBuf {
+        let id = path.rsplit('/').next().expect("an id");
+        self.state.join("executions").join(id).join("project")
+    }
+
+    /// Makes the file `go` in the project of the execution at `path`: what a test's script waits for.
+    #[track_caller]
+    pub fn go(&self, path: &str) {
+        fs::write(self.project(path).join("go"), "").expect("write into the project");
+    }
+
     /// Polls the execution at `path` until it has ended, and gives the last answer.
     #[track_caller]
     pub fn wait_for_end(&self, path: &str, key: &str) -> Value {
@@ -194,15 +217,15 @@ impl Server {
 
     /// Kills it as nobody can see it coming.
     pub fn kill(&mut self) {
-        self.child.kill().expect("kill the server");
-        self.child.wait().expect("wait for the server");
+        self.process.0.kill().expect("kill the server");
+        self.process.0.wait().expect("wait for the server");
     }
 
     /// Waits until it has ended by itself: its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let mut code = None;
         wait_until("the server ends", SOON, || {
-            let ended = self.child.try_wait().expect("wait");
+            let ended = self.process.0.try_wait().expect("wait");
             code = ended.map(|status| status.code());
             code.is_some()
         });
@@ -220,7 +243,7 @@ impl Server {
             self.starts,
             &arguments,
         );
-        (self.child, self.client) = started;
+        (self.process, self.client) = started;
         self.starts += 1;
     }
 
@@ -244,8 +267,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.process.0.kill();
+        let _ = self.process.0.wait();
         // Its executions outlive it, as they should; but not the test. A run that is ended so cleans up.
         let runs = self.runs();
         for pid in &runs {
@@ -277,7 +300,7 @@ fn spawn(
     log: &Path,
     starts: usize,
     arguments: &[&str],
-) -> (Child, Client) {
+) -> (Process, Client) {
     let file = File::options()
         .create(true)
         .append(true)
@@ -296,12 +319,11 @@ fn spawn(
         .stderr(file)
         .spawn()
         .expect("start the server");
-    let mut child = Some(child);
+    let mut process = Process(child);
     let mut address = None;
     wait_until("the server listens", SOON, || {
         address = listening(log).into_iter().nth(starts);
-        let running = child.as_mut().expect("a child");
-        if address.is_none() && running.try_wait().expect("wait").is_some() {
+        if address.is_none() && process.0.try_wait().expect("wait").is_some() {
             panic!(
                 "the server ended:\n{}",
                 fs::read_to_string(log).unwrap_or_default()
@@ -313,7 +335,7 @@ fn spawn(
         &address.expect("an address"),
         &state.join("certificate.pem"),
     );
-    (child.take().expect("a child"), client)
+    (process, client)
 }
 
 /// The addresses that its starts told, in order.
