@@ -1,26 +1,46 @@
 //! `linux.resources.blockIO`, on a real device.
 
-use std::fs;
-
-use integration::{Bench, Tool, cgroup, host};
+use integration::{Bench, Tool, cgroup};
 use serde_json::json;
 
 use super::limit::{Held, Refused, kernel_has, limit, refused};
 use crate::harness::{Case, ensure, hold};
 
-/// A whole disk of this host: its name, and its numbers.
-fn disk() -> Option<(String, u32, u32)> {
-    let is_disk = |name: &String| {
-        ["sd", "vd", "nvme", "xvd"]
-            .iter()
-            .any(|kind| name.starts_with(kind))
-    };
-    let name = host::names_in("/sys/block".as_ref())
-        .into_iter()
-        .find(is_disk)?;
-    let numbers = fs::read_to_string(format!("/sys/block/{name}/dev")).ok()?;
-    let (major, minor) = numbers.trim().split_once(':')?;
-    Some((name, major.parse().ok()?, minor.parse().ok()?))
+/// The number of loop devices.
+const MAJOR: u32 = 7;
+
+/// A loop device on a file of two megabytes, gone when dropped: not every host lets its disks be opened.
+struct Loop {
+    path: String,
+    minor: u32,
+    _file: Bench,
+}
+
+impl Loop {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let file = bench.file("disk", vec![1; 2 << 20]);
+        let attached = Tool::new("losetup")
+            .args(["--find", "--show"])
+            .arg(file)
+            .expect(0);
+        let path = attached.stdout.trim().to_owned();
+        let minor = path
+            .trim_start_matches("/dev/loop")
+            .parse()
+            .expect("a number");
+        Self {
+            path,
+            minor,
+            _file: bench,
+        }
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Tool::new("losetup").args(["--detach", &self.path]).run();
+    }
 }
 
 /// One rate in `key`, and the line in which the kernel holds it.
@@ -30,23 +50,19 @@ fn throttle(
     v1_file: &'static str,
     v2_word: &'static str,
 ) -> Case {
-    let Some((_, major, minor)) = disk() else {
-        cgroup::skip("no disk to throttle");
-        return Case::new(name);
-    };
     const RATE: u64 = 1 << 20;
-    let resources =
-        json!({ "blockIO": { key: [{ "major": major, "minor": minor, "rate": RATE }] } });
     Case::steps(name, move |stage| {
-        stage.edit(|spec| spec["linux"]["resources"] = resources.clone());
+        let device = Loop::new();
+        let rate = json!({ "major": MAJOR, "minor": device.minor, "rate": RATE });
+        stage.edit(|spec| spec["linux"]["resources"] = json!({ "blockIO": { key: [rate] } }));
         stage.create()?;
         let file = if cgroup::is_v2() { "io.max" } else { v1_file };
         let controller = if cgroup::is_v2() { "io" } else { "blkio" };
         let held = cgroup::read(stage.pid()?, controller, file).unwrap_or_default();
-        let device = format!("{major}:{minor} ");
+        let numbers = format!("{MAJOR}:{} ", device.minor);
         let line = held
             .lines()
-            .find(|line| line.starts_with(&device))
+            .find(|line| line.starts_with(&numbers))
             .unwrap_or_default();
         let rate = if cgroup::is_v2() {
             format!("{v2_word}={RATE}")
@@ -91,44 +107,9 @@ fn throttled() {
     ]);
 }
 
-/// A loop device on a file of two megabytes, gone when dropped: not every host lets its disks be opened.
-struct Loop {
-    path: String,
-    minor: u32,
-    _file: Bench,
-}
-
-impl Loop {
-    fn new() -> Self {
-        let bench = Bench::new();
-        let file = bench.file("disk", vec![1; 2 << 20]);
-        let attached = Tool::new("losetup")
-            .args(["--find", "--show"])
-            .arg(file)
-            .expect(0);
-        let path = attached.stdout.trim().to_owned();
-        let minor = path
-            .trim_start_matches("/dev/loop")
-            .parse()
-            .expect("a number");
-        Self {
-            path,
-            minor,
-            _file: bench,
-        }
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = Tool::new("losetup").args(["--detach", &self.path]).run();
-    }
-}
-
 /// Two megabytes straight from the device, of which one may be read in a second.
 #[test]
 fn a_throttled_command_waits() {
-    const MAJOR: u32 = 7;
     let device = Loop::new();
     let minor = device.minor;
     let script = format!(
@@ -169,12 +150,9 @@ fn weights() {
     let has_v1 = ["blkio.bfq.weight", "blkio.weight"]
         .iter()
         .any(|file| kernel_has("blkio", file));
-    let (v1, v2) = match has_v1 {
-        true => (
-            Held(&[("blkio", "blkio.bfq.weight", "300")]),
-            Refused("blockIO.weight"),
-        ),
-        false => (Refused("blockIO.weight"), Refused("blockIO.weight")),
+    let v1 = match has_v1 {
+        true => Held(&[("blkio", "blkio.bfq.weight", "300")]),
+        false => Refused("blockIO.weight"),
     };
     let v2 = match (
         kernel_has("io", "io.bfq.weight"),
@@ -182,7 +160,7 @@ fn weights() {
     ) {
         (true, _) => Held(&[("io", "io.bfq.weight", "default 300")]),
         (false, true) => Held(&[("io", "io.weight", "default 2930")]),
-        (false, false) => v2,
+        (false, false) => Refused("blockIO.weight"),
     };
     hold(&[
         limit(
