@@ -21,6 +21,11 @@ pub fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid), Signal::SIGKILL).expect("kill");
 }
 
+/// Stops process `pid`, which must be there.
+pub fn stop(pid: i32) {
+    kill_process(Pid::from_raw(pid), Signal::SIGSTOP).expect("stop");
+}
+
 /// The names in a directory, sorted; none where it doesn't exist.
 pub fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten();
