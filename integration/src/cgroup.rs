@@ -108,3 +108,42 @@ pub fn read_in(directory: &Path, file: &str) -> Option<String> {
     let text = fs::read_to_string(directory.join(file)).ok()?;
     Some(text.trim_end().to_owned())
 }
+
+/// A frozen cgroup, thawed and gone when dropped.
+#[derive(Debug)]
+pub struct Frozen {
+    directory: PathBuf,
+    file: &'static str,
+    thawed: &'static str,
+}
+
+impl Frozen {
+    /// Makes it, with this name below the root of its hierarchy.
+    pub fn new(name: &str) -> Self {
+        let (root, file, [frozen, thawed]) = match mount_point("freezer") {
+            Some(freezer) => (freezer, "freezer.state", ["FROZEN", "THAWED"]),
+            None => (
+                mount_point("").expect("version 2"),
+                "cgroup.freeze",
+                ["1", "0"],
+            ),
+        };
+        let directory = root.join(name);
+        fs::create_dir(&directory).expect("make a cgroup");
+        let made = Self {
+            directory,
+            file,
+            thawed,
+        };
+        fs::write(made.directory.join(file), frozen).expect("freeze it");
+        made
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // What a runtime has put into it ends once it runs.
+        let _ = fs::write(self.directory.join(self.file), self.thawed);
+        let _ = fs::remove_dir(&self.directory);
+    }
+}

@@ -14,58 +14,81 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const FORK: &str = "cat /proc/self/cgroup; for i in 1 2 3 4 5 6 7 8 9; do sleep 2 & done; wait";
 
-/// A user with a manager, and a cgroup below its for processes of this test.
-struct LoggedIn {
+/// A user whose manager runs. Both are gone when it is dropped.
+struct Account {
     name: String,
-    mine: Ordinary,
-    own: PathBuf,
+    uid: u32,
 }
 
-impl LoggedIn {
+impl Account {
     fn new() -> Self {
         let name = format!("opt-login-{}", std::process::id());
         Tool::new("useradd")
             .args(["--no-create-home", "--shell", "/bin/sh", &name])
             .expect(0);
-        let uid: u32 = Tool::new("id")
-            .args(["-u", &name])
-            .expect(0)
-            .stdout
-            .trim()
-            .parse()
-            .expect("a uid");
-        let unit = format!("user@{uid}.service");
+        let mut account = Self { name, uid: 0 };
+        let told = Tool::new("id").args(["-u", &account.name]).expect(0);
+        account.uid = told.stdout.trim().parse().expect("a uid");
         Tool::new("systemctl")
-            .args(["start", &unit])
+            .args(["start", &account.manager()])
             .limit(PATIENCE)
             .expect(0);
-        let mine = Ordinary::new(uid, &["sh", "-c", FORK]);
-        let manager = format!("user.slice/user-{uid}.slice/{unit}/test.scope");
-        let own = cgroup::mount_point("").expect("version 2").join(manager);
-        fs::create_dir(&own).expect("make a cgroup");
-        for file in ["", "cgroup.procs"] {
-            chown(own.join(file), Some(uid), Some(uid)).expect("chown");
+        account
+    }
+
+    fn manager(&self) -> String {
+        format!("user@{}.service", self.uid)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if self.uid != 0 {
+            let stop = Tool::new("systemctl").args(["stop", &self.manager()]);
+            let _ = stop.limit(PATIENCE).run();
         }
-        let mut logged_in = Self { name, mine, own };
-        logged_in.mine.cgroups = vec![logged_in.own.clone()];
-        logged_in
+        let _ = Tool::new("userdel").arg(&self.name).run();
+    }
+}
+
+/// A user with a cgroup below its manager's for processes of this test. Dropped in this order.
+struct LoggedIn {
+    mine: Ordinary,
+    _own: Own,
+    _account: Account,
+}
+
+/// A cgroup, gone when dropped.
+struct Own(PathBuf);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+impl LoggedIn {
+    fn new() -> Self {
+        let account = Account::new();
+        let (uid, unit) = (account.uid, account.manager());
+        let mut mine = Ordinary::new(uid, &["sh", "-c", FORK]);
+        let manager = format!("user.slice/user-{uid}.slice/{unit}/test.scope");
+        let own = Own(cgroup::mount_point("").expect("version 2").join(manager));
+        fs::create_dir(&own.0).expect("make a cgroup");
+        for file in ["", "cgroup.procs"] {
+            chown(own.0.join(file), Some(uid), Some(uid)).expect("chown");
+        }
+        mine.cgroups = vec![own.0.clone()];
+        Self {
+            mine,
+            _own: own,
+            _account: account,
+        }
     }
 
     fn runtime(&self) -> Tool {
         let directory = format!("/run/user/{}", self.mine.uid);
         self.mine.runtime().env("XDG_RUNTIME_DIR", &directory)
-    }
-}
-
-impl Drop for LoggedIn {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.own);
-        let unit = format!("user@{}.service", self.mine.uid);
-        let _ = Tool::new("systemctl")
-            .args(["stop", &unit])
-            .limit(PATIENCE)
-            .run();
-        let _ = Tool::new("userdel").arg(&self.name).run();
     }
 }
 

@@ -229,21 +229,11 @@ fn a_frozen_cgroup_is_refused() {
     let bench = Bench::new();
     let id = own_id("frozen");
     let name = format!("opt-runtime-{id}-cgroup");
-    let (mount_point, file, frozen) = match cgroup::mount_point("freezer") {
-        Some(freezer) => (freezer, "freezer.state", "FROZEN"),
-        None => (
-            cgroup::mount_point("").expect("version 2"),
-            "cgroup.freeze",
-            "1",
-        ),
-    };
-    let directory = mount_point.join(&name);
-    fs::create_dir(&directory).expect("make a cgroup");
-    fs::write(directory.join(file), frozen).expect("freeze it");
+    let frozen = cgroup::Frozen::new(&name);
     let bundle = lasting(&bench, &id);
     bundle.edit(|spec| spec["linux"]["cgroupsPath"] = json!(format!("/{name}")));
     let refused = bundle.create(&bench, &id).run();
-    fs::remove_dir(&directory).expect("remove the cgroup");
+    drop(frozen);
     bench.assert_refused(&refused, "unexpectedly frozen");
     assert!(
         host::cgroups(&name).is_empty(),
