@@ -12,6 +12,11 @@ pub fn opt_server() -> PathBuf {
     product("opt-server")
 }
 
+/// `shifter`, the product's.
+pub fn shifter() -> PathBuf {
+    product("shifter")
+}
+
 /// The program that runs inside sandboxes and tells what it sees; built with the tests.
 pub fn probe_path() -> PathBuf {
     existing(build_directory().join("probe"))

@@ -141,6 +141,7 @@ pub fn snapshot() -> BTreeSet<String> {
     add("loop", loop_devices());
     add("process", our_processes());
     add("state", names_in(Path::new("/run/opt-runtime")));
+    add("state", names_in(Path::new("/run/shifter")));
     for place in ["/tmp", "/var/tmp", "/run", "/root"] {
         let mut names = names_in(Path::new(place));
         names.retain(|name| name.starts_with(PREFIX) || name.starts_with("opt-runtime-"));
@@ -185,6 +186,8 @@ fn our_processes() -> Vec<String> {
             || name.starts_with("opt-server")
             || name.starts_with("opt-janitor")
             || name.starts_with("youki")
+            // One that has ended waits for the host's first process, and has no command line any more.
+            || name.starts_with("shifter") && shown.trim() != name
     });
     let name = |line: &String| line.split(' ').skip(1).collect::<Vec<_>>().join(" ");
     found.iter().map(name).collect()

@@ -30,7 +30,7 @@ mod tool;
 pub mod weaken;
 
 pub use bench::Bench;
-pub use binaries::{gams, model, opt_runtime, opt_server, probe_path, require_program};
+pub use binaries::{gams, model, opt_runtime, opt_server, probe_path, require_program, shifter};
 pub use bundle::Bundle;
 pub use container::{Container, Runtime, is_by_systemd};
 pub use ordinary::Ordinary;

@@ -2,6 +2,7 @@
 
 mod commands;
 pub mod images;
+mod sys;
 
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Images: see what one is
+    /// Images: what one is, where it is mounted, and mounting one
     #[command(subcommand)]
     Image(commands::image::Command),
 }

@@ -1,5 +1,10 @@
-//! Images on this node: what a file holds, before a kernel or a program of the user's reads it as a file system.
+//! Images on this node: looked at, mounted by the kernel once however many containers use one, and let go of.
 
+mod error;
+mod kernel;
+mod share;
 mod superblock;
 
+pub use error::ImageError;
+pub use share::{Held, Node, Use};
 pub use superblock::{FileSystem, Kind, NotAnImage};

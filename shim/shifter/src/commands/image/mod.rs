@@ -1,6 +1,10 @@
 //! `image`: what a site or a user does with images outside containers.
 
 mod inspect;
+mod list;
+mod mount;
+mod place;
+mod release;
 
 use std::process::ExitCode;
 
@@ -12,11 +16,20 @@ use clap::Subcommand;
 pub enum Command {
     /// Say what a file is: its file system, and whether all of it is there
     Inspect(inspect::Arguments),
+    /// List the images that are mounted on this node, and for whom
+    List(list::Arguments),
+    /// Mount an image of the store, for a command or to stay
+    Mount(mount::Arguments),
+    /// Unmount what `image mount` left mounted
+    Release(release::Arguments),
 }
 
 /// Does one of them.
 pub fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::List(arguments) => list::execute(&arguments),
+        Command::Mount(arguments) => mount::execute(&arguments),
+        Command::Release(arguments) => release::execute(&arguments),
     }
 }

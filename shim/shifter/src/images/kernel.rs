@@ -1,0 +1,141 @@
+//! An image mounted by the kernel: detached, read-only, without setuid programs and devices.
+//!
+//! Everything is done to one open descriptor: what is looked at is what the kernel gets, whatever happens to the name.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, open_tree,
+};
+
+use super::error::ImageError;
+use super::superblock::{FileSystem, Kind};
+use crate::sys;
+
+/// What every mount of an image has.
+const ATTRIBUTES: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY
+    .union(MountAttrFlags::MOUNT_ATTR_NOSUID)
+    .union(MountAttrFlags::MOUNT_ATTR_NODEV);
+
+impl Kind {
+    /// Options of the kernel's, besides `ro`. What an image says about itself must neither be written to nor have a
+    /// say about this host.
+    fn options(self) -> &'static [(&'static str, Option<&'static str>)] {
+        match self {
+            // A journal is left as it is, and an error in the image isn't one of the host's (`errors=panic`).
+            Self::Ext4 => &[("noload", None), ("errors", Some("continue"))],
+            // Two copies of one image have the same UUID.
+            Self::Xfs => &[("norecovery", None), ("nouuid", None)],
+            Self::Squashfs | Self::Erofs | Self::Cramfs => &[],
+        }
+    }
+}
+
+/// Mounts the file system in `file`, nowhere yet. `path` is for messages.
+///
+/// # Errors
+/// [`ImageError`].
+pub(super) fn mount(file: &File, found: FileSystem, path: &Path) -> Result<OwnedFd, ImageError> {
+    let kind = found.kind;
+    if kind == Kind::Erofs {
+        match create(kind, file.as_fd().as_raw_fd(), path) {
+            // Kernels before 6.12 want a block device.
+            Err(ImageError::Mount { source, .. })
+                if source.raw_os_error() == Some(libc::ENOTBLK) => {}
+            other => return other,
+        }
+    }
+    let device = sys::attach_loop_device(file.as_fd()).map_err(|source| ImageError::Mount {
+        path: path.to_path_buf(),
+        operation: "make a loop device",
+        source,
+        told: String::new(),
+    })?;
+    // The mount holds the device from here on.
+    create(kind, device.as_raw_fd(), path)
+}
+
+/// Mounts descriptor `source`, by the name that the kernel has for it in this process.
+fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
+    let context = fsopen(kind.name(), FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| {
+        let path = path.to_path_buf();
+        match errno {
+            Errno::NODEV => ImageError::NoFileSystem {
+                path,
+                name: kind.name(),
+            },
+            errno => failed(path, "open a file system", errno, String::new()),
+        }
+    })?;
+    let mut context = File::from(context);
+    let configured = fsconfig_set_string(&context, "source", format!("/proc/self/fd/{source}"))
+        .and_then(|()| fsconfig_set_flag(&context, "ro"))
+        .and_then(|()| {
+            kind.options()
+                .iter()
+                .try_for_each(|(key, value)| match value {
+                    Some(value) => fsconfig_set_string(&context, *key, *value),
+                    None => fsconfig_set_flag(&context, *key),
+                })
+        })
+        .and_then(|()| fsconfig_create(&context));
+    if let Err(errno) = configured {
+        let told = told(&mut context);
+        return Err(failed(path.to_path_buf(), "mount", errno, told));
+    }
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, ATTRIBUTES)
+        .map_err(|errno| failed(path.to_path_buf(), "mount", errno, String::new()))
+}
+
+/// The directory `directory` as a mount of its own, nowhere yet, and without what is mounted below it.
+///
+/// # Errors
+/// [`ImageError`].
+pub(super) fn mount_directory(directory: impl AsFd, path: &Path) -> Result<OwnedFd, ImageError> {
+    let mount = clone(directory)
+        .map_err(|errno| failed(path.to_path_buf(), "bind", errno, String::new()))?;
+    sys::set_mount_attributes(&mount, ATTRIBUTES.bits().into()).map_err(|source| {
+        ImageError::Mount {
+            path: path.to_path_buf(),
+            operation: "make nosuid, nodev and read-only",
+            source,
+            told: String::new(),
+        }
+    })?;
+    Ok(mount)
+}
+
+/// Another mount of what is mounted at `mount`, nowhere yet, with the same attributes.
+pub(super) fn clone(mount: impl AsFd) -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(mount, "", flags)
+}
+
+fn failed(path: PathBuf, operation: &'static str, errno: Errno, told: String) -> ImageError {
+    ImageError::Mount {
+        path,
+        operation,
+        source: io::Error::from(errno),
+        told,
+    }
+}
+
+/// What the kernel has to say about a file system that it won't mount: the first error of its log, after a comma.
+fn told(context: &mut File) -> String {
+    let mut buffer = [0; 1024];
+    // A message a read: the letter of its weight, a space, the text.
+    while let Ok(length @ 1..) = context.read(&mut buffer) {
+        let message = String::from_utf8_lossy(&buffer[..length]);
+        if let Some(error) = message.strip_prefix("e ") {
+            return format!(", the kernel says: {}", error.trim());
+        }
+    }
+    String::new()
+}

@@ -1,0 +1,213 @@
+//! The directory in which keepers are found: for each image in use a socket, and a lock while somebody is at it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use bundles::shifter::trusted;
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, statat,
+    unlinkat,
+};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+};
+
+use crate::images::error::ImageError;
+
+const SOCKET: &str = ".keeper";
+const LOCK: &str = ".lock";
+
+/// Connections that wait while a keeper is busy.
+const BACKLOG: i32 = 128;
+
+/// The state directory, open.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Where it is.
+    pub path: PathBuf,
+    /// It.
+    pub directory: OwnedFd,
+}
+
+/// Held by who starts or ends the keeper of one image.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: OwnedFd,
+}
+
+impl State {
+    /// Opens the directory at `path`, which is made if need be, for root alone. It has to be root's with all that leads
+    /// to it.
+    pub(super) fn open(path: &Path) -> Result<Self, ImageError> {
+        match mkdir(path, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(ImageError::state("make", path)(errno)),
+        }
+        let found = trusted::follow(path, &trusted::ROOT)?;
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(&found.descriptor, ".", flags, Mode::empty())
+            .map_err(ImageError::state("open", path))?;
+        Ok(Self {
+            path: found.path,
+            directory,
+        })
+    }
+
+    /// The images that have a keeper, or had one.
+    pub(super) fn keys(&self) -> io::Result<Vec<String>> {
+        let mut keys = vec![];
+        for entry in Dir::read_from(&self.directory)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            keys.extend(name.strip_suffix(SOCKET).map(str::to_owned));
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Waits for the lock of image `key`.
+    pub(super) fn lock(&self, key: &str) -> io::Result<Lock> {
+        loop {
+            if let Some(lock) = self.lock_by(key, FlockOperation::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The lock of image `key`, if nobody has it now.
+    pub(super) fn try_lock(&self, key: &str) -> io::Result<Option<Lock>> {
+        self.lock_by(key, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// None where it is somebody else's, or was taken away with the image while we waited for it.
+    fn lock_by(&self, key: &str, operation: FlockOperation) -> io::Result<Option<Lock>> {
+        let name = format!("{key}{LOCK}");
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR)?;
+        match flock(&file, operation) {
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            other => other?,
+        }
+        match statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) if named.st_ino == fstat(&file)?.st_ino => Ok(Some(Lock { _file: file })),
+            Ok(_) | Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// A socket on which a keeper of image `key` listens; one of a keeper that is gone is replaced. Needs the lock.
+    pub(super) fn listen(&self, key: &str, _: &Lock) -> io::Result<OwnedFd> {
+        self.remove(key, SOCKET)?;
+        let socket = socket()?;
+        bind(&socket, &self.address(key)?)?;
+        listen(&socket, BACKLOG)?;
+        Ok(socket)
+    }
+
+    /// A connection to the keeper of image `key`; none where there is no such process.
+    pub(super) fn connect(&self, key: &str) -> io::Result<Option<OwnedFd>> {
+        let socket = socket()?;
+        match connect(&socket, &self.address(key)?) {
+            Ok(()) => Ok(Some(socket)),
+            Err(Errno::NOENT | Errno::CONNREFUSED) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Takes away what there is of image `key`. Needs its lock.
+    pub(super) fn forget(&self, key: &str, lock: Lock) -> io::Result<()> {
+        self.remove(key, SOCKET)?;
+        self.remove(key, LOCK)?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// Takes away what a keeper that was killed has left, unless somebody is at it.
+    pub(super) fn sweep(&self, key: &str) -> io::Result<()> {
+        match self.try_lock(key)? {
+            Some(lock) if self.connect(key)?.is_none() => self.forget(key, lock),
+            _ => Ok(()),
+        }
+    }
+
+    fn remove(&self, key: &str, suffix: &str) -> io::Result<()> {
+        match unlinkat(
+            self.directory.as_fd(),
+            format!("{key}{suffix}"),
+            AtFlags::empty(),
+        ) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// By the descriptor: an address has room for 107 bytes, and a path of the site's may be longer.
+    fn address(&self, key: &str) -> io::Result<SocketAddrUnix> {
+        let directory = self.directory.as_raw_fd();
+        let path = format!("/proc/self/fd/{directory}/{key}{SOCKET}");
+        Ok(SocketAddrUnix::new(path)?)
+    }
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    Ok(socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
+}
+
+/// The name of an image here: its file, not what it is called. A file that is mounted keeps its number, so an image that
+/// was replaced is another one.
+pub(super) fn key_of(image: impl AsFd) -> io::Result<String> {
+    let status = fstat(image)?;
+    debug_assert_eq!(
+        FileType::from_raw_mode(status.st_mode),
+        FileType::RegularFile
+    );
+    Ok(format!("{:x}-{:x}", status.st_dev, status.st_ino))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(directory: &Path) -> State {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        State {
+            path: directory.to_path_buf(),
+            directory: openat(rustix::fs::CWD, directory, flags, Mode::empty()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_lock_is_one_holders_and_is_none_once_its_file_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        let lock = state.lock("1-2").unwrap();
+        assert!(state.try_lock("1-2").unwrap().is_none());
+        assert!(state.try_lock("1-3").unwrap().is_some());
+        state.forget("1-2", lock).unwrap();
+        assert!(state.try_lock("1-2").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_keeper_is_found_while_it_listens_and_swept_up_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = state(directory.path());
+        assert!(state.connect("1-2").unwrap().is_none());
+        let lock = state.lock("1-2").unwrap();
+        let listener = state.listen("1-2", &lock).unwrap();
+        drop(lock);
+        assert!(state.connect("1-2").unwrap().is_some());
+        state.sweep("1-2").unwrap();
+        assert_eq!(state.keys().unwrap(), ["1-2"]);
+        drop(listener);
+        assert!(state.connect("1-2").unwrap().is_none());
+        state.sweep("1-2").unwrap();
+        assert_eq!(state.keys().unwrap(), [""; 0]);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
