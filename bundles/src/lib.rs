@@ -13,6 +13,7 @@ pub mod opt_server;
 pub mod promise;
 pub mod seccomp;
 pub mod shifter;
+pub mod small_file;
 mod spelling;
 #[cfg(test)]
 mod vectors;

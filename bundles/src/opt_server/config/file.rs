@@ -1,11 +1,11 @@
-//! Reading the file itself: bounded, and never blocked by what is not a regular file.
+//! Reading the file itself, and whether it can be trusted.
 
-use std::fs::{self, FileType, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::ConfigError;
+use crate::small_file::{SmallFile, SmallFileError};
 
 /// The most that a `config.json` may hold, in bytes.
 pub const MAX_SIZE: u64 = 1 << 20;
@@ -25,46 +25,27 @@ pub(in crate::opt_server) enum Word {
 
 /// The file's bytes, at most [`MAX_SIZE`] of them.
 pub(super) fn read(path: &Path, word: Word) -> Result<Vec<u8>, ConfigError> {
-    let failed = |source: io::Error| ConfigError::Read {
-        path: path.to_owned(),
-        source,
+    let failed = |error| match error {
+        SmallFileError::Io(source) => ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        },
+        SmallFileError::NotAFile(kind) => ConfigError::NotAFile {
+            path: path.to_owned(),
+            kind,
+        },
+        SmallFileError::TooLarge(size) => ConfigError::TooLarge {
+            path: path.to_owned(),
+            size,
+        },
     };
-    // Looked at before it is opened: opening a fifo waits for a writer, opening a device may do anything.
     // A link that lies there leads where whoever made it wants; one that was named is the caller's.
-    let (found, links) = match word {
-        Word::Named => (fs::metadata(path), 0),
-        Word::Nobody { .. } => (fs::symlink_metadata(path), libc::O_NOFOLLOW),
-    };
-    require_regular(&found.map_err(failed)?, path)?;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | links)
-        .open(path)
-        .map_err(failed)?;
-    let opened = file.metadata().map_err(failed)?;
-    require_regular(&opened, path)?;
+    let file = SmallFile::open(path, matches!(word, Word::Named)).map_err(failed)?;
     match word {
-        Word::Named => require_not_everyones(&opened, path)?,
-        Word::Nobody { caller } => require_trusted(&opened, path, caller)?,
+        Word::Named => require_not_everyones(file.metadata(), path)?,
+        Word::Nobody { caller } => require_trusted(file.metadata(), path, caller)?,
     }
-    check_size(opened.len(), path)?;
-    // The size that was told may be wrong (the file may grow, and files of /proc say 0), so reading is
-    // bounded too; one byte more shows that there was more.
-    let mut text = Vec::with_capacity(opened.len() as usize);
-    file.take(MAX_SIZE + 1)
-        .read_to_end(&mut text)
-        .map_err(failed)?;
-    Ok(text)
-}
-
-fn require_regular(found: &Metadata, path: &Path) -> Result<(), ConfigError> {
-    if found.is_file() {
-        return Ok(());
-    }
-    Err(ConfigError::NotAFile {
-        path: path.to_owned(),
-        kind: kind(found.file_type()),
-    })
+    file.read(MAX_SIZE).map_err(failed)
 }
 
 /// Even a file that was named says nothing when everyone may write it.
@@ -125,18 +106,4 @@ pub(super) fn check_size(size: u64, path: &Path) -> Result<(), ConfigError> {
         });
     }
     Ok(())
-}
-
-fn kind(of: FileType) -> &'static str {
-    if of.is_dir() {
-        "directory"
-    } else if of.is_symlink() {
-        "symbolic link"
-    } else if of.is_fifo() {
-        "fifo"
-    } else if of.is_socket() {
-        "socket"
-    } else {
-        "device"
-    }
 }

@@ -1,10 +1,9 @@
 //! Small JSON files that people write: read with a limit, strictly, and with a line number for every fault.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use bundles::small_file::{SmallFile, SmallFileError};
 use serde::de::DeserializeOwned;
 
 /// More than anybody writes by hand.
@@ -64,29 +63,23 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
 }
 
 fn text(path: &Path) -> Result<String, FileError> {
-    let failed = |source| FileError::Read {
-        path: path.to_owned(),
-        source,
-    };
     let unfit = |reason| FileError::Unfit {
         path: path.to_owned(),
         reason,
     };
-    // Looked at before it is opened: opening a fifo waits for a writer.
-    let found = fs::metadata(path).map_err(failed)?;
-    if !found.is_file() {
-        return Err(unfit("not a regular file"));
-    }
-    if found.mode() & ANYONE != 0 {
+    let failed = |error| match error {
+        SmallFileError::Io(source) => FileError::Read {
+            path: path.to_owned(),
+            source,
+        },
+        SmallFileError::NotAFile(_) => unfit("not a regular file"),
+        SmallFileError::TooLarge(_) => unfit("larger than 1 MiB"),
+    };
+    let file = SmallFile::open(path, true).map_err(failed)?;
+    if file.metadata().mode() & ANYONE != 0 {
         return Err(unfit("everyone may write it; hint: chmod o-w"));
     }
-    let mut bytes = vec![];
-    File::open(path)
-        .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    if bytes.len() as u64 > MAX_SIZE {
-        return Err(unfit("larger than 1 MiB"));
-    }
+    let bytes = file.read(MAX_SIZE).map_err(failed)?;
     String::from_utf8(bytes).map_err(|error| FileError::Invalid {
         path: path.to_owned(),
         line: error.as_bytes()[..error.utf8_error().valid_up_to()]
