@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +15,8 @@ use bundles::elf::{Resolver, Role};
 use bundles::opt_server::config::{Command, Config};
 use bundles::opt_server::learn::{Learned, Seen, propose};
 use bundles::opt_server::{Request, Sandbox};
-use nix::unistd::{dup, dup2};
+use bundles::promise::parse_mountinfo;
+use nix::unistd::dup2;
 use runtime::container::{Looked, Store, Wanted};
 use runtime::{own_executable, telling};
 use serde_json::json;
@@ -96,13 +98,8 @@ fn wide(command: &Command) -> Result<Command> {
         paths.insert(entry.context("read /")?.path());
     }
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").context("read mountinfo")?;
-    let mounted = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
-    // An octal escape is a path with a space: nobody has programs there.
-    paths.extend(
-        mounted
-            .filter(|path| !path.contains('\\'))
-            .map(PathBuf::from),
-    );
+    let mounted = parse_mountinfo(&mountinfo).context("read mountinfo")?;
+    paths.extend(mounted.into_iter().map(|mount| mount.path));
     let own = [
         "/proc",
         "/dev",
@@ -121,10 +118,14 @@ fn wide(command: &Command) -> Result<Command> {
 
 /// Runs `body` with standard output leading where standard error does: it is for what was learnt.
 fn with_output_to_stderr<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    let own = dup(1).context("copy standard output")?;
+    // Closed when a program is executed: no command is to have it.
+    let own = std::io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("copy standard output")?;
     dup2(2, 1).context("redirect standard output")?;
     let result = body();
-    dup2(own, 1).context("restore standard output")?;
+    dup2(own.as_raw_fd(), 1).context("restore standard output")?;
     result
 }
 
