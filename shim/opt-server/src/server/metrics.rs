@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use super::execution::State;
 
@@ -43,6 +43,12 @@ impl EncodeLabelValue for StateLabel {
     }
 }
 
+/// A metric that the registry has too.
+fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 /// Every counter.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -69,66 +75,52 @@ impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("opt_server");
-        let metrics = Self {
-            requests: Family::default(),
-            seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]),
-            ended: Family::default(),
-            queued: Gauge::default(),
-            running: Gauge::default(),
-            groups: Family::default(),
-            connections: Gauge::default(),
-            refused_connections: Counter::default(),
-            free: Gauge::default(),
-            registry: Mutex::new(Registry::default()),
-        };
-        registry.register(
-            "requests",
-            "Requests by route and status",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "request_seconds",
-            "Time until a request's answer began",
-            metrics.seconds.clone(),
-        );
-        registry.register(
-            "executions_ended",
-            "Executions that ended, by how",
-            metrics.ended.clone(),
-        );
-        registry.register(
-            "executions_queued",
-            "Executions that wait",
-            metrics.queued.clone(),
-        );
-        registry.register(
-            "executions_running",
-            "Executions that run",
-            metrics.running.clone(),
-        );
-        registry.register(
-            "user_group_executions_running",
-            "Executions of a user group's members that run",
-            metrics.groups.clone(),
-        );
-        registry.register(
-            "connections",
-            "Open connections",
-            metrics.connections.clone(),
-        );
-        registry.register(
-            "refused_connections",
-            "Connections turned away because there were too many",
-            metrics.refused_connections.clone(),
-        );
-        registry.register(
+        let seconds = Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]);
+        let mut gauge = |name, help| registered(&mut registry, name, help, Gauge::default());
+        let queued = gauge("executions_queued", "Executions that wait");
+        let running = gauge("executions_running", "Executions that run");
+        let connections = gauge("connections", "Open connections");
+        let free = gauge(
             "state_free_bytes",
             "Free space of the state directory's file system",
-            metrics.free.clone(),
         );
+        let registry = &mut registry;
         Self {
-            registry: Mutex::new(registry),
-            ..metrics
+            requests: registered(
+                registry,
+                "requests",
+                "Requests by route and status",
+                Family::default(),
+            ),
+            seconds: registered(
+                registry,
+                "request_seconds",
+                "Time until a request's answer began",
+                seconds,
+            ),
+            ended: registered(
+                registry,
+                "executions_ended",
+                "Executions that ended, by how",
+                Family::default(),
+            ),
+            groups: registered(
+                registry,
+                "user_group_executions_running",
+                "Executions of a user group's members that run",
+                Family::default(),
+            ),
+            refused_connections: registered(
+                registry,
+                "refused_connections",
+                "Connections turned away because there were too many",
+                Counter::default(),
+            ),
+            queued,
+            running,
+            connections,
+            free,
+            registry: Mutex::new(std::mem::take(registry)),
         }
     }
 
