@@ -202,6 +202,12 @@ fn sighup_takes_a_good_configuration_and_says_why_it_refuses_a_bad_one() {
             "{\"author\": 1}",
             "server.json:1: ",
         ),
+        // Of the range that executions get their ids from.
+        (
+            server.site().join("server.json"),
+            "{\"service-uid\": 1879048192}",
+            "\\\"service-uid\\\" must not be 1879048192: executions get their ids from 1879048192 to 2147483647",
+        ),
     ] {
         let kept = fs::read_to_string(&path).expect("the file");
         fs::write(&path, bad).expect("write");
@@ -211,7 +217,7 @@ fn sighup_takes_a_good_configuration_and_says_why_it_refuses_a_bad_one() {
         let (path, _) = run(&server, "f", &key, None);
         assert_eq!(server.get(&path, &key).ok()["log"], "old\n", "{fault}");
     }
-    assert_eq!(server.log().matches("the old one holds").count(), 3);
+    assert_eq!(server.log().matches("the old one holds").count(), 4);
     // Even one that is still bad on disk when something is started.
     fs::write(&config, "{").expect("write");
     server.signal(Signal::SIGHUP);

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use integration::{Bench, Outcome, Tool, host, wait_until};
+use integration::{Bench, Outcome, Tool, host, opt_server, wait_until};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::json;
 
@@ -238,6 +238,16 @@ fn ids_come_from_the_configured_range_and_no_two_at_once_share_them() {
         .args(["busybox", "true"])
         .expect(0);
     assert_eq!(second.finish().code, Some(0));
+    // And explain shows one of them.
+    let explained = Tool::new(opt_server())
+        .args(["explain", "--config"])
+        .arg(&config)
+        .arg("--project")
+        .arg(&project)
+        .arg("busybox")
+        .expect(0);
+    let shown = ["uid 500001 ", "uid 500065 "].map(|id| explained.stdout.contains(id));
+    assert!(shown.contains(&true), "{explained}");
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl Identity {
         }
     }
 
+    /// The ids that executions have where the configuration says `range`.
+    pub fn range(range: Option<IdRange>) -> IdRange {
+        range.unwrap_or(DEFAULT_RANGE)
+    }
+
     /// The same for a project whose files are lent.
     #[must_use]
     pub fn lent(mut self) -> Self {
@@ -114,6 +119,17 @@ impl Identity {
         }
         let owner = project.metadata()?;
         Ok(Self::own(slot, owner.uid(), owner.gid()))
+    }
+
+    /// Likewise one of those that executions get where the configuration says `range`: to show, for nobody
+    /// claims it.
+    ///
+    /// # Errors
+    /// Where the project can't be looked at.
+    pub fn to_show(caller: (u32, u32), project: &Path, range: Option<IdRange>) -> io::Result<Self> {
+        let slot = std::process::id();
+        let shown = Self::for_caller(caller, slot, project)?;
+        Ok(shown.in_range(Self::range(range), slot))
     }
 
     /// Uid and gid inside.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bundles::elf::Resolver;
 use bundles::exposure::Bounds;
-use bundles::opt_server::config::{Limits, MountDependencies};
+use bundles::opt_server::config::{Config, Limits, MountDependencies};
 use bundles::opt_server::{Identity, Sandbox};
 use bundles::promise::{Kind, explain};
 use clap::ValueEnum;
@@ -53,7 +53,11 @@ impl From<Mode> for MountDependencies {
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.configuration.load()?;
     let line = &arguments.line;
-    let request = line.request(&config, identity(&line.project)?, Limits::default())?;
+    let request = line.request(
+        &config,
+        identity(&config, &line.project)?,
+        Limits::default(),
+    )?;
     let resolver = Resolver::host().context("read this host's library configuration")?;
     let sandbox = Sandbox::plan(request, &resolver)?;
     let text = match arguments.diff {
@@ -72,9 +76,9 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// One to show, which nothing runs with.
-fn identity(project: &Path) -> Result<Identity> {
+fn identity(config: &Config, project: &Path) -> Result<Identity> {
     let caller = (geteuid().as_raw(), getegid().as_raw());
-    Identity::for_caller(caller, std::process::id(), project)
+    Identity::to_show(caller, project, config.extensions.identity)
         .with_context(|| format!("project {}", project.display()))
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use anyhow::{Context, Result};
 use bundles::opt_server::config::Config;
-use bundles::opt_server::writable_near;
+use bundles::opt_server::{Identity, writable_near};
 use nix::unistd::geteuid;
 use ring::digest::{SHA256, digest};
 use runtime::own_executable;
@@ -112,6 +112,7 @@ fn complete(config: Config, copies: &Path) -> Result<Configuration> {
             settings.author.as_str()
         );
     }
+    refuse_shared_id(&config, &settings)?;
     let copy =
         keep(copies, config.lines.text().as_bytes()).context("keep a copy of the configuration")?;
     Ok(Configuration {
@@ -143,6 +144,24 @@ fn refuse_writing_here(config: &Config, copies: &Path) -> Result<()> {
             own.display()
         ),
     }
+}
+
+/// A command with the id of other executions' project files could change them.
+fn refuse_shared_id(config: &Config, settings: &Settings) -> Result<()> {
+    let range = Identity::range(config.extensions.identity);
+    let id = settings.service_uid;
+    if id < range.first || id - range.first >= range.count {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{}: \"service-uid\" must not be {id}: executions get their ids from {} to {}",
+        config
+            .path
+            .with_file_name(super::settings::FILE_NAME)
+            .display(),
+        range.first,
+        range.first + (range.count - 1)
+    )
 }
 
 fn keep(copies: &Path, text: &[u8]) -> std::io::Result<PathBuf> {

@@ -59,7 +59,7 @@ fn plan<T>(
         command,
         arguments,
         project: project.to_owned(),
-        identity: Identity::for_caller(caller, std::process::id(), project)?,
+        identity: Identity::to_show(caller, project, live.config.extensions.identity)?,
         limits: Limits::default(),
     };
     let resolver = Resolver::host().map_err(io::Error::other)?;
