@@ -75,7 +75,6 @@ pub(super) struct Ours {
 /// # Errors
 /// The step that failed. No process of the container's is left then.
 pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<i32> {
-    let mut unfinished = Unfinished::default();
     let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
     let (init_to_main, mut from_init) = channel::main_channel().map_err(broken)?;
     let (mut to_intermediate, intermediate_receiver) =
@@ -91,6 +90,8 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     // Taken by each of the two processes out of its own memory: the child must not hold it open, for its
     // end of file is how the child learns that this process is gone.
     let go = Cell::new(Some(File::from(go)));
+    // Dropped before what they wait for: what made this process give up is to be told, and not that it did.
+    let mut unfinished = Unfinished::default();
     let intermediate = clone_child(false, place.birthplace(), || {
         drop(go.take());
         intermediate::run(arguments, ours, placed.as_fd(), &mut ends)
