@@ -54,8 +54,18 @@ impl Placement {
         let (Some(place), Some(first)) = (self.unified(), settings.first()) else {
             return Ok(());
         };
-        enable("hugetlb", &place.mount_point, &place.directory)
-            .map_err(|_| self.cannot("hugetlb", first))?;
+        enable("hugetlb", &place.mount_point, &place.directory).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::EBUSY | libc::EACCES | libc::EPERM | libc::EROFS) => Error::unsupported(
+                    format!("linux.resources.{}", first.key),
+                    format!(
+                        "the cgroup controller hugetlb can't be enabled on the way to {}: {error}",
+                        place.directory.display()
+                    ),
+                ),
+                _ => self.cannot("hugetlb", first),
+            }
+        })?;
         write_all(&place.directory, &settings)
     }
 
