@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use integration::https::{Answer, Client};
-use integration::{Bench, Tool, host, opt_server, require_program, wait_until};
+use integration::{Bench, Tool, host, opt_server, require_program, under_systemd, wait_until};
 use serde_json::{Value, json};
 
 /// A unit starts in a second; in an emulated machine in a minute.
@@ -247,29 +247,10 @@ const LONG: &str = "
     echo done
 ";
 
-const SYSTEMD: &str = "/lib/systemd/systemd";
-
-/// One unit for all: it takes its time to start. Where systemd isn't the machine's first process, it is that of a
-/// namespace.
+/// One unit for all: it takes its time to start.
 #[test]
 fn the_unit_serves_and_ends_and_what_runs_goes_on() {
-    if Path::new("/run/systemd/system").exists() {
-        serves_and_ends();
-    } else if Path::new(SYSTEMD).exists() {
-        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let own = std::env::current_exe().expect("the path of this program");
-        let products = opt_server();
-        let products = products.parent().expect("a directory").display();
-        Tool::new(top.join("hack/with-systemd"))
-            .args(["env", &format!("OPT_BIN_DIR={products}")])
-            .arg(own)
-            .arg("--nocapture")
-            .limit(PATIENCE * 2)
-            .expect(0)
-            .says("1 passed");
-    } else {
-        integration::skip("there is no systemd");
-    }
+    under_systemd(serves_and_ends);
 }
 
 fn serves_and_ends() {
