@@ -154,6 +154,7 @@ fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
         "./usr/share/zsh/vendor-completions/_opt-runtime",
         "./usr/share/opt-runtime/snippets/podman/containers.conf",
         "./usr/share/opt-runtime/snippets/slurm/oci.conf",
+        "./usr/lib/systemd/system/opt-server.service",
         "./usr/share/doc/opt-runtime/copyright",
         "./usr/share/man/man1/opt-runtime-run.1.gz",
     ] {
@@ -343,6 +344,12 @@ fn hack_install_takes_away_all_that_it_put_there_and_nothing_else() {
     assert!(
         snippet.contains("exec /usr/local/bin/opt-runtime"),
         "{snippet}"
+    );
+    let unit = host.join("usr/local/lib/systemd/system/opt-server.service");
+    let unit = fs::read_to_string(unit).expect("a file");
+    assert!(
+        unit.contains("ExecStart=/usr/local/bin/opt-server --start"),
+        "{unit}"
     );
     let installed = tree();
     // Once more is the same.
