@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bundles::promise::{Exception, RunAs};
 use serde::Deserialize;
 
-use super::{Error, Mode, Result};
+use super::{Error, Mode, Result, UsersImages};
 
 /// The whole file. A key that isn't known is an error: a setting that is misspelt must not be one that is absent.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -16,6 +16,8 @@ pub(super) struct Config {
     pub policy: Mode,
     #[serde(default)]
     pub seal: Seal,
+    #[serde(default)]
+    pub shifter: Shifter,
     /// `[[exception]]`.
     #[serde(default)]
     pub exception: Vec<AllowedException>,
@@ -28,6 +30,15 @@ pub(super) struct Seal {
     /// `"UID:GID"`: who runs what would be root on the host.
     #[serde(default, deserialize_with = "run_as")]
     pub run_as: Option<RunAs>,
+}
+
+/// `[shifter]`.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Shifter {
+    /// What reads images that the site hasn't made.
+    #[serde(default)]
+    pub users_images: UsersImages,
 }
 
 /// An exception that bundles may ask for.
@@ -130,6 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn users_images_are_kept_from_the_kernel_unless_the_file_says_otherwise() {
+        let users_images = |text: &str| read(text).map(|config| config.shifter.users_images);
+        assert_eq!(users_images("").unwrap(), UsersImages::Fuse);
+        for (word, meant) in [
+            ("fuse", UsersImages::Fuse),
+            ("kernel", UsersImages::Kernel),
+            ("none", UsersImages::None),
+        ] {
+            let text = format!("[shifter]\nusers-images = \"{word}\"\n");
+            assert_eq!(users_images(&text).unwrap(), meant);
+        }
+        let error = users_images("[shifter]\nusers-images = \"loop\"\n").unwrap_err();
+        assert!(error.to_string().contains("x.toml:2"), "{error}");
+    }
+
+    #[test]
     fn a_full_file_is_read() {
         let config = read(
             "policy = \"seal\"\n[seal]\nrun-as = \"65534:65533\"\n\
@@ -211,6 +238,7 @@ mod tests {
         let mut keys = [
             keys("x = 1"),
             keys("[seal]\nx = 1"),
+            keys("[shifter]\nx = 1"),
             keys("[[exception]]\nx = 1"),
         ]
         .concat();

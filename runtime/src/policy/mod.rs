@@ -108,6 +108,19 @@ pub enum Mode {
     Seal,
 }
 
+/// What reads an image that a user made and the site didn't.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsersImages {
+    /// A program of the user's, in a user namespace.
+    #[default]
+    Fuse,
+    /// The kernel, which trusts what it mounts.
+    Kernel,
+    /// Nothing.
+    None,
+}
+
 impl std::fmt::Display for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -131,6 +144,7 @@ impl Mode {
 pub struct Policy {
     mode: Mode,
     run_as: Option<RunAs>,
+    users_images: UsersImages,
     exceptions: Vec<AllowedException>,
     /// The file that it comes from, or would.
     origin: String,
@@ -173,10 +187,16 @@ impl Policy {
         Ok(Self {
             mode: word.unwrap_or(config.policy),
             run_as: config.seal.run_as,
+            users_images: config.shifter.users_images,
             exceptions: config.exception,
             origin: path.display().to_string(),
             is_there,
         })
+    }
+
+    /// What reads an image that a user made and the site didn't.
+    pub fn users_images(&self) -> UsersImages {
+        self.users_images
     }
 
     /// Brings `bundle` under the policy, and gives what was changed, one sentence each.

@@ -2,6 +2,7 @@
 
 mod error;
 mod kernel;
+pub mod own;
 mod share;
 mod superblock;
 

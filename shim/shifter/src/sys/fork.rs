@@ -9,7 +9,7 @@ use nix::unistd::{ForkResult, Pid};
 ///
 /// # Errors
 /// Those of fork(2).
-fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
+pub(crate) fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
     // SAFETY: this program starts no thread (nor does any library that it has), so the child may use the heap and any
     // lock as it finds them.
     if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {

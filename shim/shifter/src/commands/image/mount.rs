@@ -1,17 +1,21 @@
-//! `image mount`: an image of the store on a directory, for a command or to stay.
+//! `image mount`: an image on a directory, for a command or to stay.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::image::Caller;
 use nix::sched::{CloneFlags, unshare};
+use runtime::policy::{Policy, UsersImages};
 use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::process::{getegid, geteuid};
+use rustix::thread::set_no_new_privs;
 
 use super::place::{Place, State, open_place};
-use crate::images::{ImageError, Node};
+use crate::images::own::{enter_namespace, open_as, serve};
+use crate::images::{Held, ImageError, Node};
 
 /// Arguments of `image mount`.
 #[derive(Debug, clap::Args)]
@@ -20,10 +24,13 @@ pub struct Arguments {
     state: State,
     #[command(flatten)]
     place: Place,
+    /// The site's policy, which says what reads users' own images: fuse, kernel or none
+    #[arg(long, value_name = "FILE")]
+    policy: Option<String>,
     /// Whom the image is for: one who may have it
     #[arg(long = "for", value_name = "UID:GID[:GROUP]...", value_parser = caller)]
     caller: Option<Caller>,
-    /// The image's identifier in the store
+    /// The image: its identifier in the store, or a file of the user's own, with a slash in its path
     image: String,
     /// The directory to mount it on
     directory: PathBuf,
@@ -34,23 +41,40 @@ pub struct Arguments {
 
 /// Mounts it; runs the command in the place of this process, if there is one.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    if !rustix::process::geteuid().is_root() {
-        bail!(ImageError::NotRoot {
+    let is_own = arguments.image.contains('/');
+    match (is_own, geteuid().is_root()) {
+        (true, false) => serve_own(arguments),
+        (true, true) => mount(arguments, hold_own(arguments)?),
+        (false, true) => mount(arguments, hold_of_store(arguments)?),
+        (false, false) => bail!(ImageError::NotRoot {
             what: "mounting an image of the store",
-            hint: "root does it in the job's prolog",
-        });
+            hint: "root does it in a job's prolog; a file of your own has a slash in its path",
+        }),
     }
-    let nobody_in_particular = || Caller {
-        uid: 0,
-        gid: 0,
-        groups: vec![],
-    };
-    let caller = arguments.caller.clone();
-    let caller = caller.unwrap_or_else(nobody_in_particular);
-    let image = arguments.place.image(&arguments.image, &caller)?;
-    let held = Node::open(&arguments.state.state)?.hold(&image)?;
+}
+
+fn hold_of_store(arguments: &Arguments) -> Result<Held> {
+    let image = arguments.place.image(&arguments.image, &whom(arguments))?;
+    Ok(Node::open(&arguments.state.state)?.hold(&image)?)
+}
+
+/// The kernel's hold of a user's own image, which the site has to allow.
+fn hold_own(arguments: &Arguments) -> Result<Held> {
+    if Policy::load(arguments.policy.as_deref())?.users_images() != UsersImages::Kernel {
+        bail!(
+            "image {}: is not of the site's store, and the site's policy keeps users' files from the kernel; hint: \
+             its user mounts it, without root",
+            arguments.image
+        );
+    }
+    let path = Path::new(&arguments.image);
+    let file = open_as(path, &whom(arguments))?;
+    Ok(Node::open(&arguments.state.state)?.hold_users(file, path)?)
+}
+
+fn mount(arguments: &Arguments, held: Held) -> Result<ExitCode> {
     let shown = arguments.directory.display();
-    let Some((program, rest)) = arguments.command.split_first() else {
+    let Some(command) = Command::of(arguments) else {
         let directory = fs::canonicalize(&arguments.directory)
             .with_context(|| format!("find the directory {shown}"))?;
         let name = directory.to_str();
@@ -64,12 +88,57 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     mount_change("/", slave).context("keep mounts from the host")?;
     held.attach(open_place(&arguments.directory)?)?;
     held.hold_on()?;
-    // A working directory below the mount would be the one that it hides.
-    if let Ok(here) = env::current_dir() {
-        let _ = env::set_current_dir(here);
+    command.replace_this_process()
+}
+
+/// The user's own image, for a command of the user's.
+fn serve_own(arguments: &Arguments) -> Result<ExitCode> {
+    let Some(command) = Command::of(arguments) else {
+        bail!("an image of your own is mounted for a command only; hint: -- COMMAND");
+    };
+    if Policy::load(arguments.policy.as_deref())?.users_images() == UsersImages::None {
+        bail!("the site's policy allows no images but those of its store");
     }
-    let error = std::process::Command::new(program).args(rest).exec();
-    Err(error).with_context(|| format!("run {program}"))
+    let file = open_as(Path::new(&arguments.image), &whom(arguments))?;
+    enter_namespace()?;
+    serve(&file, &arguments.directory)
+        .with_context(|| arguments.image.clone())?
+        .serve_on();
+    set_no_new_privs(true).context("set no_new_privs")?;
+    command.replace_this_process()
+}
+
+/// The one whom the image is for: the caller, unless root says otherwise.
+fn whom(arguments: &Arguments) -> Caller {
+    let this_process = || Caller {
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+        groups: vec![],
+    };
+    arguments.caller.clone().unwrap_or_else(this_process)
+}
+
+struct Command<'a> {
+    program: &'a str,
+    arguments: &'a [String],
+}
+
+impl<'a> Command<'a> {
+    fn of(arguments: &'a Arguments) -> Option<Self> {
+        let (program, arguments) = arguments.command.split_first()?;
+        Some(Self { program, arguments })
+    }
+
+    fn replace_this_process(&self) -> Result<ExitCode> {
+        // A working directory below the mount would be the one that it hides.
+        if let Ok(here) = env::current_dir() {
+            let _ = env::set_current_dir(here);
+        }
+        let error = std::process::Command::new(self.program)
+            .args(self.arguments)
+            .exec();
+        Err(error).with_context(|| format!("run {}", self.program))
+    }
 }
 
 fn caller(text: &str) -> Result<Caller, String> {

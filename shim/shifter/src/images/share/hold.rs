@@ -77,6 +77,19 @@ impl Node {
         self.hold_file(&image.file, kind, &image.path)
     }
 
+    /// Likewise for an open file of a user's, at `path` when it was opened: only where the site's policy has the kernel
+    /// mount such files.
+    ///
+    /// # Errors
+    /// [`ImageError`].
+    pub fn hold_users(&self, file: File, path: &Path) -> Result<Held, ImageError> {
+        let found = FileSystem::of(&file).map_err(|source| ImageError::NotAnImage {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        self.hold_file(&file.into(), found.kind, path)
+    }
+
     fn hold_file(&self, file: &OwnedFd, kind: Kind, path: &Path) -> Result<Held, ImageError> {
         let failed = |operation| ImageError::state(operation, &self.state.path);
         let key = key_of(file).map_err(ImageError::state("look at", path))?;

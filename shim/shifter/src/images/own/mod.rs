@@ -1,0 +1,12 @@
+//! A user's own image: a file that the site hasn't made.
+//!
+//! It is opened with the user's rights, and read by a program of the user's in a user namespace. The kernel's drivers
+//! trust what they mount; a file of a user's gets to them only where the site's policy says so.
+
+mod fuse;
+mod namespace;
+mod open;
+
+pub use fuse::{FuseError, Served, serve};
+pub use namespace::{NamespaceError, enter_namespace};
+pub use open::{OpenError, open_as};

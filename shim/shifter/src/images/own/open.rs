@@ -1,0 +1,127 @@
+//! Opening a file with somebody else's rights.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use bundles::shifter::image::Caller;
+use nix::sys::wait::waitpid;
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+use crate::sys;
+
+/// Why the file isn't open. One line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The user can't open it: whether it is there, is told only as the user would be told.
+    #[error("image {}: open as uid {uid}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Whose rights were taken.
+        uid: u32,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Nothing that an image is in.
+    #[error("image {} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+}
+
+/// Opens the regular file `path` for reading as `caller` could: root does it in a child that is the caller, everybody
+/// else is the caller.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_as(path: &Path, caller: &Caller) -> Result<File, OpenError> {
+    let opened = if rustix::process::geteuid().is_root() {
+        in_child(path, caller)
+    } else {
+        open(path)
+    };
+    let file = opened.map_err(|source| OpenError::Open {
+        path: path.to_path_buf(),
+        uid: caller.uid,
+        source,
+    })?;
+    match fstat(&file).map(|status| FileType::from_raw_mode(status.st_mode)) {
+        Ok(FileType::RegularFile) => Ok(file.into()),
+        _ => Err(OpenError::NotAFile(path.to_path_buf())),
+    }
+}
+
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    // Not waiting for whoever is at the other end of a pipe.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
+}
+
+fn in_child(path: &Path, caller: &Caller) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    let child = sys::fork_child(|| {
+        let opened = become_caller(caller).and_then(|()| open(path));
+        i32::from(answer(&theirs, opened).is_err())
+    })?;
+    drop(theirs);
+    let received = receive(&ours);
+    waitpid(child, None)?;
+    received
+}
+
+fn become_caller(caller: &Caller) -> io::Result<()> {
+    let groups: Vec<Gid> = caller.groups.iter().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(caller.uid), Gid::from_raw(caller.gid));
+    setgroups(&groups)?;
+    setresgid(gid, gid, gid)?;
+    // With it go all capabilities, which is why this is the last.
+    setresuid(uid, uid, uid)?;
+    Ok(())
+}
+
+/// The number of the error, or 0 and the descriptor.
+fn answer(to: &OwnedFd, opened: io::Result<OwnedFd>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = opened.as_ref().map(|file| [file.as_fd()]);
+    if let Ok(descriptors) = &descriptors {
+        control.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let number = match &opened {
+        Ok(_) => 0,
+        Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+    };
+    let number = number.to_ne_bytes();
+    let pieces = [IoSlice::new(&number)];
+    sendmsg(to, &pieces, &mut control, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+fn receive(from: &OwnedFd) -> io::Result<OwnedFd> {
+    let mut number = [0; size_of::<i32>()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut pieces = [IoSliceMut::new(&mut number)];
+    let received = recvmsg(from, &mut pieces, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let length = received.bytes;
+    let descriptor = control
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        })
+        .next();
+    match (length, i32::from_ne_bytes(number), descriptor) {
+        (4, 0, Some(file)) => Ok(file),
+        (4, number @ 1.., None) => Err(io::Error::from_raw_os_error(number)),
+        _ => Err(io::Error::other("the process that opens it failed")),
+    }
+}

@@ -1,0 +1,26 @@
+//! Children that don't outlive this process.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+
+/// Starts a program that is killed when this process ends, whatever program it is by then and however it ends.
+///
+/// # Errors
+/// Those of starting it.
+pub(crate) fn spawn_mortal(command: &mut Command) -> io::Result<Child> {
+    let parent = getpid();
+    let die_with_parent = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        match getppid() == Some(parent) {
+            true => Ok(()),
+            // It has ended in between.
+            false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+        }
+    };
+    // SAFETY: between fork and exec, it makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(die_with_parent) };
+    command.spawn()
+}
