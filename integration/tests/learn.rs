@@ -79,11 +79,17 @@ fn python_gets_its_library_as_a_directory_and_the_libraries_of_its_modules() {
             .any(|path| path.starts_with("/usr/lib/python3.") && path.matches('/').count() == 3),
         "{learned:#}"
     );
-    for library in ["libffi.so", "libsqlite3.so"] {
-        assert!(
-            paths.iter().any(|path| path.contains(library)),
-            "{library}: {learned:#}"
-        );
+    for (library, module) in [("libffi.so", "_ctypes"), ("libsqlite3.so", "_sqlite3")] {
+        let proposals = learned["proposals"].as_array().expect("a list");
+        let carrier = proposals.iter().find(|one| {
+            let brings = one["brings"].as_array().expect("a list");
+            let mut brings = brings.iter().filter_map(Value::as_str);
+            brings.any(|path| path.contains(library))
+        });
+        let carrier = carrier.unwrap_or_else(|| panic!("{library}: {learned:#}"));
+        assert_eq!(carrier["key"], "dlopen", "{library}: {learned:#}");
+        let path = carrier["path"].as_str().expect("a path");
+        assert!(path.contains(module), "{library}: {learned:#}");
     }
     // Nothing as wide as the whole of a directory that everything lies in, nor the host's own files.
     for wide in [
@@ -99,6 +105,62 @@ fn python_gets_its_library_as_a_directory_and_the_libraries_of_its_modules() {
         !paths.iter().any(|path| path.starts_with("/etc/ld.so")),
         "{learned:#}"
     );
+}
+
+/// Programs that a command starts bring their libraries; and what is proposed for each of the examples is enough.
+#[test]
+fn a_command_that_starts_others_gets_them_with_their_libraries() {
+    let bench = Bench::new();
+    for (name, program, models, arguments, programs) in [
+        (
+            "minizinc",
+            "/usr/bin/minizinc",
+            &["knapsack.mzn"][..],
+            &["knapsack.mzn"][..],
+            &["/usr/bin/fzn-gecode"][..],
+        ),
+        (
+            "Rscript",
+            "/usr/bin/Rscript",
+            &["linear.R"],
+            &["linear.R"],
+            &["/usr/lib/R/bin/R", "/usr/lib/R/bin/exec/R"],
+        ),
+        (
+            "octave",
+            "/usr/bin/octave",
+            &["knapsack.m"],
+            &["knapsack.m"],
+            &["/usr/bin/octave-cli"],
+        ),
+        (
+            "g++",
+            "/usr/bin/g++",
+            &["sum.cpp"],
+            &["sum.cpp", "-o", "sum"],
+            &["/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus", "/usr/bin/ld"],
+        ),
+    ] {
+        let project = bench.directory(name);
+        for name in models {
+            fs::copy(model(name), project.join(name)).expect("copy a model");
+        }
+        let command = json!({ "name": name, "executable": program, "mount-dependencies": "FILES" });
+        let (learned, _) = assert_learnt(&bench, &project, &command, arguments);
+        let proposals = learned["proposals"].as_array().expect("a list");
+        for program in programs {
+            let one = proposals.iter().find(|one| one["path"] == *program);
+            let one = one.unwrap_or_else(|| panic!("{program}: {learned:#}"));
+            assert_eq!(
+                (&one["key"], &one["executed"]),
+                (&json!("dlopen"), &json!(true))
+            );
+        }
+        // A program's libraries are not proposed besides it.
+        let libraries = paths(&learned);
+        let libraries = libraries.iter().filter(|path| path.contains(".so."));
+        assert!(libraries.count() < 4, "{learned:#}");
+    }
 }
 
 #[test]

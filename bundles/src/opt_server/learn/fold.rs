@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Proposal, Seen};
+use super::{Proposal, Seen, Wanted};
 
 /// Directories that too much of the host lies in to be shown for a few of their files; `*` is any one name.
 const NEVER: &[&str] = &[
@@ -38,7 +38,7 @@ struct Node<'a> {
 }
 
 /// Proposals for these files, sorted by path.
-pub(super) fn fold(wanted: &[(PathBuf, &Seen)], fold: usize) -> Vec<Proposal> {
+pub(super) fn fold(wanted: &[Wanted<'_>], fold: usize) -> Vec<Proposal> {
     let mut root = Node::default();
     for (path, file) in wanted {
         let mut node = &mut root;
@@ -76,10 +76,12 @@ fn proposal(path: &Path, node: &Node<'_>, is_directory: bool) -> Proposal {
     let processes: BTreeSet<&str> = used.iter().map(|file| &*file.process).collect();
     Proposal {
         path: path.to_path_buf(),
+        key: "mount-readable",
         is_directory,
         files: canonical.len(),
         is_executed: used.iter().any(|file| file.is_executed),
         processes: processes.into_iter().map(str::to_owned).collect(),
+        brings: vec![],
     }
 }
 

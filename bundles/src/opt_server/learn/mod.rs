@@ -1,9 +1,10 @@
-//! From the files that a command was seen to open to the smallest `mount-readable` that has them.
+//! From the files that a command was seen to open to the smallest `mount-readable` and `dlopen` that have them.
 //!
 //! Only what was opened or executed counts, and only where nothing shows it already. A directory is proposed
 //! instead of its files where several of its entries were used; the directories that everything of the host
-//! lies in never are.
+//! lies in never are. A program or a plug-in whose libraries were opened too is proposed for `dlopen`, in their place.
 
+mod carriers;
 mod fold;
 mod optional;
 
@@ -29,11 +30,16 @@ pub struct Seen {
     pub process: String,
 }
 
-/// An entry for `mount-readable`.
+/// A file that is to be mounted, as the command spells it.
+type Wanted<'a> = (PathBuf, &'a Seen);
+
+/// An entry for `mount-readable` or `dlopen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// What to mount.
     pub path: PathBuf,
+    /// `mount-readable`, or `dlopen`.
+    pub key: &'static str,
     /// Whether it is a directory, with all that is in it.
     pub is_directory: bool,
     /// How many files in it were used.
@@ -42,6 +48,17 @@ pub struct Proposal {
     pub is_executed: bool,
     /// The processes that used it, sorted.
     pub processes: Vec<String>,
+    /// What of that which was used it brings, canonical and sorted; only where the key is `dlopen`.
+    pub brings: Vec<PathBuf>,
+}
+
+/// A file that is mounted with another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    /// Where it is looked for.
+    pub path: PathBuf,
+    /// With every link followed.
+    pub canonical: PathBuf,
 }
 
 /// What came of watching a command.
@@ -56,10 +73,16 @@ pub struct Learned {
 }
 
 /// Proposes what to mount for a command that was seen to open these files. `shows` says whether a path, with its
-/// links followed, is mounted already; a directory takes the place of `fold` used entries, or more.
-pub fn propose(seen: &[Seen], shows: impl Fn(&Path) -> bool, fold: usize) -> Learned {
+/// links followed, is mounted already, and `brings` what would be mounted with one that is given to `dlopen`; a
+/// directory takes the place of `fold` used entries, or more.
+pub fn propose(
+    seen: &[Seen],
+    shows: impl Fn(&Path) -> bool,
+    brings: impl Fn(&Path) -> Vec<Brought>,
+    fold: usize,
+) -> Learned {
     let mut learned = Learned::default();
-    let mut wanted: Vec<(PathBuf, &Seen)> = vec![];
+    let mut wanted: Vec<Wanted<'_>> = vec![];
     let mut shown = BTreeSet::new();
     let mut without = BTreeSet::new();
     // A directory that was only listed isn't needed for itself.
@@ -77,7 +100,26 @@ pub fn propose(seen: &[Seen], shows: impl Fn(&Path) -> bool, fold: usize) -> Lea
     }
     learned.shown = shown.len();
     learned.optional = without.into_iter().collect();
+    let carriers = carriers::take_out(&mut wanted, brings);
     learned.proposals = fold::fold(&wanted, fold);
+    let carried = carriers.into_iter().map(|carrier| {
+        let brings = carrier.brings.into_iter().collect();
+        let (path, file) = carrier.wanted;
+        let processes = seen.iter().filter(|one| one.canonical == file.canonical);
+        let processes: BTreeSet<&str> = processes.map(|one| &*one.process).collect();
+        Proposal {
+            path,
+            key: "dlopen",
+            is_directory: false,
+            files: 1,
+            is_executed: file.is_executed,
+            processes: processes.into_iter().map(str::to_owned).collect(),
+            brings,
+        }
+    });
+    learned.proposals.extend(carried);
+    let proposals = &mut learned.proposals;
+    proposals.sort_by(|one, other| one.path.cmp(&other.path));
     learned
 }
 
@@ -103,8 +145,7 @@ fn spelled(file: &Seen) -> PathBuf {
 
 /// The key of `config.json` that admits `path`, and what to write there, for a command with this name.
 pub fn admitted_by(path: &Path, command: &str) -> (&'static str, String) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_library = name.contains(".so.") || name.ends_with(".so");
+    let is_library = is_named_as_library(path);
     let key = if is_library {
         "dlopen"
     } else {
@@ -122,6 +163,11 @@ pub fn admitted_by(path: &Path, command: &str) -> (&'static str, String) {
     (key, hint)
 }
 
+fn is_named_as_library(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains(".so.") || name.ends_with(".so")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +180,11 @@ mod tests {
             is_executed: false,
             process: process.to_owned(),
         }
+    }
+
+    /// Brings nothing.
+    fn alone(_: &Path) -> Vec<Brought> {
+        vec![]
     }
 
     fn paths(learned: &Learned) -> Vec<String> {
@@ -156,7 +207,7 @@ mod tests {
             seen("/proc/self/status", "python3"),
             seen("/etc/ld.so.cache", "python3"),
         ];
-        let learned = propose(&files, |path| path.starts_with("/usr/lib/x"), 5);
+        let learned = propose(&files, |path| path.starts_with("/usr/lib/x"), alone, 5);
         assert_eq!(paths(&learned), ["/usr/lib/python3.11/os.py"]);
         assert_eq!(learned.shown, 1);
         assert_eq!(learned.optional[0].0, Path::new("/etc/ld.so.cache"));
@@ -177,7 +228,7 @@ mod tests {
         files.push(seen("/usr/bin/as", "g++"));
         files.push(seen("/usr/bin/ld", "collect2"));
         files.push(seen("/usr/bin/nm", "collect2"));
-        let all = |fold| paths(&propose(&files, |_| false, fold));
+        let all = |fold| paths(&propose(&files, |_| false, alone, fold));
         let whole = "/usr/lib/python3.11/";
         let programs = ["/usr/bin/as", "/usr/bin/ld", "/usr/bin/nm"];
         assert_eq!(all(3), [&programs[..], &[whole]].concat());
@@ -187,7 +238,7 @@ mod tests {
             "json and three files"
         );
         assert_eq!(all(100).len(), files.len());
-        let folded = propose(&files, |_| false, 3);
+        let folded = propose(&files, |_| false, alone, 3);
         let python = folded.proposals.last().unwrap();
         assert_eq!((python.files, python.is_executed), (6, false));
     }
@@ -198,7 +249,7 @@ mod tests {
             is_directory: true,
             ..seen("/usr/local/lib/python3.11/dist-packages", "python3")
         };
-        assert!(propose(&[listed], |_| false, 5).proposals.is_empty());
+        assert!(propose(&[listed], |_| false, alone, 5).proposals.is_empty());
     }
 
     #[test]
@@ -211,8 +262,87 @@ mod tests {
             canonical: "/usr/lib/x/crt1.o".into(),
             ..seen("/usr/lib/gcc/x/12/../../../x/crt1.o", "ld")
         };
-        let learned = propose(&[linked, through_parents], |_| false, 5);
+        let learned = propose(&[linked, through_parents], |_| false, alone, 5);
         assert_eq!(paths(&learned), ["/lib/x/libffi.so.8", "/usr/lib/x/crt1.o"]);
+    }
+
+    /// Libraries of /usr/lib/x.
+    fn brought(names: &[&str]) -> Vec<Brought> {
+        let brought = names.iter().map(|name| Brought {
+            path: Path::new("/lib/x").join(name),
+            canonical: Path::new("/usr/lib/x").join(name),
+        });
+        brought.collect()
+    }
+
+    fn keys(learned: &Learned) -> Vec<(&str, &str)> {
+        let proposals = learned.proposals.iter();
+        proposals
+            .map(|one| (one.path.to_str().unwrap(), one.key))
+            .collect()
+    }
+
+    #[test]
+    fn what_brings_others_takes_their_place() {
+        let program = Seen {
+            is_executed: true,
+            ..seen("/usr/bin/solver", "model")
+        };
+        let files = [
+            seen("/usr/lib/x/libbase.so.1", "solver"),
+            seen("/usr/lib/x/libsolver.so", "solver"),
+            seen("/usr/lib/x/libextra.so", "solver"),
+            seen("/usr/lib/x/plugins/base.so", "model"),
+            seen("/usr/lib/x/plugins/extra.so", "model"),
+            seen("/usr/share/x/library", "model"),
+            program,
+        ];
+        let brings = |path: &Path| match path.file_name().unwrap().to_str().unwrap() {
+            "solver" => brought(&["libsolver.so", "libbase.so.1", "libunused.so"]),
+            "libsolver.so" => brought(&["libbase.so.1", "libsolver.so"]),
+            "base.so" => brought(&["libbase.so.1"]),
+            "extra.so" => brought(&["libextra.so", "libbase.so.1"]),
+            _ => vec![],
+        };
+        let learned = propose(&files, |_| false, brings, 5);
+        assert_eq!(
+            keys(&learned),
+            [
+                ("/usr/bin/solver", "dlopen"),
+                // All that it needs is there with the solver.
+                ("/usr/lib/x/plugins/base.so", "mount-readable"),
+                ("/usr/lib/x/plugins/extra.so", "dlopen"),
+                ("/usr/share/x/library", "mount-readable"),
+            ]
+        );
+        let solver = &learned.proposals[0];
+        let others = ["/usr/lib/x/libbase.so.1", "/usr/lib/x/libsolver.so"];
+        assert_eq!(solver.brings, others.map(PathBuf::from));
+        assert!(solver.is_executed && solver.processes == ["model"]);
+        assert_eq!(
+            learned.proposals[2].brings,
+            [PathBuf::from("/usr/lib/x/libextra.so")]
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_by_another_link_is_not_brought() {
+        let linked = Seen {
+            canonical: "/usr/lib/x/libbase.so.1".into(),
+            ..seen("/usr/lib/gcc/libbase.so", "ld")
+        };
+        let files = [linked, seen("/opt/plugin.so", "x")];
+        let brings = |_: &Path| brought(&["libbase.so.1"]);
+        let learned = propose(&files, |_| false, brings, 5);
+        let both = ["/opt/plugin.so", "/usr/lib/gcc/libbase.so"];
+        assert_eq!(keys(&learned), both.map(|path| (path, "mount-readable")));
+    }
+
+    #[test]
+    fn libraries_that_need_each_other_are_proposed_once() {
+        let files = [seen("/usr/lib/x/a.so", "x"), seen("/usr/lib/x/b.so", "x")];
+        let learned = propose(&files, |_| false, |_| brought(&["a.so", "b.so"]), 5);
+        assert_eq!(keys(&learned), [("/usr/lib/x/a.so", "dlopen")]);
     }
 
     #[test]

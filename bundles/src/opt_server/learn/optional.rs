@@ -33,6 +33,9 @@ const OPTIONAL: &[(&str, &str)] = &[
         "/etc/resolv.conf",
         "name servers, for a network that isn't there",
     ),
+    ("/etc/os-release", "what the distribution is called"),
+    ("/usr/lib/os-release", "what the distribution is called"),
+    ("/etc/ssl/openssl.cnf", "OpenSSL's settings: it has its own"),
     (
         "/usr/lib/locale",
         "languages: messages are English without, and text is UTF-8 anyway",
@@ -44,6 +47,9 @@ const OPTIONAL: &[(&str, &str)] = &[
 
 /// What `path` is, where a command looks for it and does without.
 pub fn optional(path: &Path) -> Option<&'static str> {
+    if path.ends_with("gconv/gconv-modules.cache") {
+        return Some("how texts in other character sets are read: UTF-8 needs none of it");
+    }
     let found = OPTIONAL.iter().find(|(known, _)| path.starts_with(known));
     found.map(|(_, what)| *what)
 }

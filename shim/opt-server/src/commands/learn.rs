@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bundles::elf::{Resolver, Role};
-use bundles::opt_server::config::{Command, Config};
-use bundles::opt_server::learn::{Learned, Seen, propose};
+use bundles::opt_server::config::{Command, Config, MountDependencies};
+use bundles::opt_server::learn::{Brought, Learned, Proposal, Seen, propose};
 use bundles::opt_server::{Request, Sandbox};
 use bundles::promise::parse_mountinfo;
 use nix::unistd::dup2;
@@ -62,6 +62,7 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         ..own.clone()
     };
     let limits = own.limits();
+    let is_by_files = command.mount_dependencies == MountDependencies::Files;
     let narrow = Sandbox::plan(own, &resolver)?;
     let sandbox = Sandbox::plan(everything, &resolver)?;
     let mut bounds = execution::bounds(command, &limits, false, true);
@@ -81,7 +82,13 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
             .unwrap_or_default())
     })?;
     let seen = seen(&looked, &resolver);
-    let learned = propose(&seen, |path| narrow.shows(path), arguments.fold);
+    // Where libraries come with their whole directories, those of a plug-in are better named one by one.
+    let brings = |path: &Path| match is_by_files {
+        true => brought(&resolver, command, path),
+        false => vec![],
+    };
+    let shows = |path: &Path| narrow.shows(path);
+    let learned = propose(&seen, shows, brings, arguments.fold);
     let text = match arguments.json {
         true => as_json(&config, command, &learned)?,
         false => as_table(command, &learned),
@@ -163,33 +170,40 @@ fn seen(looked: &[Looked], resolver: &Resolver) -> Vec<Seen> {
     seen
 }
 
+/// What would be mounted with `path`, if it were given to `dlopen`; nothing where it couldn't be.
+fn brought(resolver: &Resolver, command: &Command, path: &Path) -> Vec<Brought> {
+    let resolved = resolver.resolve_with(&command.executable, &[path.to_owned()]);
+    let files = resolved.into_iter().flat_map(|found| found.files);
+    files
+        .map(|file| Brought {
+            path: file.path,
+            canonical: file.canonical,
+        })
+        .collect()
+}
+
 fn as_table(command: &Command, learned: &Learned) -> String {
     let mut text = format!(
-        "command \"{}\": {} files are shown already, {} entries would have to be added to \"mount-readable\"\n",
+        "command \"{}\": {} files are shown already, {} entries would have to be added\n",
         command.name,
         learned.shown,
         learned.proposals.len()
     );
-    let width = learned
-        .proposals
-        .iter()
-        .map(|one| one.path.as_os_str().len())
-        .max();
-    let width = width.unwrap_or(0) + 1;
-    for one in &learned.proposals {
-        let slash = if one.is_directory { "/" } else { "" };
-        let path = format!("{}{slash}", one.path.display());
-        let how = if one.is_executed {
-            "executed"
-        } else {
-            "opened"
-        };
-        let by = one.processes.join(", ");
-        let files = match (one.is_directory, one.files) {
-            (true, files) => format!("{files} files of it {how}"),
-            (false, _) => how.to_owned(),
-        };
-        text.push_str(&format!("  {path:<width$}  {files} by {by}\n"));
+    for (key, note) in [
+        ("mount-readable", ""),
+        ("dlopen", ", with the libraries that each needs"),
+    ] {
+        let proposals: Vec<&Proposal> = of(learned, key).collect();
+        if !proposals.is_empty() {
+            text.push_str(&format!("to \"{key}\"{note}:\n"));
+        }
+        let width = proposals.iter().map(|one| one.path.as_os_str().len()).max();
+        let width = width.unwrap_or(0) + 1;
+        for one in proposals {
+            let slash = if one.is_directory { "/" } else { "" };
+            let path = format!("{}{slash}", one.path.display());
+            text.push_str(&format!("  {path:<width$}  {}\n", how(one)));
+        }
     }
     if !learned.optional.is_empty() {
         text.push_str("left out, for commands do without:\n");
@@ -200,25 +214,54 @@ fn as_table(command: &Command, learned: &Learned) -> String {
     text
 }
 
+fn of<'a>(learned: &'a Learned, key: &str) -> impl Iterator<Item = &'a Proposal> {
+    learned.proposals.iter().filter(move |one| one.key == key)
+}
+
+/// How a path was used, and by whom.
+fn how(one: &Proposal) -> String {
+    let how = if one.is_executed {
+        "executed"
+    } else {
+        "opened"
+    };
+    let by = one.processes.join(", ");
+    let brings = match one.brings.len() {
+        0 => String::new(),
+        1 => ", and brings 1 other".to_owned(),
+        count => format!(", and brings {count} others"),
+    };
+    match one.is_directory {
+        true => format!("{} files of it {how} by {by}", one.files),
+        false => format!("{how} by {by}{brings}"),
+    }
+}
+
 fn as_json(config: &Config, command: &Command, learned: &Learned) -> Result<String> {
     let proposals = learned.proposals.iter().map(|one| {
         json!({
-            "path": one.path, "directory": one.is_directory, "files": one.files,
-            "executed": one.is_executed, "opened_by": one.processes,
+            "path": one.path, "key": one.key, "directory": one.is_directory, "files": one.files,
+            "executed": one.is_executed, "opened_by": one.processes, "brings": one.brings,
         })
     });
     let optional = learned.optional.iter();
     let optional = optional.map(|(path, what)| json!({ "path": path, "what": what }));
     let mut readable = command.mount_readable.clone();
-    readable.extend(learned.proposals.iter().map(|one| one.path.clone()));
+    readable.extend(of(learned, "mount-readable").map(|one| one.path.clone()));
+    // To be put into the command's entry.
+    let mut snippet = json!({ "mount-readable": readable });
+    let mut declared = command.extensions.dlopen.clone();
+    declared.extend(of(learned, "dlopen").map(|one| one.path.clone()));
+    if !declared.is_empty() {
+        snippet["x-opt-runtime"] = json!({ "dlopen": declared });
+    }
     let whole = json!({
         "config": config.path,
         "command": command.name,
         "shown_already": learned.shown,
         "proposals": proposals.collect::<Vec<_>>(),
         "left_out": optional.collect::<Vec<_>>(),
-        // To be put into the command's entry.
-        "snippet": { "mount-readable": readable },
+        "snippet": snippet,
     });
     Ok(format!("{}\n", serde_json::to_string_pretty(&whole)?))
 }
