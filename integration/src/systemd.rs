@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Tool, opt_server, skip};
+use crate::{Tool, cgroup, opt_server, skip};
 
 /// Where it is, if it is the first process.
 const RUNNING: &str = "/run/systemd/system";
@@ -21,6 +21,9 @@ pub fn under_systemd(test: impl FnOnce()) {
     }
     if !Path::new(SYSTEMD).exists() {
         return skip("there is no systemd");
+    }
+    if ["", "name=systemd"].map(cgroup::mount_point) == [None, None] {
+        return cgroup::skip("no hierarchy for systemd is mounted");
     }
     let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hack/with-systemd");
     let own = std::env::current_exe().expect("the path of this program");
