@@ -25,6 +25,7 @@ use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
 use super::pidfd_socket::PidfdSocket;
 use super::process::{ProcessId, set_own_oom_score};
+use super::ready::LateCommandReader;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::terminal::{Console, OwnTerminal};
@@ -59,6 +60,8 @@ pub struct CreateOptions {
     pub supervised: bool,
     /// Descriptors for the command's standard output and standard error, instead of the caller's.
     pub output: Option<(RawFd, RawFd)>,
+    /// Where the first process finds its command once it is started, instead of in the bundle.
+    pub late_command: Option<RawFd>,
     /// Which system calls of the command's to listen to.
     pub telling: Telling,
     /// What the caller says of the host.
@@ -194,6 +197,7 @@ fn create_claimed(
         dies_with_parent: options.supervised,
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
+        late: options.late_command.map(LateCommandReader::of),
     };
     let sealed = bundle.kind.is_some();
     let terminal = console.is_wanted().then(OwnTerminal::expect).transpose()?;

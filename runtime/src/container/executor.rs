@@ -19,6 +19,7 @@ use super::command::{self, Command, reset_signals};
 use super::environment;
 use super::failure::{Failure, FailureWriter, step};
 use super::init;
+use super::ready::LateCommandReader;
 use super::resource_limits;
 use super::seccomp::SystemCallFilter;
 use super::working_directory;
@@ -48,6 +49,8 @@ pub(super) struct Payload {
     /// Whether the runtime, without root's privileges, may look at the process before it is started only
     /// if the process allows it.
     pub can_be_looked_at: bool,
+    /// Where the command is told of, if it isn't known yet.
+    pub late: Option<LateCommandReader>,
 }
 
 impl Payload {
@@ -99,7 +102,11 @@ impl Payload {
             // A bundle without a process: the container has served.
             exit_at_once(0);
         };
-        let command = Command::of(&self.with_environment(process))?;
+        let mut process = self.with_environment(process);
+        if let Some(late) = self.late {
+            step("take on the command", || late.read()?.take_on(&mut process))?;
+        }
+        let command = Command::of(&process)?;
         step("reset the signals", reset_signals)?;
         if self.has_init {
             let has_terminal = process.terminal() == Some(true);

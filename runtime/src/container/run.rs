@@ -5,7 +5,7 @@ use super::leftovers;
 use super::process::ProcessId;
 use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
-use super::watch::{Bound, Bounds, Measured, Pump, Watch};
+use super::watch::{Bound, Bounds, Measured, Pump, Telling, Watch};
 use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
 
 /// How to run.
@@ -135,7 +135,7 @@ pub fn run_detached(
     started
 }
 
-fn run_bundle(
+pub(super) fn run_bundle(
     store: &Store,
     id: &str,
     bundle: &Bundle,
@@ -144,47 +144,83 @@ fn run_bundle(
     foreground: &mut Hold<'_>,
 ) -> Result<Execution> {
     let pumped = bounds.filter(|bounds| bounds.counts_output || bounds.output.is_some());
-    let mut pump = pumped
+    let pump = pumped
         .map(|bounds| Pump::new(bounds.output, bounds.truncates_output))
         .transpose()?;
-    let create_options = CreateOptions {
-        supervised: true,
-        output: pump.as_ref().and_then(Pump::ends),
-        telling: bounds.map(Bounds::telling).unwrap_or_default(),
-        ..options.create.clone()
-    };
-    let created = create(store, id, bundle, &create_options)?;
-    let snapshot = &created.container.snapshot;
-    let cgroup = snapshot.cgroup.clone();
-    let is_held_together = snapshot.has_pid_namespace || !cgroup.is_anothers();
-    let begun = pump.as_mut().map_or(Ok(()), Pump::begin);
-    let ended = begun.and_then(|()| hold(created, bounds, pump.as_ref(), foreground));
-    let ended = ended.map(|execution| Execution {
-        outcome: with_memory(execution.outcome, &cgroup),
-        ..execution
-    });
-    let left = match options.keep && ended.is_ok() {
-        true => keep(store, id),
-        false => delete(store, id, true),
-    };
-    let left = left.and_then(|()| match is_held_together {
-        true => Ok(()),
-        false => leftovers::end(),
-    });
-    let mut execution = ended?;
-    left?;
-    // Last, for it takes as long as the caller takes to read.
-    let printed = pump
-        .map(|pump| pump.drain(foreground.signals))
-        .transpose()?;
-    if let (Some(measured), Some((printed, is_exceeded))) = (&mut execution.measured, printed) {
-        measured.output = Some(printed);
-        // Found out only now, where the command ended before all was read.
-        if is_exceeded && bounds.is_some_and(|bounds| !bounds.truncates_output) {
-            measured.exceeded.get_or_insert(Bound::Output);
-        }
+    let telling = bounds.map(Bounds::telling).unwrap_or_default();
+    let prepared = Prepared::new(store, id, bundle, &options.create, telling, pump)?;
+    prepared.run(store, options.keep, bounds, foreground)
+}
+
+/// A created container, with all that its command needs to be held in the foreground.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub created: Created,
+    pub pump: Option<Pump>,
+}
+
+impl Prepared {
+    /// Creates the container `id`.
+    pub(super) fn new(
+        store: &Store,
+        id: &str,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        telling: Telling,
+        pump: Option<Pump>,
+    ) -> Result<Self> {
+        let options = CreateOptions {
+            supervised: true,
+            output: pump.as_ref().and_then(Pump::ends),
+            telling,
+            ..options.clone()
+        };
+        let created = create(store, id, bundle, &options)?;
+        Ok(Self { created, pump })
     }
-    Ok(execution)
+
+    /// Runs the command to its end. The container is deleted then, but for `keep`.
+    pub(super) fn run(
+        self,
+        store: &Store,
+        keep: bool,
+        bounds: Option<&Bounds>,
+        foreground: &mut Hold<'_>,
+    ) -> Result<Execution> {
+        let Self { created, mut pump } = self;
+        let snapshot = &created.container.snapshot;
+        let id = snapshot.id.clone();
+        let cgroup = snapshot.cgroup.clone();
+        let is_held_together = snapshot.has_pid_namespace || !cgroup.is_anothers();
+        let begun = pump.as_mut().map_or(Ok(()), Pump::begin);
+        let ended = begun.and_then(|()| hold(created, bounds, pump.as_ref(), foreground));
+        let ended = ended.map(|execution| Execution {
+            outcome: with_memory(execution.outcome, &cgroup),
+            ..execution
+        });
+        let left = match keep && ended.is_ok() {
+            true => self::keep(store, &id),
+            false => delete(store, &id, true),
+        };
+        let left = left.and_then(|()| match is_held_together {
+            true => Ok(()),
+            false => leftovers::end(),
+        });
+        let mut execution = ended?;
+        left?;
+        // Last, for it takes as long as the caller takes to read.
+        let printed = pump
+            .map(|pump| pump.drain(foreground.signals))
+            .transpose()?;
+        if let (Some(measured), Some((printed, is_exceeded))) = (&mut execution.measured, printed) {
+            measured.output = Some(printed);
+            // Found out only now, where the command ended before all was read.
+            if is_exceeded && bounds.is_some_and(|bounds| !bounds.truncates_output) {
+                measured.exceeded.get_or_insert(Bound::Output);
+            }
+        }
+        Ok(execution)
+    }
 }
 
 /// Makes the container nobody's litter.

@@ -18,7 +18,7 @@ mod user_namespace;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
-pub(crate) use descriptor::write_to;
+pub(crate) use descriptor::{read_from, write_to};
 pub(crate) use environment::remove_variable;
 pub(crate) use fork::{clone_child, fork, fork_child};
 pub(crate) use init::{

@@ -7,6 +7,7 @@
 //! mount in it locked by the kernel (mount_namespaces(7)). If anything fails or is killed, the namespace
 //! goes and the host never saw a mount.
 
+mod late;
 mod nodes;
 mod source;
 mod target;
@@ -23,6 +24,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::{Error, Result, mount_options, namespaces};
 use crate::sys::MountAttr;
+pub(super) use late::attach_late;
 pub(super) use source::can_map_ids;
 use source::{open_source, set_attributes};
 pub(super) use target::{attach, open_target};

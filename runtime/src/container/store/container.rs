@@ -95,6 +95,13 @@ impl Container {
         read_spec(&self.opened)
     }
 
+    /// Takes on a spec that the container is completed to.
+    pub(in crate::container) fn complete(&mut self, spec: &Spec) -> Result<()> {
+        write_spec(&self.directory, spec)?;
+        self.snapshot.annotations = spec.annotations().clone().unwrap_or_default();
+        self.save()
+    }
+
     /// Refuses what needs another status; `wanted` is how errors call it.
     ///
     /// # Errors

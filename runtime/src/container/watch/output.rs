@@ -53,6 +53,15 @@ impl Pump {
     /// Makes the pipes, for `limit` bytes; with `drops`, what is beyond is dropped, and else stays unread. Where standard output and standard error are one file, the command
     /// gets one pipe for both, so that what it prints stays in order.
     pub(in crate::container) fn new(limit: Option<u64>, drops: bool) -> Result<Self> {
+        Self::with(limit, drops, is_one_file())
+    }
+
+    /// Likewise, with a pipe for each of the two, whatever they are by now.
+    pub(in crate::container) fn of_two(limit: Option<u64>, drops: bool) -> Result<Self> {
+        Self::with(limit, drops, false)
+    }
+
+    fn with(limit: Option<u64>, drops: bool, is_one: bool) -> Result<Self> {
         let failed = "make a pipe for the command's output";
         let make = |leads_to| -> Result<Pipe> {
             let (reading, writing) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::step(failed))?;
@@ -65,7 +74,7 @@ impl Pump {
         let mut pipes = vec![make(1)?];
         match pipes.first_mut() {
             // Whoever takes them closes each.
-            Some(first) if is_one_file() => {
+            Some(first) if is_one => {
                 let again = first.writing.first().map(OwnedFd::try_clone).transpose();
                 first.writing.extend(again.map_err(Error::step(failed))?);
             }
@@ -85,6 +94,12 @@ impl Pump {
                 news,
             }),
         })
+    }
+
+    /// Sets another limit, as long as nothing is passed on.
+    pub(in crate::container) fn limit(&self, limit: Option<u64>) {
+        let left = limit.unwrap_or(u64::MAX);
+        self.shared.left.store(left, Ordering::SeqCst);
     }
 
     /// What the command gets as its standard output and standard error.

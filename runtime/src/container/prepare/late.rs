@@ -1,0 +1,41 @@
+//! A mount that is made when everything else is in place already.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use libcontainer::oci_spec::runtime::{Mount, Spec};
+use rustix::fs::{Mode, OFlags, open};
+
+use super::source::{open_source, set_attributes};
+use super::target::attach;
+use crate::below::open_below;
+use crate::container::mount_namespace::inside;
+use crate::container::{Error, Result};
+use crate::sys::MountAttr;
+
+/// As a mount is that was made in the container's namespace: what happens on the host comes in, and nothing
+/// goes out.
+const SLAVE: MountAttr = MountAttr {
+    set: 0,
+    clear: 0,
+    propagation: libc::MS_SLAVE,
+    user_namespace: 0,
+};
+
+/// Makes `mount` of a sealed bundle's `spec` in the mount namespace of the created process `pid`. Its target must be
+/// there, and is opened through no link. Only root may.
+///
+/// # Errors
+/// The step, the path and the cause.
+pub(in crate::container) fn attach_late(pid: i32, mount: &Mount, spec: &Spec) -> Result<()> {
+    let source = open_source(mount, spec, true)?;
+    set_attributes(&source, SLAVE, false)
+        .map_err(Error::io("make private the mount", mount.destination()))?;
+    inside(pid, || {
+        let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(Error::step("open the container's root"))?;
+        let target = open_below(root, mount.destination(), OFlags::DIRECTORY)
+            .map_err(|errno| Error::io("open mount target", mount.destination())(errno.into()))?;
+        attach(&source, target.as_fd(), Path::new(""))
+    })
+}
