@@ -7,6 +7,7 @@ mod limits;
 mod load;
 mod operation;
 mod page;
+mod pool;
 mod restart;
 mod rude_clients;
 mod user_groups;

@@ -68,10 +68,22 @@ impl Server {
         settings: &Value,
         arguments: &[&str],
     ) -> Self {
+        let commands = json!([{ "name": "busybox", "executable": BUSYBOX }]);
+        Self::start_for(bench, state, &commands, functions, settings, arguments)
+    }
+
+    /// Likewise with other commands than the one.
+    pub fn start_for(
+        bench: &Bench,
+        state: &Path,
+        commands: &Value,
+        functions: &[(&str, Value)],
+        settings: &Value,
+        arguments: &[&str],
+    ) -> Self {
         require_program(BUSYBOX, "busybox-static");
         let site = bench.directory("site");
         let config = site.join("config.json");
-        let commands = json!([{ "name": "busybox", "executable": BUSYBOX }]);
         write(
             &config,
             &json!({ "server-name": "A test's server", "commands": commands }),
@@ -257,9 +269,17 @@ impl Server {
 
     /// The processes that run executions of it.
     pub fn runs(&self) -> Vec<i32> {
+        self.processes(" run ")
+    }
+
+    /// The processes of sandboxes that it keeps ready, and of executions in what was one.
+    pub fn ready(&self) -> Vec<i32> {
+        self.processes(" ready ")
+    }
+
+    fn processes(&self, what: &str) -> Vec<i32> {
         let state = self.state.display().to_string();
-        let found =
-            crate::host::processes(|shown| shown.contains(" run ") && shown.contains(&state));
+        let found = crate::host::processes(|shown| shown.contains(what) && shown.contains(&state));
         let pid = |line: &String| line.split(' ').next()?.parse().ok();
         found.iter().filter_map(pid).collect()
     }
@@ -270,17 +290,17 @@ impl Drop for Server {
         let _ = self.process.0.kill();
         let _ = self.process.0.wait();
         // Its executions outlive it, as they should; but not the test. A run that is ended so cleans up.
-        let runs = self.runs();
-        for pid in &runs {
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGTERM);
+        let left = || [self.runs(), self.ready()].concat();
+        for pid in left() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         for _ in 0..100 {
-            if self.runs().is_empty() {
+            if left().is_empty() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        for pid in self.runs() {
+        for pid in left() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         if std::thread::panicking() {

@@ -36,10 +36,10 @@ impl Sandbox<'_> {
         lines.push(format!(
             "Mount: '{TEMPORARY}' read-write: a temporary directory of its own"
         ));
-        let project = self.project.display();
-        lines.push(format!(
-            "Mount: '{PROJECT}' read-write: the project directory {project}"
-        ));
+        lines.extend(self.project.iter().map(|project| {
+            let project = project.display();
+            format!("Mount: '{PROJECT}' read-write: the project directory {project}")
+        }));
         if let Some((_, inside)) = &self.own_config {
             let inside = inside.display();
             lines.push(format!("Mount: '{inside}' read-only: this configuration"));

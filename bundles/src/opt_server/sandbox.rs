@@ -21,7 +21,8 @@ pub(super) const NOT_UTF8: &str = "a path that isn't UTF-8 can't be in a bundle"
 pub struct Sandbox<'a> {
     pub(super) request: Request<'a>,
     pub(super) command_line: Vec<String>,
-    pub(super) project: PathBuf,
+    /// Absent as long as nobody has asked for the sandbox.
+    pub(super) project: Option<PathBuf>,
     pub(super) readables: Readables,
     pub(super) writables: Writables,
     pub(super) devices: Vec<Device>,
@@ -35,19 +36,32 @@ impl<'a> Sandbox<'a> {
     /// # Errors
     /// [`SandboxError`], one line naming the command and the key.
     pub fn plan(request: Request<'a>, resolver: &Resolver) -> Result<Self, SandboxError> {
-        let command_line = request.command_line()?;
         let project = project(&request.project)?;
+        let own_config = own_config(&request, &project)?;
+        Ok(Self {
+            own_config,
+            project: Some(project),
+            ..Self::plan_ahead(request, resolver)?
+        })
+    }
+
+    /// Likewise, before anybody has asked: without the project, wherever that of `request` is, which is mounted
+    /// when it is known.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_ahead(request: Request<'a>, resolver: &Resolver) -> Result<Self, SandboxError> {
+        let command_line = request.command_line()?;
         let HostSide {
             readables,
             writables,
             devices,
         } = HostSide::plan(&request, resolver)?;
-        let own_config = own_config(&request, &project)?;
         Ok(Self {
-            own_config,
+            own_config: None,
             request,
             command_line,
-            project,
+            project: None,
             readables,
             writables,
             devices,
@@ -64,9 +78,9 @@ impl<'a> Sandbox<'a> {
         }) || writables.keys().any(|writable| path.starts_with(writable))
     }
 
-    /// The project directory on the host, canonical.
-    pub fn project(&self) -> &Path {
-        &self.project
+    /// The project directory on the host, canonical, where there is one.
+    pub fn project(&self) -> Option<&Path> {
+        self.project.as_deref()
     }
 
     /// The bundle's `config.json`.

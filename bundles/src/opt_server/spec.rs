@@ -102,17 +102,17 @@ fn mounts(sandbox: &Sandbox<'_>) -> Vec<(Mount, String)> {
     let own = own
         .into_iter()
         .map(|(path, typ, options, why)| (file_system(path, typ, options), why.to_owned()));
-    let project = (
-        project(sandbox),
-        "the project directory: the command's working directory, writable".to_owned(),
-    );
+    let project = sandbox.project.iter().map(|path| {
+        let why = "the project directory: the command's working directory, writable";
+        (project(sandbox, path), why.to_owned())
+    });
     let own_config = sandbox.own_config.iter().map(|(path, inside)| {
         let options = ["bind", "ro", "nosuid", "nodev", "noexec"];
         let why = "this command's configuration: read-only, though it lies in the project";
         (mount(inside, "bind", path, &options), why.to_owned())
     });
     own.chain(hosts(sandbox))
-        .chain(std::iter::once(project))
+        .chain(project)
         .chain(own_config)
         .collect()
 }
@@ -157,7 +157,7 @@ fn mount(destination: &Path, typ: &str, source: &Path, options: &[&str]) -> Moun
     mount
 }
 
-fn project(sandbox: &Sandbox<'_>) -> Mount {
+fn project(sandbox: &Sandbox<'_>, path: &Path) -> Mount {
     let identity = sandbox.request.identity;
     let owner = match identity {
         Identity::Own {
@@ -170,9 +170,9 @@ fn project(sandbox: &Sandbox<'_>) -> Mount {
     let destination = Path::new(PROJECT);
     if identity.borrower().is_some() {
         // The files are the command's own by then.
-        return mount(destination, "bind", &sandbox.project, &WRITABLE);
+        return mount(destination, "bind", path, &WRITABLE);
     }
-    owned(destination, &sandbox.project, owner, identity)
+    owned(destination, path, owner, identity)
 }
 
 const WRITABLE: [&str; 4] = ["bind", "rw", "nosuid", "nodev"];

@@ -199,7 +199,7 @@ fn configured_variables_replace_ours() {
     let sandbox = Sandbox {
         request: request(&config, &[], base),
         command_line: vec!["/bin/true".to_owned()],
-        project: base.to_path_buf(),
+        project: Some(base.to_path_buf()),
         readables: Readables::default(),
         writables: Default::default(),
         devices: vec![],

@@ -23,6 +23,13 @@ impl Configuration {
     /// Reads the file given, else the one that [`Config::locate`] finds, if only root and the caller could have
     /// put it there. What was ignored in it is told on standard error, and refused where `--strict` is given.
     pub fn load(&self) -> Result<Config> {
+        let config = self.read()?;
+        tell_warnings(&config);
+        Ok(config)
+    }
+
+    /// Likewise, without telling anything.
+    pub fn read(&self) -> Result<Config> {
         let config = match &self.config {
             Some(path) => Config::load(path)?,
             None => found()?,
@@ -30,10 +37,14 @@ impl Configuration {
         if self.strict {
             return Ok(config.strict()?);
         }
-        for warning in &config.warnings {
-            telling::say(&format!("opt-server: warning: {warning}\n"));
-        }
         Ok(config)
+    }
+}
+
+/// Tells on standard error what was ignored in `config`.
+pub fn tell_warnings(config: &Config) {
+    for warning in &config.warnings {
+        telling::say(&format!("opt-server: warning: {warning}\n"));
     }
 }
 

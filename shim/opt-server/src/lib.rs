@@ -40,6 +40,9 @@ enum Command {
     Schema,
     /// Run one command line here and now, with this directory as its project
     Run(commands::run::Arguments),
+    /// Make a sandbox before it is asked for; the server calls it
+    #[command(hide = true)]
+    Ready(commands::ready::Arguments),
     /// Make, list and revoke the server's API keys
     Keys(commands::keys::Arguments),
     /// Watch which files a command opens, and propose what to mount for it
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
             Some(Command::Explain(arguments)) => commands::explain::execute(&arguments),
             Some(Command::Schema) => commands::schema::execute(),
             Some(Command::Run(arguments)) => commands::run::execute(&arguments),
+            Some(Command::Ready(arguments)) => commands::ready::execute(&arguments),
             Some(Command::Learn(arguments)) => commands::learn::execute(&arguments),
             Some(Command::Keys(arguments)) => commands::keys::execute(&arguments),
             None if cli.start.start => commands::start::execute(cli.start),

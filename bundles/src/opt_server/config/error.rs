@@ -240,7 +240,6 @@ impl fmt::Display for WithoutEffect<'_> {
                 f,
                 "unknown key {key} is ignored; hint: ours belongs in \"x-opt-runtime\""
             ),
-            Idle::NotYet => write!(f, "{key} does nothing yet in this version"),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::Warning;
 use super::limits::Limits;
 
 /// Extensions of one command, with what the top of the file says for all of them worked in.
@@ -104,8 +103,6 @@ pub(super) struct Said {
     pub pool: Option<u32>,
     pub identity: Option<IdRange>,
     pub user_groups: Vec<UserGroup>,
-    /// What of it has no effect.
-    pub warnings: Vec<Warning>,
 }
 
 impl Said {

@@ -213,7 +213,7 @@ const KEPT_READY: Key = optional(
     "pool",
     Shape::Number(POOL.0, POOL.1),
     "0",
-    "sandboxes that the server is to keep ready for it; not used yet",
+    "sandboxes that the server keeps ready for it, made before anybody asks",
 );
 
 /// `x-opt-runtime` of a command.

@@ -130,8 +130,6 @@ pub enum Idle {
     Unknown,
     /// It is one of `x-opt-runtime`, and stands elsewhere.
     Outside,
-    /// This version reads and checks it, and does nothing with it yet.
-    NotYet,
 }
 
 impl Config {

@@ -55,10 +55,7 @@ pub(super) fn config(text: &[u8], path: &Path) -> Result<Config, ConfigError> {
             "server-name" => config.server_name = Some(value.string("server-name")?),
             "commands" => config.commands = commands(value, &said, &mut config.warnings)?,
             "$schema" => drop(value.string("$schema")?),
-            EXTENSIONS => {
-                config.extensions = said.of_server();
-                config.warnings.extend_from_slice(&said.warnings);
-            }
+            EXTENSIONS => config.extensions = said.of_server(),
             key => config.warnings.extend(unknown(
                 &document,
                 &Whose::File,
@@ -141,10 +138,7 @@ fn command(
             "mount-dependencies" => mount_dependencies = value.mount_dependencies()?,
             "environment-variables" => environment_variables = value.variables()?,
             "append-options" => append_options = value.options()?,
-            EXTENSIONS => {
-                said = read_extensions::of_command(value)?;
-                warnings.append(&mut said.warnings);
-            }
+            EXTENSIONS => said = read_extensions::of_command(value)?,
             key => warnings.extend(unknown(
                 document,
                 &whose,

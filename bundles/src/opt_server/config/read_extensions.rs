@@ -12,7 +12,6 @@ use super::keys::{
 use super::limits::{Limit, Limits};
 use super::parse::no_duplicates;
 use super::values::Value;
-use super::{Idle, Warning};
 use crate::seccomp;
 use crate::spelling::nearest;
 
@@ -64,35 +63,14 @@ fn read(value: Value<'_>, keys: &'static [Key]) -> Result<Said, ConfigError> {
             // `closed` lets nothing else through.
             _ => {}
         }
-        if let Some(key) = idle(&member.key, &said) {
-            said.warnings.push(value.without_effect(key));
-        }
     }
     Ok(said)
-}
-
-/// What of the key that was just read this version does nothing with: told, for a limit that isn't held must not
-/// seem to be.
-fn idle(key: &str, said: &Said) -> Option<&'static str> {
-    match key {
-        "pool" if said.pool != Some(0) => Some("pool"),
-        _ => None,
-    }
 }
 
 impl<'a> Value<'a> {
     /// The same place's, for another value.
     fn at(self, node: Node<'a>) -> Self {
         Self { node, ..self }
-    }
-
-    fn without_effect(self, key: &str) -> Warning {
-        let Self {
-            document,
-            whose,
-            node,
-        } = self;
-        document.warning(node, whose, key.to_owned(), Idle::NotYet)
     }
 
     /// The members of an object of ours, named `key` in messages.

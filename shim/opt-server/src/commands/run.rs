@@ -61,21 +61,8 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         limits: Limits::default(),
         called: SystemTime::now(),
     };
-    let ended = run(arguments, &mut begun, file.as_ref());
-    let limits = begun.limits;
-    if let Some(file) = file {
-        file.write(&match &ended {
-            Ok(execution) => Report::ended(begun, execution),
-            Err(error) => Report::not_started(begun, telling::line(error.as_ref())),
-        })?;
-    }
-    let execution = ended?;
-    let exceeded = execution.measured.and_then(|measured| measured.exceeded);
-    if let Some(bound) = exceeded {
-        let told = execution::exceeded(bound, &limits);
-        telling::say(&format!("opt-server: {told}\n"));
-    }
-    Ok(ExitCode::from(execution.outcome.code))
+    let ended = run(arguments, &mut begun, file.as_ref()).map(|execution| (execution, false));
+    execution::conclude(begun, file, ended)
 }
 
 /// Runs it to its end, and completes what is known of it.

@@ -22,7 +22,15 @@ const CLAIMS: &str = "/run/opt-server-ids.lock";
 pub struct Claimed {
     /// Who the command is.
     pub identity: Identity,
-    _claim: Option<File>,
+    claim: Option<Claim>,
+}
+
+/// A slot of a configured range.
+#[derive(Debug)]
+struct Claim {
+    range: IdRange,
+    slot: u32,
+    _file: File,
 }
 
 /// An identity for an execution in `project`: for root one of its own, with ids from `range` or, without one,
@@ -31,30 +39,67 @@ pub struct Claimed {
 /// # Errors
 /// Where the project can't be looked at, or all ids of the range are in use.
 pub fn claim(project: &Path, range: Option<IdRange>) -> Result<Claimed> {
+    let identity = of_caller(project)?;
+    claim_for(identity, range)
+}
+
+/// Likewise without a project, which comes later: [`Claimed::with_project`].
+///
+/// # Errors
+/// As [`claim`]; for whoever isn't root, who has no ids to give.
+pub fn claim_ahead(range: Option<IdRange>) -> Result<Claimed> {
+    if !geteuid().is_root() {
+        bail!("only root can make a sandbox ready before anybody asks for it");
+    }
+    claim_for(Identity::own(std::process::id(), 0, 0), range)
+}
+
+impl Claimed {
+    /// The identity for an execution in `project`, with the ids that are claimed.
+    ///
+    /// # Errors
+    /// Where the project can't be looked at.
+    pub fn with_project(&self, project: &Path, called: u32) -> Result<Identity> {
+        let identity = of_caller_called(project, called)?;
+        Ok(match &self.claim {
+            Some(claim) => identity.in_range(claim.range, claim.slot),
+            None => identity,
+        })
+    }
+}
+
+fn of_caller(project: &Path) -> Result<Identity> {
+    of_caller_called(project, std::process::id())
+}
+
+/// `called`: the process that was called, whose pid is its claim where no range is configured.
+fn of_caller_called(project: &Path, called: u32) -> Result<Identity> {
     let caller = (geteuid().as_raw(), getegid().as_raw());
     let about = || format!("project {}", project.display());
-    let mut identity =
-        Identity::for_caller(caller, std::process::id(), project).with_context(about)?;
-    if !geteuid().is_root() {
-        return Ok(Claimed {
-            identity,
-            _claim: None,
-        });
+    let identity = Identity::for_caller(caller, called, project).with_context(about)?;
+    if geteuid().is_root() && !container::maps_ids(project).with_context(about)? {
+        return Ok(identity.lent());
     }
-    if !container::maps_ids(project).with_context(about)? {
-        identity = identity.lent();
-    }
+    Ok(identity)
+}
+
+fn claim_for(identity: Identity, range: Option<IdRange>) -> Result<Claimed> {
+    let range = range.filter(|_| geteuid().is_root());
     let Some(range) = range else {
         return Ok(Claimed {
             identity,
-            _claim: None,
+            claim: None,
         });
     };
     let file = open_claims().context(CLAIMS)?;
     let slot = free_slot(&file, range).context("identity")?;
     Ok(Claimed {
         identity: identity.in_range(range, slot),
-        _claim: Some(file),
+        claim: Some(Claim {
+            range,
+            slot,
+            _file: file,
+        }),
     })
 }
 

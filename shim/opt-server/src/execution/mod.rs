@@ -1,14 +1,17 @@
 //! One execution: its limits, and the report on it.
 
+mod conclude;
 mod flags;
 mod identity;
 mod not_mounted;
+pub mod ready;
 mod report;
 mod report_file;
 pub mod sandboxed;
 
+pub use conclude::conclude;
 pub use flags::{GroupFlag, LimitFlags};
-pub use identity::claim;
+pub use identity::{Claimed, claim, claim_ahead};
 pub use not_mounted::not_mounted;
 pub use report::{Begun, Report, exceeded};
 pub use report_file::ReportFile;

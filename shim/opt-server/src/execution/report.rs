@@ -52,6 +52,7 @@ pub struct Report {
     denied_calls: Vec<DeniedCall>,
     not_mounted: Vec<NotMounted>,
     message: Option<String>,
+    from_pool: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -172,6 +173,15 @@ impl Report {
             denied_calls: vec![],
             not_mounted: vec![],
             message: None,
+            from_pool: false,
+        }
+    }
+
+    /// The same, of an execution in a sandbox that was ready beforehand.
+    pub fn ran_ready(self) -> Self {
+        Self {
+            from_pool: true,
+            ..self
         }
     }
 }

@@ -3,7 +3,7 @@
 use bundles::bundle;
 use bundles::opt_server::{Identity, Sandbox};
 use bundles::promise::exceptions;
-use runtime::container::{self, Bounds, Bundle, Error, Execution, RunOptions, Store};
+use runtime::container::{self, Bounds, Bundle, Error, Execution, Loan, RunOptions, Store};
 use runtime::policy;
 
 /// Runs the command of `sandbox`, held to `bounds`. `named` is told the run's id before anything is made, and
@@ -22,16 +22,31 @@ pub fn run(
     let mut loan = None;
     let bundle = |id: &str| {
         named(id);
-        let bundle = write_bundle(store, id, sandbox)?;
-        if let Some(borrower) = identity.borrower() {
-            loan = Some(store.lend(id, sandbox.project(), borrower)?);
-        }
-        Ok(bundle)
+        make_bundle(store, id, sandbox, identity, &mut loan)
     };
     let options = RunOptions::default();
     let ended = container::run_bounded(store, &options, bounds, bundle, when_killed);
     drop(loan);
     ended
+}
+
+/// Writes the bundle of `sandbox` for the run `id`, and lends the project to its command where its file system can't
+/// map ids: for as long as `loan` is held.
+///
+/// # Errors
+/// Where it can't be written or lent.
+pub fn make_bundle(
+    store: &Store,
+    id: &str,
+    sandbox: &Sandbox<'_>,
+    identity: Identity,
+    loan: &mut Option<Loan>,
+) -> container::Result<Bundle> {
+    let bundle = write_bundle(store, id, sandbox)?;
+    if let (Some(borrower), Some(project)) = (identity.borrower(), sandbox.project()) {
+        *loan = Some(store.lend(id, project, borrower)?);
+    }
+    Ok(bundle)
 }
 
 fn write_bundle(store: &Store, id: &str, sandbox: &Sandbox<'_>) -> container::Result<Bundle> {

@@ -1,20 +1,21 @@
 //! Starting `opt-server run` for an execution: a process of its own, which goes on when this one is gone.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use runtime::container::ProcessId;
 
 use super::execution::{Execution, Place, Work};
 use super::functions::Limits;
+use super::pool;
 use super::settings::Settings;
+use crate::execution::ready::open_output;
 
 /// This program's file, also after it was replaced on disk.
-const OWN: &str = "/proc/self/exe";
+pub(super) const OWN: &str = "/proc/self/exe";
 
 /// What launching needs besides the execution.
 #[derive(Debug)]
@@ -38,11 +39,11 @@ pub struct Launch<'a> {
 /// # Errors
 /// Where its files can't be made or it can't be started.
 pub fn launch(launch: &Launch<'_>) -> io::Result<(Child, ProcessId)> {
-    let stdout = output(launch.place.stdout())?;
+    let stdout = open_output(&launch.place.stdout())?;
     let stderr = match launch.execution.work {
         // Callers of a function see one log, in the order in which it was printed.
         Work::Function { .. } => stdout.try_clone()?,
-        Work::Command { .. } => output(launch.place.stderr())?,
+        Work::Command { .. } => open_output(&launch.place.stderr())?,
     };
     let mut child = command(launch)
         .stdin(Stdio::null())
@@ -80,7 +81,7 @@ fn command(launch: &Launch<'_>) -> Command {
         .arg(&launch.execution.id)
         .arg("--report")
         .arg(launch.place.report())
-        .args(limits(launch))
+        .args(limits(launch.execution.limits, launch.settings))
         .args(launch.user_group.map(|name| format!("--user-group={name}")))
         .arg("--")
         .arg(name)
@@ -89,12 +90,11 @@ fn command(launch: &Launch<'_>) -> Command {
 }
 
 /// The limits that the server sets; those of `config.json` hold besides, the smaller of each.
-fn limits(launch: &Launch<'_>) -> Vec<String> {
+pub(super) fn limits(limits: Limits, settings: &Settings) -> Vec<String> {
     let Limits {
         max_memory,
         max_time,
-    } = launch.execution.limits;
-    let settings = launch.settings;
+    } = limits;
     let output = settings.max_output_mb.get().saturating_mul(1 << 20);
     let mut limits = vec![
         format!("--max-output={output}"),
@@ -103,14 +103,6 @@ fn limits(launch: &Launch<'_>) -> Vec<String> {
     limits.extend(max_memory.map(|megabytes| format!("--max-memory={megabytes}")));
     limits.extend(max_time.map(|minutes| format!("--max-time={minutes}")));
     limits
-}
-
-fn output(path: PathBuf) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
 }
 
 /// The process that runs the execution in `place`, if a server before this one started it: found by its
@@ -131,11 +123,14 @@ pub fn find(place: &Place) -> Option<ProcessId> {
     // A run is two processes; the first of them is the other one's parent.
     let first = pids
         .iter()
-        .find(|pid| parent(**pid).is_none_or(|parent| !pids.contains(&parent)))?;
-    ProcessId::of(*first).ok()
+        .find(|pid| parent(**pid).is_none_or(|parent| !pids.contains(&parent)));
+    match first {
+        Some(first) => ProcessId::of(*first).ok(),
+        None => pool::find(place),
+    }
 }
 
-fn parent(pid: i32) -> Option<i32> {
+pub(super) fn parent(pid: i32) -> Option<i32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
     line.trim().parse().ok()

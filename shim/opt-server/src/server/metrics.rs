@@ -63,6 +63,12 @@ pub struct Metrics {
     /// Connections that were turned away because there were too many.
     pub refused_connections: Counter,
     free: Gauge,
+    /// Sandboxes that are ready.
+    pub pool_ready: Gauge,
+    /// Executions that were given to one.
+    pub pool_used: Counter,
+    /// Executions of commands with a pool for which none was ready.
+    pub pool_missed: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -79,6 +85,7 @@ impl Metrics {
         let mut gauge = |name, help| registered(&mut registry, name, help, Gauge::default());
         let queued = gauge("executions_queued", "Executions that wait");
         let running = gauge("executions_running", "Executions that run");
+        let pool_ready = gauge("pool_ready", "Sandboxes that are ready for an execution");
         let connections = gauge("connections", "Open connections");
         let free = gauge(
             "state_free_bytes",
@@ -116,8 +123,21 @@ impl Metrics {
                 "Connections turned away because there were too many",
                 Counter::default(),
             ),
+            pool_used: registered(
+                registry,
+                "pool_used",
+                "Executions that were given to a ready sandbox",
+                Counter::default(),
+            ),
+            pool_missed: registered(
+                registry,
+                "pool_missed",
+                "Executions of commands with a pool for which no sandbox was ready",
+                Counter::default(),
+            ),
             queued,
             running,
+            pool_ready,
             connections,
             free,
             registry: Mutex::new(std::mem::take(registry)),

@@ -17,6 +17,7 @@ mod metrics;
 mod notify;
 mod output_log;
 mod parallel;
+mod pool;
 mod project;
 mod queue;
 mod recover;
@@ -38,6 +39,7 @@ use execution::Place;
 use keys::KeyFile;
 use live::Live;
 use metrics::Metrics;
+use pool::Pool;
 use registry::Registry;
 use state::StateDirectory;
 
@@ -54,6 +56,8 @@ pub struct App {
     pub keys: KeyFile,
     /// Every execution.
     pub registry: Arc<Registry>,
+    /// Sandboxes that are ready.
+    pub pool: Pool,
     /// Where everything lies.
     pub state: StateDirectory,
     /// The runtime's state directory, where it isn't its default.

@@ -7,7 +7,7 @@ use super::App;
 use super::execution::{Execution, State};
 use super::launch::{Launch, launch};
 use super::watch::{NOT_STARTED, stop, watch};
-use super::{project, sandbox_info};
+use super::{pool, project, sandbox_info};
 
 /// Starts executions as their turns come, for as long as the server runs.
 pub async fn run(app: Arc<App>) {
@@ -37,12 +37,13 @@ async fn begin(app: &Arc<App>, execution: Execution) {
         tokio::task::spawn_blocking(move || prepare_and_launch(&app, &execution)).await
     };
     let failure = match started {
-        Ok(Ok((child, process))) => {
+        Ok(Ok(((child, process), from_pool))) => {
             tracing::info!(
                 execution = %execution.id,
                 pid = process.pid,
                 key = %execution.owner_name,
                 work = %execution.work.title(),
+                from_pool,
                 "execution started"
             );
             tokio::spawn(watch(app.clone(), execution, process, Some(child)));
@@ -65,16 +66,17 @@ async fn begin(app: &Arc<App>, execution: Execution) {
     let _ = ended.await;
 }
 
-type Started = (std::process::Child, runtime::container::ProcessId);
+/// Its process, and whether that is one of a sandbox that was ready.
+type Started = ((std::process::Child, runtime::container::ProcessId), bool);
 
-fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Started> {
+fn prepare_and_launch(app: &Arc<App>, execution: &Execution) -> std::io::Result<Started> {
     let live = app.live.now();
     let place = app.place(&execution.id);
     project::give_to(&place, live.settings.service_uid)?;
     if app.tells_sandbox_info {
         sandbox_info::tell(&live, execution, &place);
     }
-    let started = launch(&Launch {
+    let wanted = Launch {
         execution,
         place: &place,
         config: &live.copy,
@@ -84,9 +86,15 @@ fn prepare_and_launch(app: &App, execution: &Execution) -> std::io::Result<Start
             .user_group(execution.user())
             .map(|group| &*group.name),
         settings: &live.settings,
-    })?;
-    if app.registry.began(&execution.id, started.1) {
-        stop(app, started.1);
+    };
+    let started = match pool::hand_over(app, &live, &wanted) {
+        Some(taken) => (taken, true),
+        None => (launch(&wanted)?, false),
+    };
+    let ((_, process), _) = &started;
+    let process = *process;
+    if app.registry.began(&execution.id, process) {
+        stop(app, process);
     }
     Ok(started)
 }

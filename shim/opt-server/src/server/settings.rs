@@ -26,6 +26,8 @@ pub struct Settings {
     pub listen: String,
     /// Executions at once.
     pub max_running: usize,
+    /// Sandboxes that are kept ready, of all commands together: see `pool` in `config.json`.
+    pub max_ready: usize,
     /// Executions that wait for their turn, of all keys.
     pub max_queued: usize,
     /// Likewise of one key.
@@ -68,6 +70,7 @@ impl Default for Settings {
             author: Name::known("local"),
             listen: "localhost:3445".to_owned(),
             max_running: available_parallelism().map_or(1, Into::into),
+            max_ready: 16,
             max_queued: 1000,
             max_queued_per_key: 100,
             max_kept_per_key: 1000,

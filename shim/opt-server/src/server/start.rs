@@ -13,6 +13,7 @@ use super::keys::KeyFile;
 use super::live::Live;
 use super::metrics::Metrics;
 use super::notify::notify;
+use super::pool::{self, Pool};
 use super::registry::Registry;
 use super::state::StateDirectory;
 use super::store::Store;
@@ -62,6 +63,7 @@ pub fn start(options: &Options) -> Result<()> {
         live,
         keys,
         registry: Arc::new(Registry::new(store, executions)),
+        pool: Pool::default(),
         state,
         root: options.root.clone(),
         tells_sandbox_info: options.sandbox_info,
@@ -103,9 +105,11 @@ async fn run(app: Arc<App>, certificate: &Certificate, options: &Options) -> Res
         .await
         .with_context(|| format!("listen on {listen}"))?;
     let listener = Arc::new(listener);
+    pool::settle(&app);
     recover::recover(&app);
     tokio::spawn(scheduler::run(Arc::clone(&app)));
     tokio::spawn(retention::run(Arc::clone(&app)));
+    tokio::spawn(pool::keep(Arc::clone(&app)));
     let (end, is_ending) = watch::channel(false);
     let serving = tokio::spawn({
         let (app, listener) = (Arc::clone(&app), Arc::clone(&listener));
@@ -118,6 +122,7 @@ async fn run(app: Arc<App>, certificate: &Certificate, options: &Options) -> Res
     }
     notify("STOPPING=1");
     app.is_draining.store(true, Ordering::SeqCst);
+    app.pool.close();
     end.send_replace(true);
     serving.await.context("serve")?;
     let (queued, running) = app.registry.load();
@@ -148,6 +153,7 @@ fn reload(app: &App, certificate: &Certificate, listener: &Listener) {
     }
     // More may run now than before.
     app.registry.work.notify_one();
+    app.pool.wake();
     notify("READY=1");
 }
 

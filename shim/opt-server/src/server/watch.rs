@@ -50,7 +50,7 @@ pub async fn watch(app: Arc<App>, execution: Execution, process: ProcessId, chil
 }
 
 /// Waits until a process is gone, or a zombie.
-async fn wait_for(process: ProcessId) {
+pub async fn wait_for(process: ProcessId) {
     while let Some(descriptor) = opened(process).await {
         // Deprecated for types whose descriptor may become another one; that of an `OwnedFd` doesn't.
         #[allow(deprecated, reason = "its replacement is unsafe")]
@@ -118,6 +118,7 @@ fn finish(app: &App, execution: &Execution, end: End) {
         state = execution.state;
     });
     app.metrics.ended(state);
+    app.pool.wake();
     tracing::info!(
         execution = %execution.id,
         state = state.as_str(),

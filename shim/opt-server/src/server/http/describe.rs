@@ -11,7 +11,7 @@ use crate::server::watch::report;
 
 /// What callers are told of a report. The rest (a function's arguments, paths that the host has and the
 /// sandbox hasn't) is the host's affair, and in the log.
-const TOLD: [&str; 15] = [
+const TOLD: [&str; 16] = [
     "version",
     "started",
     "ended",
@@ -27,6 +27,7 @@ const TOLD: [&str; 15] = [
     "output_bytes",
     "output_truncated",
     "denied_calls",
+    "from_pool",
 ];
 
 /// A function as its callers may know it; how it is computed is the host's affair.

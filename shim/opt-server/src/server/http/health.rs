@@ -36,6 +36,8 @@ pub async fn metrics(
     if !caller.reads_metrics() {
         return Err(Failure::forbidden("this needs a key that reads metrics"));
     }
+    let ready = i64::try_from(app.pool.ready()).unwrap_or(i64::MAX);
+    app.metrics.pool_ready.set(ready);
     let live = app.live.now();
     let jobs = app.registry.running();
     let of = |group: &UserGroup| {
