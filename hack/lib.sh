@@ -1,4 +1,4 @@
-# Shared by hack/demo and hack/test: telling what happens, finding cargo, installing what is missing.
+# Shared by the programs here: telling what happens, finding cargo, installing what is missing.
 # shellcheck shell=bash
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
