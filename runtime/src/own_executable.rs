@@ -22,7 +22,7 @@ use crate::sys::{MountAttr, mount_setattr};
 const OWN: &str = "/proc/self/exe";
 
 /// Tells the second execution where the file of the first was: `/proc/self/exe` doesn't any more.
-const PATH_VARIABLE: &str = "OPT_RUNTIME_EXECUTABLE";
+pub const PATH_VARIABLE: &str = "OPT_RUNTIME_EXECUTABLE";
 
 /// The path of this program's file.
 ///

@@ -39,6 +39,14 @@ impl User {
             .find(|user| user.uid == uid)
     }
 
+    /// The user of this name in a `passwd` file.
+    pub fn named(passwd: &str, name: &str) -> Option<Self> {
+        passwd
+            .lines()
+            .filter_map(Self::read)
+            .find(|user| user.name == name)
+    }
+
     fn read(line: &str) -> Option<Self> {
         let mut fields = line.split(':');
         let mut next = || fields.next().map(str::to_owned);
@@ -90,6 +98,17 @@ pub fn identity(caller: &Caller) -> Result<Caller, CallerError> {
         groups.push(gid);
     }
     Ok(Caller { uid, gid, groups })
+}
+
+/// The groups that a `group` file has `user` in, besides their own.
+pub fn groups_of(group: &str, user: &str) -> Vec<u32> {
+    let of_line = |line: &str| {
+        let mut fields = line.split(':').skip(2);
+        let gid = fields.next()?.parse().ok()?;
+        let mut members = fields.next()?.split(',').map(str::trim);
+        members.any(|member| member == user).then_some(gid)
+    };
+    group.lines().filter_map(of_line).collect()
 }
 
 /// A site's `group` file as a container has it: every group without its members, but for `user` in the first `most`
@@ -167,10 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_found_by_number() {
+    fn a_user_is_found_by_number_or_name_with_their_groups() {
         let passwd = "broken\nroot:x:0:0:root:/root:/bin/bash\n:x:7:7:::\nann:x:7:8:Ann:/home/ann:/bin/zsh\n";
         let ann = User::find(passwd, 7).unwrap();
         assert_eq!(ann.line(), "ann:x:7:8:Ann:/home/ann:/bin/zsh\n");
         assert_eq!(User::find(passwd, 8), None);
+        assert_eq!(User::named(passwd, "ann"), Some(ann));
+        assert_eq!(User::named(passwd, "broken"), None);
+        let group = "a:x:1:ann\nb:x:2:bob, ann\nc:x:3:anna\nd:x:x:ann\ne:x:5\n";
+        assert_eq!(groups_of(group, "ann"), [1, 2]);
     }
 }

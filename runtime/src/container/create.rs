@@ -185,7 +185,8 @@ fn create_claimed(
     let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     drop_groups()?;
     let (mut failures, writer) = named_failure_pipe(&container.failures())?;
-    let has_init = bundle.kind == Some(Kind::OptServer);
+    // Ours alone: other engines bring an init of their own, or do without on purpose.
+    let has_init = matches!(bundle.kind, Some(Kind::OptServer | Kind::Shifter));
     let payload = Payload {
         filter: normalised.filter.clone(),
         capabilities: normalised.capabilities,

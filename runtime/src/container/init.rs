@@ -1,4 +1,4 @@
-//! The first process of an Opt-Server command's pid namespace.
+//! The first process of the pid namespace of an Opt-Server command, or of a Shifter container.
 //!
 //! For the first process the kernel drops signals that have their default action, so abort(3) would be
 //! told as a fault and a command could not end itself by SIGTERM; and it would have to reap orphans. So

@@ -69,7 +69,7 @@ fn path(_: &mut Config, value: Value<'_>) -> Result<(), Problem> {
 
 #[rustfmt::skip]
 pub(super) static KEYS: &[Key] = &[
-    needed("udiMount", BUNDLE, path),
+    needed("udiMount", Used, |config, value| { config.udi_mount = Some(value.path()?); Ok(()) }),
     needed("loopMount", BUNDLE, path),
     needed("imagePath", Used, |config, value| { config.image_path = value.path()?; Ok(()) }),
     needed("udiRootPath", Used, |config, value| { config.udi_root_path = Some(value.path()?); Ok(()) }),

@@ -85,6 +85,8 @@ impl CacheRules {
 pub struct Config {
     /// The file.
     pub path: PathBuf,
+    /// The directory on which containers are built; nobody but the container sees what is there.
+    pub udi_mount: Option<PathBuf>,
     /// Images and their `.meta` files.
     pub image_path: PathBuf,
     /// Where Shifter itself is installed.

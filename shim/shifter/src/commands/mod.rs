@@ -1,3 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod config;
+pub(crate) mod explain;
 pub(crate) mod image;
+pub(crate) mod run;

@@ -3,7 +3,7 @@
 mod inspect;
 mod list;
 mod mount;
-mod place;
+pub(crate) mod place;
 mod release;
 
 use std::process::ExitCode;

@@ -1,0 +1,204 @@
+//! What the command is and sees.
+
+use integration::skip;
+
+use crate::site::Site;
+
+#[test]
+fn the_command_is_its_user_without_any_privilege() {
+    let site = Site::new("");
+    let outcome = site.script(
+        &[],
+        "id -u; id -g; id -G; grep -E '^(Cap|NoNew|Seccomp:|Uid|Gid)' /proc/self/status; umask; exit 7",
+    );
+    assert_eq!(outcome.code, Some(7), "{outcome}");
+    assert!(
+        outcome.stdout.starts_with("1234\n1234\n1234\n"),
+        "{outcome}"
+    );
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        outcome.says(&format!("{set}:\t0000000000000000\n"));
+    }
+    outcome
+        .says("NoNewPrivs:\t1\n")
+        .says("Seccomp:\t2\n")
+        .says("Uid:\t1234\t1234\t1234\t1234\n")
+        .says("Gid:\t1234\t1234\t1234\t1234\n");
+}
+
+#[test]
+fn a_user_by_name_has_the_groups_of_the_host() {
+    let site = Site::new("");
+    let outcome = site
+        .tool("", "root")
+        .args(["--image=plain", "true"])
+        .expect(125);
+    let line = outcome.one_line();
+    assert!(line.contains("root can't have a container"), "{line}");
+    let outcome = site
+        .tool("", "nosuchuser")
+        .args(["--image=plain", "true"])
+        .expect(125);
+    let line = outcome.one_line();
+    assert!(line.contains("is not in /etc/passwd"), "{line}");
+}
+
+#[test]
+fn every_mount_is_nosuid_and_the_root_is_read_only() {
+    let site = Site::new("");
+    let outcome = site.script(
+        &[],
+        "cat /proc/self/mountinfo; echo --; touch /new /usr/new /etc/new /opt/new /var/new && echo WRITTEN
+         touch /site/data/new && echo WRITTEN",
+    );
+    let (mounts, rest) = outcome.stdout.split_once("--\n").expect("both");
+    assert!(mounts.lines().count() > 10, "{outcome}");
+    for line in mounts.lines() {
+        let options = line.split(' ').nth(5).expect("options");
+        assert!(options.contains("nosuid"), "{line}");
+    }
+    assert_eq!(rest, "", "{outcome}");
+}
+
+/// The seed's named hole: what is mounted below a `rec` mount keeps the host's flags in Shifter.
+#[test]
+fn what_is_mounted_below_a_recursive_mount_is_nosuid_and_nodev_too() {
+    let site = Site::new("siteFs=@/deep:/deep:rec");
+    site.bench.directory("deep/below");
+    let deep = site.path("deep/below").display().to_string();
+    let prepare = format!("mount -t tmpfs -o suid,dev none '{deep}' && exec \"$@\"");
+    let outcome = site
+        .shifter()
+        .args(["grep", "/deep", "/proc/self/mountinfo"])
+        .within("unshare", &["-m", "sh", "-c", &prepare, "sh"])
+        .expect(0);
+    let line = outcome
+        .stdout
+        .lines()
+        .find(|line| line.contains(" /deep/below "))
+        .unwrap_or_else(|| panic!("the mount below isn't there: {outcome}"));
+    assert!(line.contains("nosuid,nodev"), "{line}");
+}
+
+#[test]
+fn what_scripts_look_for_is_there_and_the_images_own_is_hidden() {
+    let site = Site::new("");
+    let outcome = site.script(
+        &[],
+        "cat /var/shifterConfig.json; echo; ls -l /etc/mtab; cat /etc/passwd /etc/group; ls /opt/udiImage
+         ls -d /var/tmp /var/run /var/spool /sys/devices /proc/self /dev/shm /home/user; cat /site/data/file",
+    );
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome
+        .says(r#"{"identifier":"plain","user":"user","volMap":"","modules":""}"#)
+        .says("/etc/mtab -> /proc/mounts")
+        .says("user:x:1234:1234:A User:/home/user:/bin/sh\n")
+        .says("user:x:1234:user\nstaff:x:50:user\n")
+        .says("the site's\n");
+    assert!(!outcome.stdout.contains("fake"), "{outcome}");
+    assert!(!outcome.stdout.contains("the image's"), "{outcome}");
+}
+
+#[test]
+fn variables_have_shifters_order_and_the_loaders_stay_outside() {
+    let site = Site::new("siteEnvAppend=PATH=/opt/udiImage/bin\nsiteEnvUnset=GONE");
+    let outcome = site
+        .shifter()
+        .args([
+            "--env",
+            "MINE=1",
+            "--env=GONE=1",
+            "--env=EMPTY=",
+            "--unset-env=HOSTS",
+        ])
+        .arg("env")
+        .env("HOSTS", "1")
+        .env("KEPT", "1")
+        .env("LD_LIBRARY_PATH", "/x")
+        .env("TMPDIR", "/x")
+        .expect(0);
+    for line in [
+        "KEPT=1\n",
+        "MINE=1\n",
+        "EMPTY=\n",
+        "IMAGE=yes\n",
+        "PATH=/bin:/opt/udiImage/bin\n",
+        "SHIFTER_RUNTIME=1\n",
+        "SHIFTER_IMAGE=plain\n",
+        "SHIFTER_IMAGEREQUEST=plain\n",
+    ] {
+        outcome.says(line);
+    }
+    for name in [
+        "HOSTS=",
+        "GONE=",
+        "LD_LIBRARY_PATH=",
+        "TMPDIR=",
+        "OPT_RUNTIME_",
+    ] {
+        assert!(!outcome.stdout.contains(name), "{name}: {outcome}");
+    }
+    let cleared = site
+        .shifter()
+        .args(["-E", "env"])
+        .env("KEPT", "1")
+        .expect(0);
+    assert!(!cleared.stdout.contains("KEPT"), "{cleared}");
+    cleared.says("IMAGE=yes\n");
+}
+
+#[test]
+fn entry_point_command_and_directory_are_the_images_where_asked() {
+    let site = Site::new("");
+    for (options, says) in [
+        (&["--entrypoint"][..], "entered by default\n"),
+        (&["--entry", "you"], "entered you\n"),
+        (&["--entrypoint=pwd"], "/\n"),
+        (&["--workdir", "pwd"], "/data\n"),
+        (&["-w=/usr/lib", "pwd"], "/usr/lib\n"),
+        (&["-w=/lib", "pwd"], "/usr/lib\n"),
+    ] {
+        let outcome = site.shifter().args(options).expect(0);
+        assert_eq!(outcome.stdout, says, "{options:?}");
+    }
+    let outcome = site.shifter().args(["-w=/nowhere", "pwd"]).expect(0);
+    assert_eq!(outcome.stdout, "/\n");
+    let line = outcome.one_line();
+    assert!(
+        line.contains("/nowhere is no directory in the container"),
+        "{line}"
+    );
+}
+
+#[test]
+fn images_of_each_format_run_and_are_let_go_of() {
+    let site = Site::new("");
+    let known = std::fs::read_to_string("/proc/filesystems").expect("file systems");
+    for format in ["squashfs", "erofs"] {
+        if !known.lines().any(|line| line.trim_end().ends_with(format)) {
+            skip(&format!("this kernel has no {format}"));
+            continue;
+        }
+        site.image(format, format);
+        let outcome = site
+            .tool("", "1234:1234")
+            .arg(format!("--image=id:{format}"))
+            .args(["sh", "-c", "id -u; touch /data/x; exit 3"])
+            .expect(3);
+        assert_eq!(outcome.stdout, "1234\n", "{outcome}");
+        site.assert_nothing_left(&outcome);
+    }
+}
+
+#[test]
+fn a_writable_root_is_the_containers_own() {
+    let site = Site::new("mountUdiRootWritable=1");
+    // Directories are still root's; what an image lets everybody write is written to memory.
+    let data = site.path("images/plain./data");
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&data, everybody).expect("chmod");
+    let outcome = site.script(&[], "echo mine >/data/new && cat /data/new; touch /usr/new");
+    assert_eq!(outcome.stdout, "mine\n", "{outcome}");
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(!data.join("new").exists());
+}

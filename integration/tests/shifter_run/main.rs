@@ -1,0 +1,8 @@
+//! `shifter --image=… COMMAND`, as root on a user's behalf: what the command sees, what it can't do, and what is left.
+
+mod ending;
+mod inside;
+mod refused;
+mod site;
+mod told;
+mod volumes;

@@ -1,0 +1,33 @@
+//! The main way: `shifter --image=… COMMAND`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use runtime::telling;
+
+use crate::container::{self, Options};
+
+/// Arguments of the main way.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Print the bundle's config.json and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    // Last: the command takes what follows.
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Runs the command and gives its exit code.
+pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    if !arguments.dry_run {
+        return container::run(&arguments.options);
+    }
+    let text = container::look_at(&arguments.options, |built| {
+        Ok(std::fs::read_to_string(
+            built.directory.join("config.json"),
+        )?)
+    })?;
+    telling::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

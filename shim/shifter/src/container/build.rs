@@ -1,0 +1,189 @@
+//! Building a container where nobody but this process sees it.
+//!
+//! All mounts are made in a mount namespace of this process's, on the site's `udiMount`. When it and the container have
+//! ended, however that came, the kernel takes them away: the host never saw one.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bundles::bundle;
+use bundles::shifter::Config;
+use bundles::shifter::container::{Draft, Pinned, Places, Request};
+use bundles::shifter::trusted::{self, ROOT};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use rustix::fs::{CWD, FileType};
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+
+use super::Prepared;
+use super::caller::Asker;
+use crate::commands::image::place::open_place;
+use crate::images::{Held, Node};
+
+const NONE: Option<&str> = None;
+
+/// What every mount of ours has.
+const SHUT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
+/// A bundle that can be run or looked at as long as this process lives.
+#[derive(Debug)]
+pub struct Built {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What isn't as it was asked for, a line each.
+    pub notes: Vec<String>,
+    /// The image stays mounted on this node for as long.
+    _image: Held,
+}
+
+/// Puts this process into a mount namespace of its own. What the host mounts later still appears in it, for a site's
+/// `slave` mounts.
+pub(super) fn leave_hosts_mounts() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)
+        .context("make the mount namespace one's own")
+}
+
+impl Prepared {
+    /// Builds it.
+    pub(super) fn build(&self, config: &Config, asker: &Asker, state: &Path) -> Result<Built> {
+        let udi = cover_udi_mount(config)?;
+        let [image, volumes, directory] = ["image", "volumes", "bundle"].map(|name| udi.join(name));
+        for made in [&image, &volumes] {
+            fs::create_dir(made).with_context(|| format!("make {}", made.display()))?;
+        }
+        let held = Node::open(state)?.hold(&self.chosen.image)?;
+        held.attach(open_place(&image)?)?;
+        let root = File::open(&image).with_context(|| format!("open {}", image.display()))?;
+        let rootfs = directory.join("rootfs");
+        let request = self.request(config, asker, Places::on_host(&rootfs, &volumes))?;
+        let draft = Draft::begin(request, root.as_fd())?;
+        let opened = asker.does(|| draft.open_volumes())??;
+        let container = draft.finish(opened)?;
+        for pinned in &container.pinned {
+            attach_volume(pinned).with_context(|| format!("mount {}", pinned.place.display()))?;
+        }
+        bundle::write(&directory, &container.spec, &container.layer)?;
+        attach_overlay(&udi, &rootfs, &image, config.root_writable).context("mount the overlay")?;
+        Ok(Built {
+            directory,
+            notes: container.notes,
+            _image: held,
+        })
+    }
+
+    fn request<'a>(
+        &'a self,
+        config: &'a Config,
+        asker: &Asker,
+        places: Places,
+    ) -> Result<Request<'a>> {
+        if config.populate_etc && !config.users_to_import.is_empty() {
+            bail!("usersToImport: does nothing yet in this version, and the site relies on it");
+        }
+        Ok(Request {
+            config,
+            image: (
+                self.chosen.request.clone(),
+                self.chosen.image.id.to_string(),
+            ),
+            caller: asker.caller.clone(),
+            user: asker.user.clone(),
+            imported: vec![],
+            groups: vec![],
+            volumes: self.requested.volumes.clone(),
+            modules: config.choose_modules(self.requested.modules.as_deref())?,
+            command: self.command.clone(),
+            environment: self.environment.clone(),
+            working_directory: self.working_directory.clone(),
+            umask: umask(),
+            hosts: None,
+            places,
+            owners: &ROOT,
+        })
+    }
+}
+
+/// The caller's umask, which can only be read by setting it.
+fn umask() -> u32 {
+    let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    rustix::process::umask(mask);
+    mask.as_raw_mode()
+}
+
+/// An empty file system of memory on the site's `udiMount`; what the host has there stays as it is.
+fn cover_udi_mount(config: &Config) -> Result<PathBuf> {
+    let wanted = config
+        .udi_mount
+        .as_ref()
+        .context("udiMount is missing: where containers are built")?;
+    let found = trusted::follow(wanted, &ROOT).context("udiMount")?;
+    if found.kind != FileType::Directory {
+        bail!("udiMount: {} is not a directory", wanted.display());
+    }
+    mount(
+        Some("shifter"),
+        &found.path,
+        Some("tmpfs"),
+        SHUT,
+        Some("mode=0700"),
+    )
+    .with_context(|| format!("mount {}", found.path.display()))?;
+    Ok(found.path)
+}
+
+fn attach_volume(pinned: &Pinned) -> io::Result<()> {
+    match pinned.is_directory {
+        true => fs::create_dir(&pinned.place)?,
+        false => drop(File::create_new(&pinned.place)?),
+    }
+    attach(&clone_of(&pinned.source)?, &pinned.place)
+}
+
+/// What is open at `file` as a mount of its own.
+fn clone_of(file: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    Ok(open_tree(file, "", flags)?)
+}
+
+fn attach(tree: &OwnedFd, place: &Path) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    Ok(move_mount(tree, "", CWD, place, flags)?)
+}
+
+/// The root file system: the layer, which is there already, over the image. A writable one keeps what is written in
+/// memory, until the container ends.
+fn attach_overlay(udi: &Path, rootfs: &Path, image: &Path, writable: bool) -> Result<()> {
+    // What an image says of itself in attributes leads nowhere.
+    let mut options = format!(
+        "redirect_dir=nofollow,metacopy=off,lowerdir={}:{}",
+        rootfs.display(),
+        image.display()
+    );
+    let mut flags = SHUT;
+    if writable {
+        let [upper, work] = ["upper", "work"].map(|name| udi.join(name));
+        for made in [&upper, &work] {
+            fs::create_dir(made)?;
+        }
+        options += &format!(",upperdir={},workdir={}", upper.display(), work.display());
+        // The root directory of the container is the upper one.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&upper, mode)?;
+    } else {
+        flags |= MsFlags::MS_RDONLY;
+    }
+    mount(
+        Some("overlay"),
+        rootfs,
+        Some("overlay"),
+        flags,
+        Some(options.as_str()),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! One container, from a command line to its end.
+
+mod build;
+mod caller;
+mod image;
+mod options;
+mod variables;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bundles::shifter::config::USUAL_PATH;
+use bundles::shifter::trusted::ROOT;
+use bundles::shifter::{Config, command};
+use runtime::container::{self, Bundle, RunOptions, Store};
+use runtime::{own_executable, telling};
+
+pub use build::Built;
+pub use options::Options;
+
+use caller::Asker;
+use image::Chosen;
+use variables::Requested;
+
+/// Runs the command of `options` in a container and gives its exit code.
+///
+/// # Errors
+/// What can't be done; nothing is left then.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    own_executable::protect().context("protect this executable")?;
+    let (config, asker) = site_and_asker(options)?;
+    // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
+    build::leave_hosts_mounts()?;
+    let prepared = prepare(options, &config, &asker)?;
+    let store = Store::at(options.root.clone());
+    // Until the container has ended.
+    let mut kept = None;
+    let bundle = |_: &str| {
+        let built = prepared
+            .build(&config, &asker, &options.state.state)
+            .map_err(|error| container::Error::Step {
+                step: "build the container",
+                source: std::io::Error::other(telling::line(error.as_ref())),
+            })?;
+        for note in &built.notes {
+            telling::say(&format!("shifter: {note}\n"));
+        }
+        Bundle::load(&kept.insert(built).directory)
+    };
+    let ended = container::run(&store, &RunOptions::default(), bundle);
+    drop(kept);
+    Ok(ExitCode::from(ended?.code))
+}
+
+/// Builds the container of `options` where nobody sees it, for `look`.
+///
+/// # Errors
+/// What can't be done; nothing is left then.
+pub fn look_at<T>(options: &Options, look: impl FnOnce(&Built) -> Result<T>) -> Result<T> {
+    let (config, asker) = site_and_asker(options)?;
+    // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
+    build::leave_hosts_mounts()?;
+    let prepared = prepare(options, &config, &asker)?;
+    look(&prepared.build(&config, &asker, &options.state.state)?)
+}
+
+fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {
+    let path = options.config.clone().unwrap_or_else(|| USUAL_PATH.into());
+    let config = Config::read(&path, &ROOT)?;
+    let asker = Asker::find(options.user.as_deref())?;
+    Ok((config, asker))
+}
+
+/// What is known before anything is mounted.
+struct Prepared {
+    chosen: Chosen,
+    requested: Requested,
+    command: Vec<String>,
+    environment: Vec<String>,
+    working_directory: String,
+}
+
+fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared> {
+    let requested = Requested::of(options)?;
+    let chosen = Chosen::find(&requested, config, asker)?;
+    let meta = &chosen.image.meta;
+    let modules = config.choose_modules(requested.modules.as_deref())?;
+    let words = command::command_line(&options.entry_point(), &options.command, meta)?;
+    let environment = variables::environment(options, config, &modules, &chosen)?;
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let here = here.display().to_string();
+    let directory = command::working_directory(&options.working_directory(), &here, meta)?;
+    Ok(Prepared {
+        chosen,
+        command: words,
+        environment,
+        working_directory: directory,
+        requested,
+    })
+}

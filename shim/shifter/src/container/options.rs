@@ -1,0 +1,91 @@
+//! Shifter's options, and ours.
+
+use std::path::PathBuf;
+
+use bundles::shifter::command::{EntryPoint, WorkingDirectory};
+
+use crate::commands::image::place::State;
+
+/// Which container, for whom, and what runs in it.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The image: docker:NAME, custom:NAME or id:IDENTIFIER
+    #[arg(short, long, value_name = "[TYPE:]NAME")]
+    pub image: Option<String>,
+    /// What is to be where in the container; several are separated by ; or given one by one
+    #[arg(short = 'V', long = "volume", value_name = "FROM:TO[:ro]")]
+    pub volumes: Vec<String>,
+    /// Modules of the site's, in place of its default ones; none for no module
+    #[arg(short, long, value_name = "NAME,…")]
+    pub module: Option<String>,
+    /// A variable for the command
+    #[arg(short, long = "env", value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// A file of variables, one a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// A variable that the command is not to have
+    #[arg(long, value_name = "NAME")]
+    pub unset_env: Vec<String>,
+    /// Leave the caller's variables behind
+    #[arg(short = 'E', long)]
+    pub clearenv: bool,
+    /// Use the image's entry point, or this program in its place
+    #[arg(
+        long,
+        alias = "entry",
+        value_name = "PROGRAM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub entrypoint: Option<String>,
+    /// Run in the image's working directory, or in this one
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub workdir: Option<String>,
+    /// Whose container it is; only root can say so, and root has to
+    #[arg(short, long, value_name = "NAME|UID:GID")]
+    pub user: Option<String>,
+    /// The site's configuration [default: /etc/shifter/udiRoot.conf]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory for the state of containers [default: opt-runtime's]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    #[command(flatten)]
+    pub state: State,
+    /// Accepted, as Shifter does
+    #[arg(short, long, hide = true)]
+    pub verbose: bool,
+    /// Likewise
+    #[arg(short = 'n', hide = true)]
+    pub nothing: bool,
+    /// The command and its arguments [default: /bin/sh]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn entry_point(&self) -> EntryPoint {
+        match self.entrypoint.as_deref() {
+            None => EntryPoint::Unused,
+            Some("") => EntryPoint::Images,
+            Some(program) => EntryPoint::Given(program.to_owned()),
+        }
+    }
+
+    pub(super) fn working_directory(&self) -> WorkingDirectory {
+        match self.workdir.as_deref() {
+            None => WorkingDirectory::Callers,
+            Some("") => WorkingDirectory::Images,
+            Some(directory) => WorkingDirectory::Given(directory.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the caller's variables and options ask for.
+
+use std::env;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use bundles::shifter::Config;
+use bundles::shifter::config::Module;
+use bundles::shifter::environment::{Environment, Sources, assignment, read_file};
+use bundles::shifter::volumes::{Asker, VolumeMap};
+use runtime::own_executable;
+
+use super::{Chosen, Options};
+
+/// The image, the volumes and the modules that are asked for, by options or else by variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Requested {
+    pub image: String,
+    pub volumes: Vec<VolumeMap>,
+    pub modules: Option<String>,
+}
+
+impl Requested {
+    pub(super) fn of(options: &Options) -> Result<Self> {
+        Self::from(options, |name| env::var(name).ok())
+    }
+
+    /// A variable counts by its own name, or else with what Slurm's plugin puts before it.
+    fn from(options: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable = |name: &str| {
+            let plain = variable(&format!("SHIFTER_{name}"));
+            plain.or_else(|| variable(&format!("SLURM_SPANK_SHIFTER_{name}")))
+        };
+        let by_variables = || match (variable("IMAGETYPE"), variable("IMAGE")) {
+            (Some(kind), Some(image)) => Some(format!("{kind}:{image}")),
+            _ => variable("IMAGEREQUEST"),
+        };
+        let Some(image) = options.image.clone().or_else(by_variables) else {
+            bail!("no image is named; hint: shifter --image=NAME COMMAND");
+        };
+        // The first volume of the command line discards the variable's.
+        let volumes = match options.volumes.is_empty() {
+            true => variable("VOLUME").unwrap_or_default(),
+            false => options.volumes.join(";"),
+        };
+        Ok(Self {
+            image,
+            volumes: VolumeMap::parse(&volumes, Asker::User)?,
+            modules: options.module.clone().or_else(|| variable("MODULE")),
+        })
+    }
+}
+
+/// The command's variables.
+pub(super) fn environment(
+    options: &Options,
+    config: &Config,
+    modules: &[&Module],
+    chosen: &Chosen,
+) -> Result<Vec<String>> {
+    let caller: Vec<(String, String)> = match options.clearenv {
+        true => vec![],
+        // What isn't text can't be in a bundle, and what is ours is nobody else's.
+        false => env::vars_os()
+            .filter(|(name, _)| name != own_executable::PATH_VARIABLE)
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    };
+    let file = match &options.env_file {
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(path).with_context(|| format!("read {name}"))?;
+            read_file(&text, &name)?
+        }
+        None => vec![],
+    };
+    let given = options
+        .env
+        .iter()
+        .map(|text| assignment(text).with_context(|| "--env".to_owned()));
+    let environment = Environment::assemble(&Sources {
+        caller: &caller,
+        image_names: Some((&chosen.request, chosen.image.id.as_str())),
+        image: &chosen.image.meta.environment,
+        file: &file,
+        options: &given.collect::<Result<Vec<_>>>()?,
+        unset: &options.unset_env,
+        modules,
+        site: Some(&config.environment),
+    });
+    Ok(environment.entries())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn requested(line: &[&str], variables: &[(&str, &str)]) -> Result<Requested> {
+        let line = ["shifter"].iter().chain(line);
+        let options = Line::try_parse_from(line).unwrap().options;
+        Requested::from(&options, |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn options_count_before_variables_and_both_names_of_those() {
+        for (line, variables, image) in [
+            (
+                &["--image=a"][..],
+                &[("SHIFTER_IMAGEREQUEST", "b")][..],
+                "a",
+            ),
+            (&[], &[("SHIFTER_IMAGEREQUEST", "b")], "b"),
+            (&[], &[("SLURM_SPANK_SHIFTER_IMAGEREQUEST", "b")], "b"),
+            (
+                &[],
+                &[("SHIFTER_IMAGETYPE", "id"), ("SHIFTER_IMAGE", "c")],
+                "id:c",
+            ),
+            (
+                &[],
+                &[("SHIFTER_IMAGE", "c"), ("SHIFTER_IMAGEREQUEST", "b")],
+                "b",
+            ),
+        ] {
+            assert_eq!(requested(line, variables).unwrap().image, image);
+        }
+        assert!(requested(&[], &[("SHIFTER_IMAGE", "c")]).is_err());
+    }
+
+    /// As getopt(3) reads them, and the command's own options are the command's.
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let parsed = |line: &str| {
+            let line = line.split(' ');
+            Line::try_parse_from(line).unwrap().options
+        };
+        let all = parsed("shifter -ix -V/a:/b -eA=1 -mm -E -w=/d --entry=p sh -c --image=y -w");
+        assert_eq!(all.image.as_deref(), Some("x"));
+        assert_eq!(all.volumes, ["/a:/b"]);
+        assert_eq!(all.env, ["A=1"]);
+        assert_eq!(all.module.as_deref(), Some("m"));
+        assert_eq!(all.workdir.as_deref(), Some("/d"));
+        assert_eq!(all.entrypoint.as_deref(), Some("p"));
+        assert_eq!(all.command, ["sh", "-c", "--image=y", "-w"]);
+        let bare = parsed("shifter -w --entrypoint --image x -- -c");
+        assert_eq!(bare.workdir.as_deref(), Some(""));
+        assert_eq!(bare.entrypoint.as_deref(), Some(""));
+        assert_eq!(bare.command, ["-c"]);
+    }
+
+    #[test]
+    fn a_volume_of_the_command_line_discards_those_of_the_variable() {
+        let variable = [("SHIFTER_VOLUME", "/c:/d")];
+        let volumes = |line: &[&str]| {
+            let line = [&["--image=a"], line].concat();
+            bundles::shifter::volumes::signature(&requested(&line, &variable).unwrap().volumes)
+        };
+        assert_eq!(volumes(&[]), "/c:/d");
+        assert_eq!(
+            volumes(&["-V", "/a:/b", "--volume=/e:/f;/g:/h"]),
+            "/a:/b;/e:/f;/g:/h"
+        );
+    }
+}
