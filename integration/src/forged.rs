@@ -146,22 +146,11 @@ fn copy_of_a_real_one(bench: &Bench, forged: &Forged<'_>) {
     let name = format!("bundle-of-{}", forged.owner);
     let bundle = plain::bundle(bench, &name, &["sleep", "300"]);
     let to = forged.directory();
-    quietly(bundle.create(bench, ID)).expect(0);
+    bundle.create(bench, ID).quietly().expect(0);
     fs::create_dir_all(&to).expect("make a directory");
     fs::set_permissions(&to, Permissions::from_mode(0o700)).expect("chmod");
     for name in ["state.json", "config.json", "lock"] {
         fs::copy(bench.root().join(ID).join(name), to.join(name)).expect("copy");
     }
     bench.runtime().args(["delete", "--force", ID]).expect(0);
-}
-
-/// With no pipe of ours for its output, which a created container would hold open.
-fn quietly(mut tool: Tool) -> Tool {
-    let command = tool.command();
-    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-    let program = command.get_program().to_owned();
-    Tool::new("sh")
-        .args(["-c", "exec \"$@\" > /dev/null 2>&1 < /dev/null", "sh"])
-        .arg(program)
-        .args(arguments)
 }

@@ -96,6 +96,15 @@ impl Tool {
         self.within("unshare", &arguments)
     }
 
+    /// The same with no pipe of ours for its output: what it leaves running would hold that open.
+    #[must_use]
+    pub fn quietly(self) -> Self {
+        self.within(
+            "sh",
+            &["-c", "exec \"$@\" > /dev/null 2>&1 < /dev/null", "sh"],
+        )
+    }
+
     /// Sets a variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {

@@ -1,6 +1,6 @@
 //! `doctor`: what this host has is told, and what is missing fails only where nothing runs without it.
 
-use integration::{Bench, Outcome, Tool, opt_runtime};
+use integration::{Bench, Outcome, Tool};
 use serde_json::Value;
 
 fn findings(outcome: &Outcome) -> Vec<Value> {
@@ -46,23 +46,8 @@ fn a_host_that_runs_these_tests_is_fit() {
 
 /// `doctor` where `script` has taken something away, in a mount namespace of the test's own.
 fn without(bench: &Bench, script: &str, more: &[&str]) -> Outcome {
-    let script = format!("set -e; {script}\nexec \"$@\"");
-    Tool::new("unshare")
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            &script,
-            "sh",
-        ])
-        .arg(opt_runtime())
-        .arg("--root")
-        .arg(bench.root())
-        .args(["doctor", "--json"])
-        .args(more)
-        .run()
+    let doctor = bench.runtime().args(["doctor", "--json"]).args(more);
+    doctor.after(script).run()
 }
 
 #[test]

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use integration::{Bench, Bundle, Outcome, Probe, Tool, opt_runtime, plain};
 use serde_json::{Value, json};
@@ -29,15 +28,6 @@ fn probe(bench: &Bench) -> Bundle {
 
 fn look(bundle: &Bundle, bench: &Bench) -> Value {
     Probe::report(&bundle.run(bench).run())
-}
-
-/// `command` in namespaces of the test's own, behind a script that sets them up.
-fn apart(namespaces: &[&str], script: &str, command: &Command) -> Tool {
-    Tool::new("unshare")
-        .args(namespaces)
-        .args(["sh", "-c", script, "sh"])
-        .arg(command.get_program())
-        .args(command.get_args())
 }
 
 #[test]
@@ -282,9 +272,9 @@ fn a_network_device_moves_in() {
     let bundle = plain::bundle(&bench, "plain", &["cat", "/proc/net/dev"]);
     bundle.edit(|spec| spec["linux"]["netDevices"] = json!({ "moved0": { "name": "eth7" } }));
     let script = "ip link add moved0 type veth peer name stays0 && exec \"$@\"";
-    let mut run = bundle.run(&bench);
     // A network namespace of the test's own stands for the host's.
-    let outcome = apart(&["--net"], script, run.command()).expect(0);
+    let apart = ["--net", "sh", "-c", script, "sh"];
+    let outcome = bundle.run(&bench).within("unshare", &apart).expect(0);
     outcome.says("eth7:");
 }
 

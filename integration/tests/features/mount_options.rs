@@ -6,7 +6,7 @@ use std::os::unix::fs::chown;
 use integration::{Bench, Bundle, Outcome, Probe, plain};
 use serde_json::{Value, json};
 
-use super::{apart, features, strings};
+use super::{features, strings};
 
 #[test]
 fn every_mount_option_is_done() {
@@ -121,16 +121,14 @@ impl Lines {
             };
         });
         let script = format!(
-            "set -e; mount -t tmpfs outer {source}; mkdir {source}/inner; mount -t tmpfs inner {source}/inner
+            "mount -t tmpfs outer {source}; mkdir {source}/inner; mount -t tmpfs inner {source}/inner
             for m in {source} {source}/inner; do
                 [ -z '{flags}' ] || mount -o remount,bind,{flags} $m
                 mount --make-{propagation} $m
-            done
-            exec \"$@\"",
+            done",
             source = source.display(),
         );
-        let mut run = bundle.run(bench);
-        let outcome = apart(&OWN_MOUNTS, &script, run.command()).run();
+        let outcome = bundle.run(bench).after(&script).run();
         Self::read(&outcome)
     }
 
@@ -174,8 +172,6 @@ fn has(line: &str, word: &str) -> bool {
 }
 
 /// A mount namespace of the test's own.
-const OWN_MOUNTS: [&str; 3] = ["--mount", "--propagation", "private"];
-
 /// The bundle whose last mount each case replaces.
 fn bundle(bench: &Bench) -> Bundle {
     let directory = bench.path("mounts");
@@ -239,13 +235,11 @@ fn maps_ids(bench: &Bench, option: &str) -> bool {
         spec["process"]["args"] = json!(["/bin/busybox", "sh", "-c", format!("busybox {stat}")]);
     });
     let script = format!(
-        "set -e; mount -t tmpfs outer {0}; mkdir {0}/inner; mount -t tmpfs inner {0}/inner
-        for f in {0}/file {0}/inner/file; do touch $f; chown 3000:3000 $f; done
-        exec \"$@\"",
+        "mount -t tmpfs outer {0}; mkdir {0}/inner; mount -t tmpfs inner {0}/inner
+        for f in {0}/file {0}/inner/file; do touch $f; chown 3000:3000 $f; done",
         source.display(),
     );
-    let mut run = bundle.run(bench);
-    let outcome = apart(&OWN_MOUNTS, &script, run.command()).expect(0);
+    let outcome = bundle.run(bench).after(&script).expect(0);
     bundle.edit(|spec| spec["process"]["args"] = json!(["/bin/probe", "look"]));
     let below = if option == "ridmap" { "5" } else { "3000" };
     outcome.stdout == format!("5\n{below}\n")

@@ -1,6 +1,6 @@
 //! Ids: which are names, and one id wanted by several.
 
-use integration::{Bench, Bundle, Outcome, Tool, plain};
+use integration::{Bench, Outcome, plain};
 
 use super::{assert_created, bundles, create, own_id, status};
 
@@ -60,7 +60,7 @@ fn of_many_that_create_one_id_at_once_exactly_one_wins() {
     let bundle = plain::bundle(&bench, "plain", &["true"]);
     for _ in 0..5 {
         let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
-            let one = || create_quietly(&bench, &bundle, c1);
+            let one = || bundle.create(&bench, c1).quietly().run();
             let racers: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
             racers
                 .into_iter()
@@ -76,19 +76,6 @@ fn of_many_that_create_one_id_at_once_exactly_one_wins() {
         bench.runtime().args(["delete", "--force", c1]).expect(0);
         bench.assert_gone(c1);
     }
-}
-
-/// Without a file of its own for output, so that several can run at once.
-fn create_quietly(bench: &Bench, bundle: &Bundle, id: &str) -> Outcome {
-    let mut tool = bundle.create(bench, id);
-    let command = tool.command();
-    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-    let program = command.get_program().to_owned();
-    Tool::new("sh")
-        .args(["-c", "exec \"$@\" > /dev/null 2>&1 < /dev/null", "sh"])
-        .arg(program)
-        .args(arguments)
-        .run()
 }
 
 #[test]

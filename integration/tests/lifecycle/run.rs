@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::{Bench, Bundle, Outcome, Tool, plain};
+use integration::{Bench, Bundle, Outcome, plain};
 use serde_json::json;
 
 use super::own_id;
@@ -58,15 +58,9 @@ fn another_file_may_stand_for_config_json() {
 /// Runs `bundle` in a mount namespace of the caller's, in which `/` has this propagation, and then tells what
 /// is still mounted there.
 fn run_in_callers_mounts(bench: &Bench, bundle: &Bundle, propagation: &str) -> Outcome {
-    let mut run = bundle.run(bench);
-    let command = run.command();
-    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     let script = format!("mount --make-r{propagation} / && \"$@\" && cat /proc/self/mountinfo");
-    Tool::new("unshare")
-        .args(["--mount", "sh", "-c", &script, "sh"])
-        .arg(command.get_program())
-        .args(arguments)
-        .run()
+    let own = ["--mount", "sh", "-c", &script, "sh"];
+    bundle.run(bench).within("unshare", &own).run()
 }
 
 #[test]

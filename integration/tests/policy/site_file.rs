@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
-use integration::{Bench, Probe, Tool, opt_runtime};
+use integration::{Bench, Probe};
 
 use super::{assert_strict, like_podmans, run, site_file};
 
@@ -60,16 +60,17 @@ fn without_the_flag_the_sites_own_file_holds() {
                 mkdir -p /etc/opt-runtime
             }
             chmod 755 /etc/opt-runtime && cp \"$0/config.toml\" /etc/opt-runtime/ && exec \"$@\"";
-        Tool::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", script])
-            .arg(&etc)
-            .arg(opt_runtime())
-            .arg("--root")
-            .arg(bench.root())
-            .arg("run")
-            .arg(&bundle.directory)
-            .args(more)
-            .run()
+        let etc = etc.to_string_lossy();
+        let own = [
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            &etc,
+        ];
+        bundle.run(&bench).args(more).within("unshare", &own).run()
     };
     let report = Probe::report(&run_there(&[]));
     assert_strict(&report);

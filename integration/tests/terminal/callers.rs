@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use integration::{Bench, Container, Runtime, Session, Tool, wait_until};
+use integration::{Bench, Container, Runtime, Session, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -56,15 +56,9 @@ fn a_caller_with_a_terminal_may_redirect_input_and_output() {
     let script = "busybox stty size; read line; echo got $line";
     bundle.edit(|spec| spec["process"]["args"] = json!(["sh", "-c", script]));
     let output = bench.path("printed");
-    let mut inner = run(&bench, &bundle, "redirected");
-    let words: Vec<_> = inner.command().get_args().map(ToOwned::to_owned).collect();
-    let program = inner.command().get_program().to_owned();
     let line = "out=$1; shift; echo typed | \"$@\" >$out 2>&1; echo ended $?";
-    let tool = Tool::new("sh")
-        .args(["-c", line, "sh"])
-        .arg(&output)
-        .arg(program)
-        .args(words);
+    let shell = ["-c", line, "sh", &output.display().to_string()];
+    let tool = run(&bench, &bundle, "redirected").within("sh", &shell);
     let (mut session, before) = start(tool);
     session.waits_for("ended 0");
     assert_eq!(session.ends(), Some(0));
