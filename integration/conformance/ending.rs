@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::{Case, ensure, ensure_eq, hold};
 use crate::lifecycle::{created, running, stopped};
+use crate::namespaces;
 
 #[test]
 fn kill() {
@@ -62,8 +63,7 @@ fn kill() {
             "without a pid namespace of its own SIGKILL reaches every process",
             |stage| {
                 stage.edit(|spec| {
-                    let namespaces = spec["linux"]["namespaces"].as_array_mut().expect("a list");
-                    namespaces.retain(|namespace| namespace["type"] != "pid");
+                    namespaces::leave_out(spec, "pid");
                     let script = "sleep 100 & echo $!; while :; do sleep 1; done";
                     spec["process"]["args"] = json!(["sh", "-c", script]);
                 });

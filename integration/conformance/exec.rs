@@ -31,10 +31,7 @@ fn seccomp(spec: &mut Value) {
 }
 
 fn user(spec: &mut Value) {
-    let namespaces = spec["linux"]["namespaces"].as_array_mut();
-    namespaces
-        .expect("namespaces")
-        .push(json!({ "type": "user" }));
+    namespaces::ask(spec, json!({ "type": "user" }));
     map_ids(spec);
 }
 

@@ -7,7 +7,7 @@ use integration::Tool;
 use serde_json::{Value, json};
 
 use crate::harness::{Case, Stage, ensure_eq, hold};
-use crate::namespaces::map_ids;
+use crate::namespaces::{self, map_ids};
 
 /// Binds the stage's source to `/mnt`, with mount options and mappings.
 fn bind_mapped(stage: &Stage, options: &[&str], mappings: Option<Value>) {
@@ -40,10 +40,7 @@ fn exchanged() -> Value {
 
 fn with_user_namespace(case: Case) -> Case {
     case.spec(|spec| {
-        let namespaces = spec["linux"]["namespaces"].as_array_mut();
-        namespaces
-            .expect("namespaces")
-            .push(json!({ "type": "user" }));
+        namespaces::ask(spec, json!({ "type": "user" }));
         map_ids(spec);
     })
 }

@@ -6,6 +6,7 @@ use integration::{Outcome, Runtime};
 use serde_json::json;
 
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+use crate::namespaces;
 
 /// A command that stays, says so, and ends with 5 on SIGTERM and 6 on SIGUSR1.
 const STAYS: &str =
@@ -64,8 +65,7 @@ fn run() {
         Case::new("a signal that ends it gives 128 and its number")
             // The first process of a pid namespace can't signal itself.
             .spec(|spec| {
-                let namespaces = spec["linux"]["namespaces"].as_array_mut().expect("a list");
-                namespaces.retain(|namespace| namespace["type"] != "pid");
+                namespaces::leave_out(spec, "pid");
             })
             .script("kill -9 $$")
             .exits(137),

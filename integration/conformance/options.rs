@@ -12,10 +12,7 @@ use crate::harness::{Case, Stage, ensure, ensure_eq, hold};
 fn run(stage: &Stage, options: &[&str]) -> Result<String, String> {
     let tool = stage.tool().arg("run").args(options).arg("--bundle");
     let outcome = tool.arg(&stage.bundle.directory).arg(&stage.id).run();
-    match outcome.code {
-        Some(0) => Ok(outcome.stdout),
-        _ => Err(outcome.to_string()),
-    }
+    outcome.printed()
 }
 
 fn script(stage: &Stage, script: &str) {
@@ -186,13 +183,7 @@ fn process(stage: &Stage, more: &[(&str, Value)], words: &[&str]) -> Result<Stri
     for (key, value) in more {
         process[*key] = value.clone();
     }
-    let file = stage.bench.path("process.json");
-    fs::write(&file, process.to_string()).expect("write");
-    let outcome = stage.exec(&["--process", &file.display().to_string()], &[]);
-    match outcome.code {
-        Some(0) => Ok(outcome.stdout.trim().to_owned()),
-        _ => Err(outcome.to_string()),
-    }
+    stage.exec_process(&process)
 }
 
 #[test]

@@ -138,13 +138,7 @@ fn affinity(stage: &Stage, affinity: &Value) -> Result<String, String> {
         "user": { "uid": 0, "gid": 0 }, "cwd": "/", "env": ["PATH=/bin"], "execCPUAffinity": affinity,
         "args": ["sh", "-c", "sed -n 's/Cpus_allowed_list:.//p' /proc/self/status"],
     });
-    let file = stage.bench.path("process.json");
-    std::fs::write(&file, process.to_string()).expect("write");
-    let outcome = stage.exec(&["--process", &file.display().to_string()], &[]);
-    match outcome.code {
-        Some(0) => Ok(outcome.stdout.trim().to_owned()),
-        _ => Err(outcome.to_string()),
-    }
+    stage.exec_process(&process)
 }
 
 /// The kernel has two processors where this runs; with one there is nothing to choose from.

@@ -8,6 +8,7 @@ use integration::Tool;
 use serde_json::json;
 
 use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+use crate::namespaces;
 
 const REOPENED: &str = "echo out >/dev/stdout; echo err >/dev/stderr; cat </dev/stdin; echo end";
 
@@ -50,10 +51,7 @@ fn pipes_are_the_processes_own() {
         as_user(
             Case::new("in a user namespace")
                 .spec(|spec| {
-                    let namespaces = spec["linux"]["namespaces"].as_array_mut();
-                    namespaces
-                        .expect("namespaces")
-                        .push(json!({ "type": "user" }));
+                    namespaces::ask(spec, json!({ "type": "user" }));
                     let all = json!([{ "containerID": 0, "hostID": 100_000, "size": 2000 }]);
                     spec["linux"]["uidMappings"] = all.clone();
                     spec["linux"]["gidMappings"] = all;
@@ -107,10 +105,7 @@ fn activated(stage: &Stage, pid: &str, options: &[&str], script: &str) -> Result
         .args(options)
         .arg(&stage.id)
         .run();
-    match outcome.code {
-        Some(0) => Ok(outcome.stdout),
-        _ => Err(outcome.to_string()),
-    }
+    outcome.printed()
 }
 
 const WHAT_IT_HAS: &str =

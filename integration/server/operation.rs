@@ -182,6 +182,11 @@ impl Drop for SmallDisk {
             }
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        assert!(
+            std::thread::panicking(),
+            "{} can't be unmounted",
+            self.mount.display()
+        );
     }
 }
 

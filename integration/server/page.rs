@@ -82,10 +82,6 @@ fn a_person_signs_in_watches_a_log_grow_stops_and_reads_what_a_sandbox_exposes()
     browser.click("#commands button");
     browser.waits_for("document.querySelector('#mounts').innerText.includes('/usr/bin/busybox')");
     browser.waits_for("document.querySelector('#protections').innerText.includes('no privilege')");
-    // For whoever wants to look at it.
-    if let Some(path) = std::env::var_os("OPT_PICTURE") {
-        browser.picture(path.as_ref());
-    }
 
     browser.click("#sign-out");
     browser.waits_for("!document.querySelector('#sign-in').hidden");

@@ -1,6 +1,7 @@
 //! A test's own place: a state directory and scratch space that vanish with it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,16 @@ pub(crate) const PREFIX: &str = "opt-integration-";
 
 /// Not below /tmp, which is another one inside sandboxes; /tmp gets tests of its own.
 const PLACE: &str = "/var/tmp";
+
+/// What no message for people has in it.
+pub const NOISE: [&str; 6] = [
+    "panicked",
+    "backtrace",
+    "Error(",
+    "Some(",
+    "Os {",
+    "os error 2)...",
+];
 
 /// A test's own place.
 #[derive(Debug)]
@@ -165,7 +176,7 @@ impl Bench {
         let line = outcome.one_line();
         assert!(line.contains(text), "no \"{text}\": {line}");
         assert!(line.len() < 2000, "a line of {} bytes", line.len());
-        for noise in ["panicked", "backtrace", "Error(", "Some(", "Os {"] {
+        for noise in NOISE {
             assert!(!line.contains(noise), "{line}");
         }
         self.assert_nothing_left_by(outcome);
@@ -211,6 +222,15 @@ impl Drop for Bench {
         for id in self.state_names() {
             let mut delete = self.runtime().args(["delete", "--force", &id]);
             let _ = delete.command().output();
+        }
+        // What was just ended may still be writing there: a directory that it makes meanwhile would stay.
+        for _ in 0..50 {
+            match fs::remove_dir_all(self.directory.path()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                _ => return,
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A headless Chromium, driven through the pipe of its debugging protocol: messages of JSON, each ended by a
 //! NUL, on descriptors 3 and 4.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -106,15 +106,6 @@ impl Browser {
     pub fn text(&mut self) -> String {
         let text = self.evaluate("document.body.innerText");
         text.as_str().unwrap_or_default().to_owned()
-    }
-
-    /// A picture of the page, PNG.
-    pub fn picture(&mut self, path: &Path) {
-        let taken = self.call(
-            "Page.captureScreenshot",
-            &json!({ "captureBeyondViewport": true }),
-        );
-        fs::write(path, base64(taken["data"].as_str().expect("a picture"))).expect("write");
     }
 
     #[track_caller]
@@ -225,25 +216,4 @@ fn messages(from: File) -> Receiver<Value> {
         }
     });
     receiver
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let value = |letter: u8| match letter {
-        b'A'..=b'Z' => Some(letter - b'A'),
-        b'a'..=b'z' => Some(letter - b'a' + 26),
-        b'0'..=b'9' => Some(letter - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let letters: Vec<u8> = text.bytes().filter_map(value).collect();
-    let mut bytes = vec![];
-    for four in letters.chunks(4) {
-        let number = four
-            .iter()
-            .fold(0u32, |sum, letter| sum << 6 | u32::from(*letter));
-        let number = number << (6 * (4 - four.len()));
-        bytes.extend(number.to_be_bytes().get(1..four.len()).unwrap_or_default());
-    }
-    bytes
 }

@@ -150,6 +150,15 @@ pub fn snapshot() -> BTreeSet<String> {
     lines
 }
 
+/// The lines of our own mountinfo in which the directory `place`, or a path below it, is.
+pub fn mounts_below(place: &Path) -> Vec<String> {
+    let place = place.display().to_string();
+    let place = place.trim_end_matches('/');
+    let text = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+    let lines = text.lines().filter(|line| line.contains(place));
+    lines.map(str::to_owned).collect()
+}
+
 /// Mount points and file systems of the first process's namespace.
 fn mounts() -> Vec<String> {
     let text = fs::read_to_string("/proc/1/mountinfo").expect("mountinfo of pid 1");

@@ -30,7 +30,7 @@ pub mod terminal;
 mod tool;
 pub mod weaken;
 
-pub use bench::Bench;
+pub use bench::{Bench, NOISE};
 pub use binaries::{gams, model, opt_runtime, opt_server, probe_path, require_program, shifter};
 pub use bundle::Bundle;
 pub use container::{Container, Runtime, is_by_systemd};

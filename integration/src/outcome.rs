@@ -44,6 +44,14 @@ impl Outcome {
         line
     }
 
+    /// What it printed, where it ended with 0; else all there is to know.
+    pub fn printed(self) -> Result<String, String> {
+        match self.code {
+            Some(0) => Ok(self.stdout),
+            _ => Err(self.to_string()),
+        }
+    }
+
     /// Fails unless standard output holds `text`.
     #[track_caller]
     pub fn says(&self, text: &str) -> &Self {

@@ -147,6 +147,14 @@ impl Stage {
         tool.arg(&self.id).args(words).run()
     }
 
+    /// Likewise, of a process as an engine writes it down: what it prints, if it succeeds.
+    pub fn exec_process(&self, process: &Value) -> Result<String, String> {
+        let file = self.bench.path("process.json");
+        fs::write(&file, process.to_string()).expect("write");
+        let outcome = self.exec(&["--process", &file.display().to_string()], &[]);
+        Ok(outcome.printed()?.trim().to_owned())
+    }
+
     /// Likewise, of a command that may outlive it.
     pub fn exec_into(&self, options: &[&str], words: &[&str]) -> Outcome {
         let tool = self.tool().arg("exec").args(options);
@@ -262,14 +270,7 @@ impl Stage {
             let cgroups = host::cgroups_with(&id);
             left.extend(cgroups.iter().map(|path| path.display().to_string()));
         }
-        let place = self.bench.path("").display().to_string();
-        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        left.extend(
-            mountinfo
-                .lines()
-                .filter(|line| line.contains(&place))
-                .map(str::to_owned),
-        );
+        left.extend(host::mounts_below(&self.bench.path("")));
         if left.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use integration::{Bench, Outcome, Tool, host};
+use integration::{Bench, NOISE, Outcome, Tool, host};
 use serde_json::Value;
 
 /// How the caller wants to be told.
@@ -18,6 +18,7 @@ pub enum Log {
 
 /// A series of commands that must be refused, each in every way of telling it. What is wrong with any is
 /// collected, so that a run shows all of it.
+#[must_use = "call end"]
 pub struct Refusals<'a> {
     bench: &'a Bench,
     before: Vec<String>,
@@ -104,12 +105,11 @@ impl<'a> Refusals<'a> {
             self.count
         );
         self.bench.assert_no_orphans();
-        let place = self.bench.path("").display().to_string();
-        let place = place.trim_end_matches('/');
-        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
-        let left: Vec<&str> = mounts.lines().filter(|line| line.contains(place)).collect();
-        assert_eq!(left, [""; 0], "mounts are left");
+        let place = self.bench.path("");
+        assert_eq!(host::mounts_below(&place), [""; 0], "mounts are left");
         if self.before.is_empty() {
+            let place = place.display().to_string();
+            let place = place.trim_end_matches('/');
             let left = host::processes(|shown| shown.contains(place));
             assert_eq!(left, [""; 0], "processes are left");
         }
@@ -134,14 +134,7 @@ fn is_refusal<'a>(outcome: &'a Outcome, code: i32, says: &str) -> Result<&'a str
     if line.len() > 9000 || (line.len() > 2000 && says.len() < 200) {
         return Err(format!("a line of {} bytes", line.len()));
     }
-    for noise in [
-        "panicked",
-        "backtrace",
-        "Error(",
-        "Some(",
-        "Os {",
-        "os error 2)...",
-    ] {
+    for noise in NOISE {
         if line.contains(noise) {
             return Err(format!("\"{noise}\": {line}"));
         }
