@@ -486,6 +486,48 @@ fn limits_hold_in_a_ready_sandbox() {
 }
 
 #[test]
+fn limits_of_a_user_group_hold_in_a_ready_sandbox_or_one_that_is_made() {
+    let bench = Bench::new();
+    let functions = [
+        (
+            "hog",
+            script("busybox", "x=abcdefgh; while :; do x=$x$x; done"),
+        ),
+        (
+            "full",
+            script(
+                "busybox",
+                "dd if=/dev/zero of=/tmp/x bs=64k count=100; exit 1",
+            ),
+        ),
+    ];
+    let pool = Pooled::start(&bench, &json!([pooled("busybox", 1)]), &functions);
+    let config = json!({
+        "commands": [pooled("busybox", 1)],
+        "x-opt-runtime": { "user-groups": {
+            "small": { "users": ["ann"], "limits": { "max-memory": 24 } },
+            "tidy": { "users": ["eve"], "limits": { "scratch-size": 1_048_576 } },
+        } },
+    });
+    let file = pool.server.site().join("config.json");
+    fs::write(file, config.to_string()).expect("write");
+    pool.server.signal(Signal::SIGHUP);
+    pool.server.logs("configuration read again");
+    // Its memory can be limited afterwards; the size of its /tmp can't.
+    for (user, function, limit, from_pool) in [
+        ("ann", "hog", "memory", true),
+        ("eve", "full", "scratch", false),
+    ] {
+        let key = pool.server.add_key(&[user]);
+        pool.waits_until_ready(1);
+        let (_, ended) = run(&pool.server, function, &key, None);
+        let report = &ended["report"];
+        assert_eq!(report["limit"], limit, "{ended}");
+        assert_eq!(report["from_pool"], from_pool, "{ended}");
+    }
+}
+
+#[test]
 fn one_that_is_gone_is_done_without() {
     let bench = Bench::new();
     let functions = [("f", script("busybox", "echo done"))];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::App;
 use super::super::live::Configuration;
@@ -13,12 +13,19 @@ use super::stand_by::StandBy;
 /// How often to look whether there is time to make one. While none is lacking, nobody looks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long after one is gone for no reason of ours the next one is made.
+const AFTER_LOSS: Duration = Duration::from_secs(1);
+
 /// Makes sandboxes that are lacking, one at a time, while no execution waits and another one could run; lets those go
 /// whose configuration doesn't hold any more. For as long as the server runs.
 pub async fn keep(app: Arc<App>) {
-    tell_what_keeps_it_empty(&app.live.now());
+    let mut told: Option<Arc<Configuration>> = None;
     while !app.is_draining.load(Ordering::SeqCst) {
         let now = app.live.now();
+        if !told.is_some_and(|told| Arc::ptr_eq(&told, &now)) {
+            tell_what_keeps_it_empty(&now);
+        }
+        told = Some(Arc::clone(&now));
         for old in app.pool.take_old(&now) {
             tokio::spawn(old.discard());
         }
@@ -51,9 +58,9 @@ async fn make(app: &Arc<App>, now: Arc<Configuration>, command: String) {
     tracing::warn!(
         command,
         error = %failure,
-        "no sandbox can be made ready; none is tried again before the configuration is read again"
+        "no sandbox can be made ready; one is tried again in a minute, or with another configuration"
     );
-    app.pool.lock().failed.insert(command);
+    app.pool.lock().failed.insert(command, Instant::now());
 }
 
 fn put(app: &Arc<App>, stand_by: StandBy) {
@@ -74,6 +81,8 @@ fn put(app: &Arc<App>, stand_by: StandBy) {
                 "a ready sandbox is gone"
             );
             gone.discard().await;
+            // Whatever ends it may end the next one too.
+            tokio::time::sleep(AFTER_LOSS).await;
             app.pool.wake();
         }
     });

@@ -10,8 +10,9 @@ mod keeper;
 mod orphans;
 mod stand_by;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -22,6 +23,9 @@ use stand_by::StandBy;
 pub use hand_over::hand_over;
 pub use keeper::keep;
 pub use orphans::{find, settle};
+
+/// How long after one could not be made the next one is tried, at the earliest.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
 /// The sandboxes that are ready.
 #[derive(Debug, Default)]
@@ -34,8 +38,8 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Inner {
     ready: Vec<StandBy>,
-    /// Commands of which one could not be made, for as long as the configuration is this one.
-    failed: HashSet<String>,
+    /// Commands of which one could not be made with this configuration, and when.
+    failed: HashMap<String, Instant>,
     failed_for: Option<Arc<Configuration>>,
     is_closed: bool,
 }
@@ -117,13 +121,17 @@ impl Pool {
         if inner.is_closed || inner.ready.len() >= most(now) {
             return None;
         }
+        let has_failed = |name: &str| {
+            let failed = inner.failed.get(name);
+            failed.is_some_and(|when| when.elapsed() < AFTER_FAILURE)
+        };
         let has = |name: &str| inner.ready.iter().filter(|one| one.command == name).count();
         let commands = now.config.commands.iter().map(|command| {
             let wanted = usize::try_from(command.extensions.pool).unwrap_or(usize::MAX);
             (&command.name, has(&command.name), wanted)
         });
         commands
-            .filter(|(name, has, wanted)| has < wanted && !inner.failed.contains(*name))
+            .filter(|(name, has, wanted)| has < wanted && !has_failed(name))
             .min_by_key(|(_, has, _)| *has)
             .map(|(name, _, _)| name.clone())
     }
