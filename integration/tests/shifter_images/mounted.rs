@@ -22,7 +22,7 @@ fn an_image_of_each_format_is_read_only_and_has_neither_setuid_programs_nor_devi
             !said.contains("WRITTEN") && !said.contains("DEVICE"),
             "{outcome}"
         );
-        assert_eq!(store.path(format, format).exists(), true);
+        assert!(store.path(format, format).exists());
         store.assert_nothing_left();
     }
 }

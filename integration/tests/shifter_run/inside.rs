@@ -27,7 +27,7 @@ fn the_command_is_its_user_without_any_privilege() {
 }
 
 #[test]
-fn a_user_by_name_has_the_groups_of_the_host() {
+fn root_and_nobody_known_have_no_container() {
     let site = Site::new("");
     let outcome = site
         .tool("", "root")
@@ -116,6 +116,9 @@ fn variables_have_shifters_order_and_the_loaders_stay_outside() {
         .env("KEPT", "1")
         .env("LD_LIBRARY_PATH", "/x")
         .env("TMPDIR", "/x")
+        .env("HOME", "/root")
+        .env("XDG_RUNTIME_DIR", "/run/user/0")
+        .env("SUDO_USER", "root")
         .expect(0);
     for line in [
         "KEPT=1\n",
@@ -135,8 +138,15 @@ fn variables_have_shifters_order_and_the_loaders_stay_outside() {
         "LD_LIBRARY_PATH=",
         "TMPDIR=",
         "OPT_RUNTIME_",
+        "HOME=/root",
+        "XDG_RUNTIME_DIR",
+        "SUDO_USER",
     ] {
-        assert!(!outcome.stdout.contains(name), "{name}: {outcome}");
+        let mut lines = outcome.stdout.lines();
+        assert!(
+            !lines.any(|line| line.starts_with(name)),
+            "{name}: {outcome}"
+        );
     }
     let cleared = site
         .shifter()

@@ -86,7 +86,7 @@ fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared
     let meta = &chosen.image.meta;
     let modules = config.choose_modules(requested.modules.as_deref())?;
     let words = command::command_line(&options.entry_point(), &options.command, meta)?;
-    let environment = variables::environment(options, config, &modules, &chosen)?;
+    let environment = variables::environment(options, config, &modules, &chosen, asker)?;
     let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
     let here = here.display().to_string();
     let directory = command::working_directory(&options.working_directory(), &here, meta)?;

@@ -7,10 +7,14 @@ use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
 use bundles::shifter::config::Module;
 use bundles::shifter::environment::{Environment, Sources, assignment, read_file};
-use bundles::shifter::volumes::{Asker, VolumeMap};
+use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap};
 use runtime::own_executable;
 
+use super::caller::Asker;
 use super::{Chosen, Options};
+
+/// Variables about who one is: name, name again, home directory, shell.
+const OF_USER: [&str; 4] = ["USER", "LOGNAME", "HOME", "SHELL"];
 
 /// The image, the volumes and the modules that are asked for, by options or else by variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,7 @@ impl Requested {
         };
         Ok(Self {
             image,
-            volumes: VolumeMap::parse(&volumes, Asker::User)?,
+            volumes: VolumeMap::parse(&volumes, VolumesOf::User)?,
             modules: options.module.clone().or_else(|| variable("MODULE")),
         })
     }
@@ -57,14 +61,11 @@ pub(super) fn environment(
     config: &Config,
     modules: &[&Module],
     chosen: &Chosen,
+    asker: &Asker,
 ) -> Result<Vec<String>> {
-    let caller: Vec<(String, String)> = match options.clearenv {
+    let caller = match options.clearenv {
         true => vec![],
-        // What isn't text can't be in a bundle, and what is ours is nobody else's.
-        false => env::vars_os()
-            .filter(|(name, _)| name != own_executable::PATH_VARIABLE)
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        false => callers(asker),
     };
     let file = match &options.env_file {
         Some(path) => {
@@ -89,6 +90,24 @@ pub(super) fn environment(
         site: Some(&config.environment),
     });
     Ok(environment.entries())
+}
+
+/// The variables of this process, without those that are about root: they are the user's now.
+fn callers(asker: &Asker) -> Vec<(String, String)> {
+    let is_roots = |name: &str| {
+        let session = name.starts_with("XDG_") || name.starts_with("SUDO_");
+        session || OF_USER.contains(&name) || name == own_executable::PATH_VARIABLE
+    };
+    // What isn't text can't be in a bundle.
+    let text = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut variables: Vec<(String, String)> = text.filter(|(name, _)| !is_roots(name)).collect();
+    if let Some(user) = &asker.user {
+        let theirs = [&user.name, &user.name, &user.home, &user.shell];
+        let theirs = std::iter::zip(OF_USER, theirs);
+        variables.extend(theirs.map(|(name, value)| (name.to_owned(), value.clone())));
+    }
+    variables
 }
 
 #[cfg(test)]
