@@ -1,5 +1,6 @@
 //! `image`: what a site or a user does with images outside containers.
 
+mod convert;
 mod inspect;
 mod list;
 mod mount;
@@ -14,6 +15,8 @@ use clap::Subcommand;
 /// Subcommands of `image`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make an image of another format, or of a directory
+    Convert(convert::Arguments),
     /// Say what a file is: its file system, and whether all of it is there
     Inspect(inspect::Arguments),
     /// List the images that are mounted on this node, and for whom
@@ -27,6 +30,7 @@ pub enum Command {
 /// Does one of them.
 pub fn execute(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Convert(arguments) => convert::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::List(arguments) => list::execute(&arguments),
         Command::Mount(arguments) => mount::execute(&arguments),

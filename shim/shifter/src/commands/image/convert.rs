@@ -1,0 +1,152 @@
+//! `image convert`: an image of another format, or of a directory.
+
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use runtime::telling;
+
+use crate::images::convert::{Conversion, Target, Watch};
+
+/// Arguments of `image convert`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to make; without it the destination's ending says
+    #[arg(long, value_name = "FORMAT")]
+    to: Option<Format>,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    /// Tell nothing but errors
+    #[arg(long)]
+    quiet: bool,
+    /// A squashfs or EROFS image, or a directory
+    source: PathBuf,
+    /// What is made: NAME.squashfs, NAME.erofs, or a directory, whose name ends with a dot or a slash
+    destination: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Squashfs,
+    Erofs,
+    Vfs,
+}
+
+/// Makes it, telling on standard error how far it is.
+pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    if rustix::process::geteuid().is_root() {
+        bail!(
+            "root's rights are not for reading images; hint: as the account that keeps the store: runuser -u ACCOUNT -- …"
+        );
+    }
+    let Some(target) = arguments.target() else {
+        bail!(
+            "{}: its ending says no format; hint: --to erofs",
+            arguments.destination.display()
+        );
+    };
+    let conversion = Conversion {
+        source: &arguments.source,
+        destination: &arguments.destination,
+        target,
+        replace: arguments.force,
+    };
+    let mut progress = Progress::new(arguments.quiet);
+    let cleaned = conversion.run(&mut progress);
+    progress.end_line();
+    let cleaned = cleaned?;
+    progress.tell(&format!(
+        "{} files, {} of them; setuid and setgid bits taken away: {}; devices, pipes and sockets left out: {}",
+        cleaned.entries,
+        megabytes(cleaned.bytes),
+        cleaned.set_id,
+        cleaned.special
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn target(&self) -> Option<Target> {
+        let by_ending = || {
+            let text = self.destination.to_string_lossy();
+            let ending = Path::new(&*text).extension().unwrap_or_default();
+            match ending.to_str() {
+                _ if text.ends_with(['.', '/']) => Some(Target::Directory),
+                Some("squashfs" | "sqsh" | "sqfs") => Some(Target::Squashfs),
+                Some("erofs") => Some(Target::Erofs),
+                _ => None,
+            }
+        };
+        match self.to {
+            Some(Format::Squashfs) => Some(Target::Squashfs),
+            Some(Format::Erofs) => Some(Target::Erofs),
+            Some(Format::Vfs) => Some(Target::Directory),
+            None => by_ending(),
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// How far it is: a line a step, which changes where somebody looks on.
+struct Progress {
+    is_quiet: bool,
+    is_terminal: bool,
+    step: &'static str,
+    began: Instant,
+    has_open_line: bool,
+}
+
+impl Progress {
+    fn new(is_quiet: bool) -> Self {
+        Self {
+            is_quiet,
+            is_terminal: stderr().is_terminal(),
+            step: "",
+            began: Instant::now(),
+            has_open_line: false,
+        }
+    }
+
+    fn tell(&self, text: &str) {
+        if !self.is_quiet {
+            telling::say(&format!("shifter: {text}\n"));
+        }
+    }
+
+    fn end_line(&mut self) {
+        if self.has_open_line {
+            telling::say("\n");
+            self.has_open_line = false;
+        }
+    }
+}
+
+impl Watch for Progress {
+    fn step(&mut self, name: &'static str) {
+        self.end_line();
+        self.step = name;
+        self.began = Instant::now();
+        self.tell(name);
+    }
+
+    fn goes_on(&mut self, bytes: Option<u64>) {
+        if self.is_quiet || !self.is_terminal {
+            return;
+        }
+        let seconds = self.began.elapsed().as_secs();
+        let bytes = bytes.map(|bytes| format!(", {}", megabytes(bytes)));
+        telling::say(&format!(
+            "\rshifter: {}: {seconds} s{}\x1b[K",
+            self.step,
+            bytes.unwrap_or_default()
+        ));
+        self.has_open_line = true;
+    }
+}

@@ -1,0 +1,85 @@
+//! Why no image was made. One line.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::images::superblock::NotAnImage;
+
+/// Why no image was made. One line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The source isn't what it should be, or what was written isn't.
+    #[error("image {} {source}", path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: NotAnImage,
+    },
+    /// No program reads it.
+    #[error(
+        "image {}: only a kernel reads {name}; hint: shifter image mount it, and convert the directory", path.display()
+    )]
+    KernelOnly {
+        /// The file.
+        path: PathBuf,
+        /// Its file system.
+        name: &'static str,
+    },
+    /// Layers, not a tree.
+    #[error(
+        "{} is an OCI layout, whose layers have to be unpacked; hint: umoci unpack --rootless, and convert its rootfs",
+        .0.display()
+    )]
+    OciLayout(PathBuf),
+    /// The destination is there.
+    #[error("{} exists; hint: --force replaces a file", .0.display())]
+    Exists(PathBuf),
+    /// An operation on a file.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What failed.
+        operation: &'static str,
+        /// Upon what.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A program isn't there.
+    #[error("{program} is not installed; hint: its package is {package}")]
+    Missing {
+        /// Its name.
+        program: &'static str,
+        /// Debian's package.
+        package: &'static str,
+    },
+    /// A program failed.
+    #[error("{program}: {how}{said}")]
+    Tool {
+        /// Its name.
+        program: &'static str,
+        /// How it ended.
+        how: String,
+        /// What it said last, after a colon; or nothing.
+        said: String,
+    },
+    /// A signal.
+    #[error("stopped by signal {0}")]
+    Stopped(i32),
+}
+
+impl ConvertError {
+    /// For `map_err`.
+    pub(super) fn io<E: Into<io::Error>>(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self + use<E> {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            operation,
+            path,
+            source: source.into(),
+        }
+    }
+}
