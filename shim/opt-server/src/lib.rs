@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod execution;
 mod server;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -16,9 +16,9 @@ use ring::digest::{SHA256, digest};
 use runtime::own_executable;
 
 use super::functions::{self, Functions};
-use super::keys::replace_file;
 use super::parallel::Parallel;
 use super::settings::Settings;
+use crate::whole_file::WholeFile;
 
 /// First words of the server's own paths, which no author can have.
 pub const RESERVED: [&str; 2] = ["ui", "v1"];
@@ -176,6 +176,6 @@ fn keep(copies: &Path, text: &[u8]) -> std::io::Result<PathBuf> {
     if fs::read(&path).is_ok_and(|kept| kept == text) {
         return Ok(path);
     }
-    replace_file(&path, text)?;
+    WholeFile::at(&path)?.put(text)?;
     Ok(path)
 }

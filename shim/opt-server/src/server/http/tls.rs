@@ -11,7 +11,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::server::keys::replace_file;
+use crate::whole_file::WholeFile;
 
 /// Where certificate and key are.
 #[derive(Debug, Clone)]
@@ -58,8 +58,8 @@ impl Certificate {
         let params = CertificateParams::new(names)?;
         let certificate = params.self_signed(&key)?;
         // The key first: a chain without its key is made again, and both are 0600.
-        replace_file(&self.key, key.serialize_pem().as_bytes())?;
-        replace_file(&self.chain, certificate.pem().as_bytes())?;
+        WholeFile::at(&self.key)?.put(key.serialize_pem().as_bytes())?;
+        WholeFile::at(&self.chain)?.put(certificate.pem().as_bytes())?;
         Ok(())
     }
 

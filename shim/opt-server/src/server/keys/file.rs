@@ -1,7 +1,7 @@
 //! `keys.json`: read again whenever it changed, written whole under a lock.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{API_KEY, Caller, Digest, Key, Keys, MASTER_KEY, NewKey, NoRandom, fresh, random_text};
 use crate::server::json_file::{self, FileError};
+use crate::whole_file::WholeFile;
 
 const FILE_NAME: &str = "keys.json";
 
@@ -207,7 +208,9 @@ impl KeyFile {
         let text = serde_json::to_vec_pretty(&keys)
             .map_err(io::Error::other)
             .map_err(failed)?;
-        replace(&path, &text).map_err(failed)
+        WholeFile::at(&path)
+            .and_then(|file| file.put(&text))
+            .map_err(failed)
     }
 }
 
@@ -223,26 +226,6 @@ fn private(path: &Path) -> io::Result<File> {
         .write(true)
         .mode(0o600)
         .open(path)
-}
-
-/// Puts `text` in the place of `path`, whole or not at all, also when the machine stops at any moment.
-pub(in crate::server) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| File::open(directory)?.sync_all());
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 #[cfg(test)]

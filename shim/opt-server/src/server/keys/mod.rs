@@ -13,7 +13,6 @@ use bundles::opt_server::config;
 use serde::{Deserialize, Serialize};
 
 use super::functions::{Limits, Name};
-pub(in crate::server) use file::replace as replace_file;
 pub use file::{KeyFile, KeyFileError};
 pub use secret::{API_KEY, Digest, MASTER_KEY, NoRandom, fresh, random_text};
 pub use user::User;
