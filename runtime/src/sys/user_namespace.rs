@@ -17,13 +17,18 @@ use super::fork_child;
 pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
     // The child only holds the namespace until it is open here: it stops itself and is then killed.
     let child = fork_child(|| {
-        if unshare(CloneFlags::CLONE_NEWUSER).is_err() {
-            return 1;
+        match unshare(CloneFlags::CLONE_NEWUSER).and_then(|()| raise(Signal::SIGSTOP)) {
+            Ok(()) => 0,
+            Err(errno) => errno as i32,
         }
-        i32::from(raise(Signal::SIGSTOP).is_err())
     })?;
     let namespace = match waitpid(child, Some(WaitPidFlag::WUNTRACED))? {
         WaitStatus::Stopped(..) => map_and_open(child.as_raw(), uid_map, gid_map),
+        WaitStatus::Exited(_, errno @ 1..) => {
+            let error = io::Error::from_raw_os_error(errno);
+            let text = format!("user namespaces can't be made here: {error}");
+            return Err(io::Error::new(error.kind(), text));
+        }
         _ => return Err(io::Error::other("user namespaces can't be made here")),
     };
     kill(child, Signal::SIGKILL)?;
