@@ -5,7 +5,6 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command as Process;
-use std::time::{Duration, Instant};
 
 use super::super::{Config, ConfigError, MAX_SIZE};
 use super::{data, parse};
@@ -50,16 +49,12 @@ fn a_file_that_nobody_named_must_be_safe_from_others() {
 fn large_files_are_refused_without_reading_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
-    File::create(&path).unwrap().set_len(100 << 20).unwrap();
-    let began = Instant::now();
+    // Who reads it is at it for hours.
+    let size = 4_u64 << 40;
+    File::create(&path).unwrap().set_len(size).unwrap();
     let error = Config::load(&path).unwrap_err();
-    assert!(
-        began.elapsed() < Duration::from_millis(100),
-        "{:?}",
-        began.elapsed()
-    );
     let message = format!(
-        "{}: 104857600 bytes, over the limit of 1048576",
+        "{}: {size} bytes, over the limit of 1048576",
         path.display()
     );
     assert_eq!(error.to_string(), message);
