@@ -100,7 +100,9 @@ fn in_each_place() {
         ),
         Case::steps("a timeout that isn't positive is refused", |stage| {
             stage.edit(|spec| {
-                spec["hooks"]["createRuntime"] = json!([{ "path": "/bin/true", "timeout": 0 }]);
+                // Not one that ends before runc has looked at its clock.
+                spec["hooks"]["createRuntime"] =
+                    json!([{ "path": "/bin/sleep", "args": ["sleep", "1"], "timeout": 0 }]);
             });
             let outcome = stage.create_with(&stage.id, &[]);
             ensure!(outcome.code != Some(0), "it is created: {outcome}");
