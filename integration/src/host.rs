@@ -26,6 +26,11 @@ pub fn stop(pid: i32) {
     kill_process(Pid::from_raw(pid), Signal::SIGSTOP).expect("stop");
 }
 
+/// Lets process `pid`, which must be there, go on.
+pub fn go_on(pid: i32) {
+    kill_process(Pid::from_raw(pid), Signal::SIGCONT).expect("let go on");
+}
+
 /// The names in a directory, sorted; none where it doesn't exist.
 pub fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten();

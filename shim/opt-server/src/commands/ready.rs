@@ -21,6 +21,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin};
 use crate::configuration::{Configuration, tell_warnings};
 use crate::execution::ready::{Asked, Word, hear, open_output, say};
 use crate::execution::sandboxed::make_bundle;
+use crate::execution::start_once;
 use crate::execution::{self, Begun, Claimed, LimitFlags, Report, ReportFile, claim_ahead};
 
 /// Arguments of `ready`.
@@ -115,6 +116,12 @@ impl<'a> Called<'a> {
         let Some(asked) = hear::<Asked>(self.socket).context("hear what is asked for")? else {
             return Ok(None);
         };
+        if !start_once::take(&asked.begin, start_once::By::Process)
+            .context("begin the execution")?
+        {
+            // A server after the one that asked has given it to somebody else.
+            return Ok(None);
+        }
         self.note.write(&asked)?;
         let stdout = open_output(&asked.stdout).context("open standard output")?;
         let stderr = asked.stderr.as_deref().map(open_output).transpose();

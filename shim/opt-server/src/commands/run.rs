@@ -15,7 +15,9 @@ use runtime::{own_executable, telling};
 
 use crate::command_line::CommandLine;
 use crate::configuration::Configuration;
-use crate::execution::{self, Begun, GroupFlag, LimitFlags, Report, ReportFile, sandboxed};
+use crate::execution::{
+    self, Begun, GroupFlag, LimitFlags, Report, ReportFile, sandboxed, start_once,
+};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,9 @@ pub struct Arguments {
     /// The execution's id in the report [default: one is made up]
     #[arg(long, value_name = "ID")]
     execution_id: Option<String>,
+    /// The link with which a server's execution begins: nothing is done where it is there
+    #[arg(long, value_name = "LINK", hide = true)]
+    begin: Option<PathBuf>,
     #[command(flatten)]
     group: GroupFlag,
     #[command(flatten)]
@@ -49,6 +54,12 @@ pub struct Arguments {
 /// Runs one command line and exits with its command's code.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
+    if let Some(link) = &arguments.begin
+        && !start_once::take(link, start_once::By::Process).context("begin the execution")?
+    {
+        // It is another process's, and its files are.
+        return Ok(ExitCode::from(telling::OURS));
+    }
     let file = arguments
         .report
         .as_deref()

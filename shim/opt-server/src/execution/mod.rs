@@ -8,6 +8,7 @@ pub mod ready;
 mod report;
 mod report_file;
 pub mod sandboxed;
+pub mod start_once;
 
 pub use conclude::conclude;
 pub use flags::{GroupFlag, LimitFlags};

@@ -30,6 +30,8 @@ pub enum Word {
 pub struct Asked {
     /// The execution's id.
     pub id: String,
+    /// The link with which it begins ([`start_once`](super::start_once)).
+    pub begin: PathBuf,
     /// The command's arguments.
     pub arguments: Vec<String>,
     /// The project directory.

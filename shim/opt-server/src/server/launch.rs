@@ -13,6 +13,7 @@ use super::functions::Limits;
 use super::pool;
 use super::settings::Settings;
 use crate::execution::ready::open_output;
+use crate::execution::start_once;
 
 /// This program's file, also after it was replaced on disk.
 pub(super) const OWN: &str = "/proc/self/exe";
@@ -77,6 +78,8 @@ fn command(launch: &Launch<'_>) -> Command {
         command.arg("--root").arg(root);
     }
     command
+        .arg("--begin")
+        .arg(start_once::next(launch.place.directory()))
         .arg("--execution-id")
         .arg(&launch.execution.id)
         .arg("--report")

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use runtime::container::{ProcessId, is_alive};
 
 use super::App;
-use super::execution::{Execution, State};
+use super::execution::{Execution, Place, State};
 use super::launch::find;
 use super::watch::{report, stop, watch};
+use crate::execution::start_once::{self, By};
 
 /// Takes up every execution of the store, in the order in which they came.
 pub fn recover(app: &Arc<App>) {
@@ -69,9 +70,7 @@ fn look(app: &App, execution: &Execution) -> Found {
     if report(&place).is_some() {
         return Found::Ended;
     }
-    // Its output's file is made just before its process is.
-    let was_seen = execution.process.is_some() || place.stdout().exists();
-    if !was_seen {
+    if !has_begun(&place) {
         return match execution.state {
             State::Queued => Found::NeverStarted,
             State::Running if place.project().exists() => Found::NeverStarted,
@@ -87,6 +86,17 @@ fn look(app: &App, execution: &Execution) -> Found {
         return Found::Ended;
     }
     Found::Nothing
+}
+
+/// Whether a process has begun it. One that the server before this one had only just started never does from here on.
+fn has_begun(place: &Place) -> bool {
+    let directory = place.directory();
+    if start_once::last(directory) == Some(By::Process) {
+        return true;
+    }
+    let is_ours = start_once::take(&start_once::next(directory), By::Server);
+    // On a full disk the file for its output, which is made just before its process, has to tell.
+    !is_ours.unwrap_or_else(|_| !place.stdout().exists())
 }
 
 /// Directories without a record: a server was killed between the two.

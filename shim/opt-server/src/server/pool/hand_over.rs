@@ -2,6 +2,7 @@
 
 use std::process::Child;
 use std::sync::Arc;
+use std::time::Duration;
 
 use runtime::container::ProcessId;
 
@@ -11,6 +12,10 @@ use super::super::launch::{Launch, limits};
 use super::super::live::Configuration;
 use super::stand_by::StandBy;
 use crate::execution::ready::{Asked, Word, hear, say};
+use crate::execution::start_once;
+
+/// How long a sandbox may take to say that it takes an execution.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Has the execution run in a sandbox that is ready, if there is one: its process then, as if it had been started for
 /// it. Blocks until that has taken it.
@@ -45,12 +50,13 @@ pub fn hand_over(
     None
 }
 
-fn give(stand_by: StandBy, launch: &Launch<'_>) -> Result<(Child, ProcessId), StandBy> {
+fn give(mut stand_by: StandBy, launch: &Launch<'_>) -> Result<(Child, ProcessId), StandBy> {
     let place = launch.place;
     let execution = launch.execution;
     let (_, arguments) = execution.work.command_line();
     let asked = Asked {
         id: execution.id.clone(),
+        begin: start_once::next(place.directory()),
         arguments: arguments.to_vec(),
         project: place.project(),
         stdout: place.stdout(),
@@ -63,9 +69,18 @@ fn give(stand_by: StandBy, launch: &Launch<'_>) -> Result<(Child, ProcessId), St
         limits: limits(execution.limits, launch.settings),
         user_group: launch.user_group.map(str::to_owned),
     };
-    let taken = say(&stand_by.socket, &asked).and_then(|()| hear::<Word>(&stand_by.socket));
+    let socket = &stand_by.socket;
+    let taken = socket
+        .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| socket.set_write_timeout(Some(PATIENCE)))
+        .and_then(|()| say(socket, &asked))
+        .and_then(|()| hear::<Word>(socket));
     match taken {
         Ok(Some(Word::Taken)) => Ok((stand_by.child, stand_by.process)),
-        _ => Err(stand_by),
+        _ => {
+            // One that is stopped would take it when it goes on, and the execution run twice.
+            let _ = stand_by.child.kill();
+            Err(stand_by)
+        }
     }
 }
