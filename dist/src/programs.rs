@@ -21,4 +21,8 @@ pub const PROGRAMS: &[Program] = &[
         package: "opt-server",
         command: opt_server::command,
     },
+    Program {
+        package: "shifter",
+        command: shifter::command,
+    },
 ];

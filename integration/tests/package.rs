@@ -149,6 +149,7 @@ fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
         "./etc/opt-runtime/config.toml",
         "./usr/bin/opt-runtime",
         "./usr/bin/opt-server",
+        "./usr/bin/shifter",
         "./usr/share/bash-completion/completions/opt-runtime",
         "./usr/share/fish/vendor_completions.d/opt-server.fish",
         "./usr/share/zsh/vendor-completions/_opt-runtime",
@@ -197,6 +198,11 @@ fn is_used(bench: &Bench, machine: &Machine) {
         .arg("--version")
         .expect(0)
         .says("opt-server ");
+    machine
+        .tool("shifter")
+        .arg("--version")
+        .expect(0)
+        .says("shifter ");
     // The settings as shipped are ones: a bundle that promises nothing has run. They are also read.
     machine.shell("sed -i.kept 's/^#policy = .*/policy = \"check\"/' /etc/opt-runtime/config.toml");
     let refused = machine
@@ -218,6 +224,7 @@ fn is_used(bench: &Bench, machine: &Machine) {
         ("opt-runtime-bundle-opt-server", "--project"),
         ("opt-server", "opt-server-run(1)"),
         ("opt-server-run", "--sandbox-info"),
+        ("shifter", "shifter-image(1)"),
     ] {
         machine.shell(&format!("man --where {page}"));
         machine
@@ -266,6 +273,7 @@ fn the_programs_are_static_and_ask_no_name_service() {
         "opt-runtime doctor --json".to_owned(),
         "opt-runtime --version".to_owned(),
         "opt-server --help".to_owned(),
+        "shifter --help".to_owned(),
     ] {
         let tool = machine.tool("strace").args([
             "-f",
@@ -297,7 +305,7 @@ fn the_programs_are_static_and_ask_no_name_service() {
         }
     }
     let interpreter =
-        machine.shell("for each in /usr/bin/opt-runtime /usr/bin/opt-server; do readelf --program-headers $each; done");
+        machine.shell("for each in /usr/bin/opt-runtime /usr/bin/opt-server /usr/bin/shifter; do readelf --program-headers $each; done");
     interpreter.says("LOAD");
     assert!(!interpreter.stdout.contains("INTERP"), "{interpreter}");
 }
