@@ -12,11 +12,12 @@ pub mod features;
 mod global;
 mod json;
 pub mod own_executable;
+pub mod passing;
 pub mod policy;
 pub mod preflight;
 pub mod program;
 pub mod starter;
-mod sys;
+pub mod sys;
 pub mod telling;
 mod users;
 

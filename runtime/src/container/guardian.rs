@@ -19,8 +19,9 @@ use super::delete::remove_everything;
 use super::process::{ProcessId, children, is_alive};
 use super::store::{SCRATCH_PREFIX, Store};
 use super::supervise::Signals;
-use super::terminal::{Attached, CallerTerminal, passing};
+use super::terminal::{Attached, CallerTerminal};
 use super::{Error, Result};
+use crate::passing;
 use crate::sys::fork;
 use crate::telling;
 

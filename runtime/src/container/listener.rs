@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::seccomp::{Listener, SystemCallFilter};
 use super::snapshot::Snapshot;
-use super::terminal::passing;
 use super::{Error, Result};
+use crate::passing;
 
 /// How often to look whether the process has loaded its filter.
 const INTERVAL: Timespec = Timespec {

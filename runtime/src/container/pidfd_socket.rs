@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::process::{self, ProcessId};
-use super::terminal::passing;
 use super::{Error, Result};
+use crate::passing;
 
 /// What goes along with the descriptor.
 const NAME: &[u8] = b"pidfd";

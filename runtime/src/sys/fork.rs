@@ -19,11 +19,12 @@ pub(crate) fn fork() -> io::Result<Option<Pid>> {
     }
 }
 
-/// Forks; the child runs `body` and ends with its value, without running the parent's exit handlers.
+/// Forks; the child runs `body` and ends with its value, without running the parent's exit handlers. For programs
+/// that have started no thread.
 ///
 /// # Errors
 /// Those of fork(2).
-pub(crate) fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
+pub fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
     if let Some(child) = fork()? {
         return Ok(child);
     }

@@ -23,7 +23,7 @@ pub(crate) fn close_all_descriptors() -> io::Result<()> {
 ///
 /// # Errors
 /// Those of close_range(2).
-pub(crate) fn close_descriptors_except(kept: &mut [RawFd]) -> io::Result<()> {
+pub fn close_descriptors_except(kept: &mut [RawFd]) -> io::Result<()> {
     kept.sort_unstable();
     let mut first = 0;
     for number in kept

@@ -1,4 +1,4 @@
-//! All unsafe code of this crate: system calls that no safe wrapper covers.
+//! All unsafe code of this crate: system calls that no safe wrapper covers. What shims need as well is public.
 
 mod bpf;
 mod controlling_terminal;
@@ -20,12 +20,12 @@ pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
 pub(crate) use descriptor::{read_from, write_to};
 pub(crate) use environment::remove_variable;
-pub(crate) use fork::{clone_child, fork, fork_child};
-pub(crate) use init::{
-    close_all_descriptors, close_descriptors_except, exit_at_once, forget_arguments_and_environment,
-};
+pub use fork::fork_child;
+pub(crate) use fork::{clone_child, fork};
+pub use init::close_descriptors_except;
+pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
 pub(crate) use keyring::join_new_session_keyring;
-pub(crate) use mount_attr::{MountAttr, mount_setattr};
+pub use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use network::bring_up_loopback;
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;

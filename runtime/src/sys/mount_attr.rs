@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// `struct mount_attr` of mount_setattr(2).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MountAttr {
+pub struct MountAttr {
     /// `MOUNT_ATTR_*` flags to set.
     pub set: u64,
     /// `MOUNT_ATTR_*` flags to clear.
@@ -20,7 +20,7 @@ pub(crate) struct MountAttr {
 ///
 /// # Errors
 /// Those of mount_setattr(2); nothing is changed then.
-pub(crate) fn mount_setattr(mount: impl AsFd, attr: MountAttr, recursive: bool) -> io::Result<()> {
+pub fn mount_setattr(mount: impl AsFd, attr: MountAttr, recursive: bool) -> io::Result<()> {
     let mut flags = libc::AT_EMPTY_PATH;
     if recursive {
         flags |= libc::AT_RECURSIVE;

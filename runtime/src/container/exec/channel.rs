@@ -3,10 +3,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::passing;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-
-use super::super::terminal::passing;
 
 /// A message; those below go from the process to the runtime, but for [`Message::Go`].
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::super::{Error, Result};
-use super::passing;
+use crate::passing;
 
 /// What runc sends along as the terminal's name; conmon and containerd expect some.
 const NAME: &[u8] = b"/dev/ptmx";

@@ -9,7 +9,6 @@ mod caller;
 mod console_socket;
 mod keeper;
 mod own;
-pub(super) mod passing;
 pub(super) mod pty;
 mod relay;
 

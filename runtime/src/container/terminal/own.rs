@@ -18,7 +18,8 @@ use rustix::net::RecvFlags;
 use rustix::process::{Pid, PidfdFlags, Uid, pidfd_open};
 
 use super::super::{Error, Result};
-use super::{Console, passing, pty};
+use super::{Console, pty};
+use crate::passing;
 use crate::sys::fork_child;
 
 /// The way on which the terminal comes.

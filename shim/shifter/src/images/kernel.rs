@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use runtime::sys::{MountAttr, mount_setattr};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -99,13 +100,16 @@ fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
 pub(super) fn mount_directory(directory: impl AsFd, path: &Path) -> Result<OwnedFd, ImageError> {
     let mount = clone(directory)
         .map_err(|errno| failed(path.to_path_buf(), "bind", errno, String::new()))?;
-    sys::set_mount_attributes(&mount, ATTRIBUTES.bits().into()).map_err(|source| {
-        ImageError::Mount {
-            path: path.to_path_buf(),
-            operation: "make nosuid, nodev and read-only",
-            source,
-            told: String::new(),
-        }
+    let attributes = MountAttr {
+        set: ATTRIBUTES.bits().into(),
+        propagation: libc::MS_PRIVATE,
+        ..MountAttr::default()
+    };
+    mount_setattr(&mount, attributes, false).map_err(|source| ImageError::Mount {
+        path: path.to_path_buf(),
+        operation: "make nosuid, nodev and read-only",
+        source,
+        told: String::new(),
     })?;
     Ok(mount)
 }

@@ -1,21 +1,17 @@
 //! Opening a file with somebody else's rights.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use bundles::shifter::image::Caller;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use runtime::passing;
+use runtime::sys::fork_child;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
-
-use crate::sys;
+use rustix::net::RecvFlags;
 
 /// Why the file isn't open. One line.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +61,8 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
 }
 
 fn in_child(path: &Path, caller: &Caller) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    let child = sys::fork_child(|| {
+    let (ours, theirs) = passing::pair()?;
+    let child = fork_child(|| {
         let opened = become_caller(caller).and_then(|()| open(path));
         i32::from(answer(&theirs, opened).is_err())
     })?;
@@ -89,37 +84,18 @@ fn become_caller(caller: &Caller) -> io::Result<()> {
 
 /// The number of the error, or 0 and the descriptor.
 fn answer(to: &OwnedFd, opened: io::Result<OwnedFd>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = opened.as_ref().map(|file| [file.as_fd()]);
-    if let Ok(descriptors) = &descriptors {
-        control.push(SendAncillaryMessage::ScmRights(descriptors));
-    }
     let number = match &opened {
         Ok(_) => 0,
         Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
     };
-    let number = number.to_ne_bytes();
-    let pieces = [IoSlice::new(&number)];
-    sendmsg(to, &pieces, &mut control, SendFlags::NOSIGNAL)?;
-    Ok(())
+    let file = opened.as_ref().ok().map(AsFd::as_fd);
+    Ok(passing::send(to, &number.to_ne_bytes(), file)?)
 }
 
 fn receive(from: &OwnedFd) -> io::Result<OwnedFd> {
     let mut number = [0; size_of::<i32>()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut pieces = [IoSliceMut::new(&mut number)];
-    let received = recvmsg(from, &mut pieces, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let length = received.bytes;
-    let descriptor = control
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        })
-        .next();
-    match (length, i32::from_ne_bytes(number), descriptor) {
+    let (length, file) = passing::receive(from, &mut number, RecvFlags::empty())?;
+    match (length, i32::from_ne_bytes(number), file) {
         (4, 0, Some(file)) => Ok(file),
         (4, number @ 1.., None) => Err(io::Error::from_raw_os_error(number)),
         _ => Err(io::Error::other("the process that opens it failed")),

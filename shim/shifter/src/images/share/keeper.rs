@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::wait::{WaitStatus, waitpid};
+use runtime::sys::{close_descriptors_except, fork_child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{
@@ -17,7 +19,6 @@ use rustix::thread::set_name;
 use super::message::{Request, next_request, send};
 use super::state::State;
 use crate::images::kernel;
-use crate::sys;
 
 /// How soon a keeper that nobody needs tries again to end, where somebody is at its lock.
 const SOON: Timespec = Timespec {
@@ -52,7 +53,7 @@ impl Keeper {
     /// # Errors
     /// Those of fork(2). What fails in the new process ends it, and who connects is told by that.
     pub(super) fn start(self) -> io::Result<()> {
-        sys::fork_detached(move || {
+        fork_detached(move || {
             let served = match self.settle() {
                 Ok(()) => self.serve(),
                 Err(error) => self.refuse(&error),
@@ -66,7 +67,10 @@ impl Keeper {
         setsid()?;
         let _ = set_name(c"shifter-image");
         // The lock of the image is among them, which is the starter's.
-        sys::close_descriptors_but(&[
+        close_descriptors_except(&mut [
+            0,
+            1,
+            2,
             self.state.directory.as_raw_fd(),
             self.mount.as_raw_fd(),
             self.listener.as_raw_fd(),
@@ -203,4 +207,13 @@ fn wait(listener: &OwnedFd, holders: &[Holder], is_needed: bool) -> io::Result<R
         listener: is_ready[0],
         holders: holders.collect(),
     })
+}
+
+/// Forks a process that isn't the caller's child and that nobody has to wait for.
+fn fork_detached(body: impl FnOnce() -> i32) -> io::Result<()> {
+    let between = fork_child(|| i32::from(fork_child(body).is_err()))?;
+    match waitpid(between, None)? {
+        WaitStatus::Exited(_, 0) => Ok(()),
+        _ => Err(io::Error::other("its second fork failed")),
+    }
 }

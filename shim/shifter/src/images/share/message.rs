@@ -1,13 +1,10 @@
 //! What keepers are asked, and what they answer: one packet each way.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
+use runtime::passing;
+use rustix::net::RecvFlags;
 
 /// The longest packet, bytes: a path and some.
 const LONGEST: usize = 8192;
@@ -66,34 +63,16 @@ pub(super) fn next_request(connection: impl AsFd) -> Option<Request> {
 /// # Errors
 /// Those of sendmsg(2).
 pub(super) fn send(to: impl AsFd, text: &str, mount: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<BorrowedFd<'_>> = mount.into_iter().collect();
-    if !descriptors.is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    }
-    let pieces = [IoSlice::new(text.as_bytes())];
-    sendmsg(to, &pieces, &mut control, SendFlags::NOSIGNAL)?;
-    Ok(())
+    Ok(passing::send(to, text.as_bytes(), mount)?)
 }
 
 fn receive(from: impl AsFd) -> io::Result<(String, Option<OwnedFd>)> {
     let mut buffer = vec![0; LONGEST];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut pieces = [IoSliceMut::new(&mut buffer)];
-    let received = recvmsg(from, &mut pieces, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let descriptor = control
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        })
-        .next();
-    if received.bytes == 0 {
+    let (length, descriptor) = passing::receive(from, &mut buffer, RecvFlags::empty())?;
+    if length == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let text = String::from_utf8_lossy(&buffer[..received.bytes]).into_owned();
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
     Ok((text, descriptor))
 }
 

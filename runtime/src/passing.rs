@@ -17,7 +17,7 @@ use rustix::net::{
 ///
 /// # Errors
 /// Those of socketpair(2).
-pub(in crate::container) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(
         AddressFamily::UNIX,
         SocketType::SEQPACKET,
@@ -30,7 +30,7 @@ pub(in crate::container) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 ///
 /// # Errors
 /// Those of connect(2).
-pub(in crate::container) fn connect(path: &Path) -> io::Result<UnixStream> {
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let socket: OwnedFd = open(path, flags, Mode::empty())?;
     UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd()))
@@ -40,7 +40,7 @@ pub(in crate::container) fn connect(path: &Path) -> io::Result<UnixStream> {
 ///
 /// # Errors
 /// `EPIPE` where the other end is gone; those of sendmsg(2).
-pub(in crate::container) fn send(
+pub fn send(
     socket: impl AsFd,
     text: &[u8],
     descriptor: Option<BorrowedFd<'_>>,
@@ -60,7 +60,7 @@ pub(in crate::container) fn send(
 ///
 /// # Errors
 /// Those of recvmsg(2).
-pub(in crate::container) fn receive(
+pub fn receive(
     socket: impl AsFd,
     text: &mut [u8],
     flags: RecvFlags,
