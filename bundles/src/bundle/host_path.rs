@@ -56,7 +56,7 @@ impl HostPath {
         };
         let mut canonical = PathBuf::from("/");
         let mut links = vec![];
-        let mut ahead = components(spelled);
+        let mut ahead = names(spelled);
         while let Some(name) = ahead.pop_front() {
             if name == ".." {
                 canonical.pop();
@@ -75,7 +75,7 @@ impl HostPath {
             if target.is_absolute() {
                 canonical = PathBuf::from("/");
             }
-            for name in components(&target).into_iter().rev() {
+            for name in names(&target).into_iter().rev() {
                 ahead.push_front(name);
             }
             links.push((here, target));
@@ -89,7 +89,8 @@ impl HostPath {
     }
 }
 
-fn components(path: &Path) -> VecDeque<OsString> {
+/// The names of a path, one by one from the first, as whoever follows its links takes them.
+pub fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|component| match component {
             Component::Normal(name) => Some(name.to_owned()),

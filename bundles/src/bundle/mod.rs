@@ -4,7 +4,7 @@ mod host_path;
 mod skeleton;
 mod write;
 
-pub use host_path::{HostPath, HostPathError};
+pub use host_path::{HostPath, HostPathError, names};
 pub(crate) use skeleton::Entry;
 pub use skeleton::Skeleton;
 pub use write::{BundleError, links_of, write, write_without_root};

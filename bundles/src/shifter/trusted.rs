@@ -2,15 +2,16 @@
 //!
 //! Owner and mode are looked at on what was opened, for the file and for every directory and link that leads to it.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
+
+use crate::bundle::names;
 
 /// Root, to whom what root acts upon has to belong.
 pub const ROOT: [u32; 1] = [0];
@@ -122,7 +123,7 @@ fn walk(path: &Path, owners: &[u32]) -> Result<(Trusted, Option<OwnedFd>), Trust
         return Err(TrustError::Relative(path.to_path_buf()));
     }
     let mut stack = vec![step(CWD, Path::new("/"), PathBuf::from("/"), owners)?];
-    let mut ahead = components(path);
+    let mut ahead = names(path);
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {
         if name == ".." {
@@ -152,7 +153,7 @@ fn walk(path: &Path, owners: &[u32]) -> Result<(Trusted, Option<OwnedFd>), Trust
         if target.is_absolute() {
             stack.truncate(1);
         }
-        for name in components(&target).into_iter().rev() {
+        for name in names(&target).into_iter().rev() {
             ahead.push_front(name);
         }
     }
@@ -205,16 +206,6 @@ fn must_be_of(status: &Stat, path: &Path, owners: &[u32]) -> Result<(), TrustErr
         return refuse(format!("may be written by others (mode {mode:04o})"));
     }
     Ok(())
-}
-
-fn components(path: &Path) -> VecDeque<OsString> {
-    path.components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

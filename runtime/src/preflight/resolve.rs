@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use bundles::bundle::names;
 use rustix::fs::{FileType, OFlags, fstat, readlinkat};
 use rustix::io::Errno;
 
@@ -47,16 +48,6 @@ pub(super) fn resolve(root: BorrowedFd<'_>, path: &Path) -> Result<PathBuf, Errn
         }
     }
     Ok(Path::new("/").join(resolved.iter().collect::<PathBuf>()))
-}
-
-fn names(path: &Path) -> VecDeque<OsString> {
-    path.components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Where the link at `path` leads; `None` where there is no link, or nothing.
