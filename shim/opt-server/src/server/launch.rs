@@ -16,7 +16,7 @@ use crate::execution::ready::open_output;
 use crate::execution::start_once;
 
 /// This program's file, also after it was replaced on disk.
-pub(super) const OWN: &str = "/proc/self/exe";
+const OWN: &str = "/proc/self/exe";
 
 /// What launching needs besides the execution.
 #[derive(Debug)]
@@ -62,22 +62,10 @@ pub fn launch(launch: &Launch<'_>) -> io::Result<(Child, ProcessId)> {
 
 fn command(launch: &Launch<'_>) -> Command {
     let (name, arguments) = launch.execution.work.command_line();
-    let mut command = Command::new(OWN);
+    let mut command = own_command("run", launch.config, launch.root);
     command
-        .arg0("opt-server")
-        // A terminal's Ctrl-C is for the server.
-        .process_group(0)
-        .current_dir("/")
-        .env_clear()
-        .arg("run")
-        .arg("--config")
-        .arg(launch.config)
         .arg("--project")
-        .arg(launch.place.project());
-    if let Some(root) = launch.root {
-        command.arg("--root").arg(root);
-    }
-    command
+        .arg(launch.place.project())
         .arg("--begin")
         .arg(start_once::next(launch.place.directory()))
         .arg("--execution-id")
@@ -89,6 +77,24 @@ fn command(launch: &Launch<'_>) -> Command {
         .arg("--")
         .arg(name)
         .args(arguments);
+    command
+}
+
+/// This program's `subcommand` with the configuration `config`, in a process apart from this one.
+pub(super) fn own_command(subcommand: &str, config: &Path, root: Option<&Path>) -> Command {
+    let mut command = Command::new(OWN);
+    command
+        .arg0("opt-server")
+        // A terminal's Ctrl-C is for the server.
+        .process_group(0)
+        .current_dir("/")
+        .env_clear()
+        .arg(subcommand)
+        .arg("--config")
+        .arg(config);
+    if let Some(root) = root {
+        command.arg("--root").arg(root);
+    }
     command
 }
 

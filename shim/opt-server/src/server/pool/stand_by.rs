@@ -3,15 +3,14 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use runtime::container::ProcessId;
 
 use super::super::functions::Limits;
-use super::super::launch::{OWN, limits};
+use super::super::launch::{limits, own_command};
 use super::super::live::Configuration;
 use super::super::watch::wait_for;
 use crate::execution::ready::{Word, hear};
@@ -91,19 +90,7 @@ fn spawn(
         max_memory: settings.max_memory_mb,
         max_time: settings.max_time_minutes,
     };
-    let mut command = Command::new(OWN);
-    command
-        .arg0("opt-server")
-        .process_group(0)
-        .current_dir("/")
-        .env_clear()
-        .arg("ready")
-        .arg("--config")
-        .arg(&configuration.copy);
-    if let Some(root) = root {
-        command.arg("--root").arg(root);
-    }
-    command
+    own_command("ready", &configuration.copy, root)
         .args(limits(of_all, settings))
         .arg("--")
         .arg(name)
