@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -68,4 +68,14 @@ pub fn too_large(most: u64) -> Failure {
         StatusCode::PAYLOAD_TOO_LARGE,
         format!("larger than the limit of {most} bytes"),
     )
+}
+
+/// What a request says of its body's length.
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }

@@ -15,7 +15,7 @@ use super::body::{self, Allowance};
 use super::describe::{self, blocking};
 use super::error::Failure;
 use super::events;
-use super::functions_api::{content_length, limits, new_execution};
+use super::functions_api::{limits, new_execution};
 use crate::server::App;
 use crate::server::archive::{self, ArchiveError, Bounds, Manifest};
 use crate::server::execution::{Execution, Place, Work};
@@ -105,7 +105,7 @@ pub async fn run(
     let arguments = arguments(query.as_deref().unwrap_or_default())?;
     describe::takes_new(&app)?;
     let most = live.settings.max_upload();
-    if content_length(&headers).is_some_and(|length| length > most) {
+    if body::content_length(&headers).is_some_and(|length| length > most) {
         return Err(body::too_large(most));
     }
     app.registry.may_run(&key.id, &live.settings)?;

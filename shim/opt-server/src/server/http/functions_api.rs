@@ -1,23 +1,21 @@
 //! The Functions API, as the published clients speak it.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Server;
 use super::auth::Authenticated;
-use super::body::{self, Allowance};
 use super::describe::{self, blocking};
 use super::ending::{delete_execution, stop_execution};
 use super::error::Failure;
 use super::files::file_answer;
 use crate::server::App;
 use crate::server::execution::{Execution, Owner, State as Stands, Work};
-use crate::server::functions::{Input, Limits, Name};
+use crate::server::functions::{Limits, Name};
 use crate::server::keys::{Key, random_text};
 use crate::server::live::Configuration;
 use crate::server::output_log::{Cursors, PIECE, piece};
@@ -31,7 +29,7 @@ type FunctionPath = Path<(String, String)>;
 type ExecutionPath = Path<(String, String, String)>;
 
 /// Likewise with the id of an input or output.
-type FilePath = Path<(String, String, String, String)>;
+pub(super) type FilePath = Path<(String, String, String, String)>;
 
 /// How a poll wants to know what was printed.
 #[derive(Debug, Default, Deserialize)]
@@ -138,7 +136,7 @@ pub fn new_execution(key: &Key, work: Work, limits: Limits) -> Result<Execution,
 }
 
 /// The execution at a path. One of another function's or another key's is as good as none.
-fn find(
+pub(super) fn find(
     app: &App,
     caller: &Authenticated,
     (author, function, id): (&str, &str, &str),
@@ -148,130 +146,6 @@ fn find(
         return Err(Failure::unknown(format!("there is no execution {id:?}")));
     }
     Ok(execution)
-}
-
-/// `POST …/executions/{execution}/input/{input}`
-pub async fn upload(
-    State(app): Server,
-    caller: Authenticated,
-    Path((author, function, id, input)): FilePath,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Value>, Failure> {
-    let execution = find(&app, &caller, (&author, &function, &id))?;
-    let input = declared(&execution, &input)?.clone();
-    is_open(&execution)?;
-    describe::takes_new(&app)?;
-    let settings = app.live.now().settings.clone();
-    let left = settings
-        .max_upload()
-        .saturating_sub(others(&execution, &input));
-    let most = input.max_bytes.map_or(left, |most| most.get().min(left));
-    if content_length(&headers).is_some_and(|length| length > most) {
-        return Err(body::too_large(most));
-    }
-    let place = app.place(&id);
-    let suffix = random_text(8).map_err(|error| Failure::ours(&error))?;
-    let part = place.upload().with_extension(suffix);
-    let allowance = Allowance {
-        size: most,
-        time: settings.body(),
-        idle: settings.idle(),
-    };
-    let received = body::receive(body, &part, allowance).await;
-    let done = blocking(move || {
-        let result = received.and_then(|length| {
-            // What is noted as there is still there after a power cut.
-            std::fs::File::open(&part)?.sync_all()?;
-            accept_input(&app, &id, &input, length, || {
-                project::place_upload(&place, &part, &input.path)
-            })?;
-            Ok(json!({ "id": input.id, "path": input.path, "bytes": length }))
-        });
-        // Gone already where all went well.
-        let _ = std::fs::remove_file(&part);
-        result
-    })
-    .await?;
-    Ok(Json(done))
-}
-
-/// What the inputs besides this one hold together, in bytes.
-fn others(execution: &Execution, input: &Input) -> u64 {
-    let others = execution
-        .inputs
-        .iter()
-        .filter(|(other, _)| other.as_str() != input.id.as_str());
-    others.map(|(_, size)| size).sum()
-}
-
-/// Notes an input as there, and puts it there, if the execution is still to be started and has room for it:
-/// others may have come since this upload began.
-fn accept_input(
-    app: &App,
-    id: &str,
-    input: &Input,
-    length: u64,
-    place: impl FnOnce() -> std::io::Result<()>,
-) -> Result<(), Failure> {
-    let most = app.live.now().settings.max_upload();
-    Ok(app.registry.change(id, |execution| {
-        if execution.state != Stands::Created || execution.is_deleted {
-            return Err(too_late(execution.state));
-        }
-        if others(execution, input).saturating_add(length) > most {
-            return Err(Refusal::TooLarge(most));
-        }
-        place()?;
-        execution.inputs.insert(input.id.to_string(), length);
-        Ok(())
-    })?)
-}
-
-fn too_late(state: Stands) -> Refusal {
-    Refusal::WrongState {
-        state,
-        wanted: "inputs are uploaded before it is started",
-    }
-}
-
-fn is_open(execution: &Execution) -> Result<(), Failure> {
-    if execution.state == Stands::Created {
-        Ok(())
-    } else {
-        Err(too_late(execution.state).into())
-    }
-}
-
-fn declared<'a>(execution: &'a Execution, input: &str) -> Result<&'a Input, Failure> {
-    let Work::Function { name, definition } = &execution.work else {
-        return Err(Failure::unknown("it has no inputs"));
-    };
-    definition.input(input).ok_or_else(|| {
-        let known: Vec<&str> = definition
-            .inputs
-            .iter()
-            .map(|input| input.id.as_str())
-            .collect();
-        let known = if known.is_empty() {
-            "it takes none".to_owned()
-        } else {
-            format!("it takes {}", known.join(", "))
-        };
-        Failure::unknown(format!(
-            "the function {name} has no input {input:?}; {known}"
-        ))
-    })
-}
-
-/// What a request says of its body's length.
-pub fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
 }
 
 /// `POST …/executions/{execution}/start`

@@ -12,6 +12,7 @@ mod executions_api;
 mod files;
 mod functions_api;
 mod health;
+mod inputs;
 mod keys_api;
 mod listener;
 mod openapi;

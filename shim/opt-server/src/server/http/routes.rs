@@ -13,7 +13,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::error::Failure;
 use super::{
-    commands_api, cors, events, executions_api, functions_api, health, keys_api, openapi, pages,
+    commands_api, cors, events, executions_api, functions_api, health, inputs, keys_api, openapi,
+    pages,
 };
 use crate::server::App;
 use crate::server::metrics::Answer;
@@ -53,7 +54,7 @@ fn routes() -> Vec<Route> {
         (
             "/{author}/{function}/executions/{execution}/input/{input}",
             &["post"],
-            post(functions_api::upload),
+            post(inputs::upload),
         ),
         (
             "/{author}/{function}/executions/{execution}/start",
