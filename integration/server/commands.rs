@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use integration::https::Answer;
+use integration::https::{Answer, Connection};
 use integration::{Bench, Server, Tool};
 use serde_json::{Value, json};
 
@@ -229,16 +229,23 @@ fn a_sandbox_is_explained_without_running_anything() {
     server.logs("Mount: '/usr/bin/busybox' read-only: the command itself");
 }
 
-#[test]
-fn a_client_that_goes_away_leaves_its_execution_to_itself() {
-    let bench = Bench::new();
-    let (server, key) = serving(&bench, &json!({}));
+/// A client that runs `script` and follows it.
+fn following(server: &Server, key: &str, script: &str) -> Connection {
     let mut connection = server.client().connect().expect("connect");
-    let path = shell(&format!("echo one; {UNTIL_GO}; echo two"));
+    let path = shell(script);
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\n\r\n"
     );
     connection.write_all(request.as_bytes()).expect("ask");
+    connection
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_its_execution_to_itself() {
+    let bench = Bench::new();
+    let (server, key) = serving(&bench, &json!({}));
+    let script = format!("echo one; {UNTIL_GO}; echo two");
+    let connection = following(&server, &key, &script);
     let listed = || server.get("/v1/executions", &key).ok()["executions"][0].clone();
     integration::wait_until("it runs", SOON, || listed()["state"] == "running");
     drop(connection);
@@ -253,12 +260,7 @@ fn who_follows_no_more_is_looked_for_no_more() {
     let arguments = ["--log-level", "debug"];
     let server = Server::start_with(&bench, &bench.path("server"), &[], &json!({}), &arguments);
     let key = server.add_key(&["tester", "--commands"]);
-    let mut connection = server.client().connect().expect("connect");
-    let path = shell("sleep 600");
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: 0\r\n\r\n"
-    );
-    connection.write_all(request.as_bytes()).expect("ask");
+    let connection = following(&server, &key, "sleep 600");
     let listed = || server.get("/v1/executions", &key).ok()["executions"][0].clone();
     integration::wait_until("it runs", SOON, || listed()["state"] == "running");
     drop(connection);
