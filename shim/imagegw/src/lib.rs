@@ -1,0 +1,1 @@
+//! `shifter-imagegw`: the image gateway.
