@@ -1,1 +1,4 @@
 //! `shifter-imagegw`: the image gateway.
+
+pub mod blobs;
+pub mod pull;

@@ -1,0 +1,92 @@
+//! Why an image wasn't pulled. One line each.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::reference::BadReference;
+use crate::blobs::Digest;
+
+/// Why an image wasn't pulled. One line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// Hostile archives are no work for root.
+    #[error("refused as root: images are unpacked and converted by a user without rights")]
+    Root,
+    /// A name.
+    #[error(transparent)]
+    Reference(#[from] BadReference),
+    /// The source wants other credentials, or shows it to nobody.
+    #[error("{image}: access denied by {by}")]
+    Denied {
+        /// What was asked for.
+        image: String,
+        /// Who said so.
+        by: String,
+    },
+    /// It isn't there.
+    #[error("{image}: not found")]
+    NotFound {
+        /// What was asked for.
+        image: String,
+    },
+    /// It is there, but not for these machines.
+    #[error("{image}: not for {wanted}; it is for {has}")]
+    Platform {
+        /// What was asked for.
+        image: String,
+        /// The machines.
+        wanted: String,
+        /// What there is.
+        has: String,
+    },
+    /// A registry can't be reached, or doesn't speak the protocol.
+    #[error("{operation} {url}: {reason}")]
+    Registry {
+        /// What failed.
+        operation: &'static str,
+        /// Upon what.
+        url: String,
+        /// The cause.
+        reason: String,
+    },
+    /// Content isn't what its name says.
+    #[error("{what}: its content is {found}")]
+    Digest {
+        /// The name, which has the digest in it.
+        what: String,
+        /// What came.
+        found: Digest,
+    },
+    /// More than is allowed.
+    #[error("{what}: more than {most} {unit}")]
+    TooMuch {
+        /// What.
+        what: String,
+        /// The limit.
+        most: u64,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// A manifest, an index or a configuration that is none.
+    #[error("{what}: {reason}")]
+    Malformed {
+        /// Which.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An operation on a file.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What failed.
+        operation: &'static str,
+        /// Upon what.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// [`super::Progress::should_stop`].
+    #[error("stopped")]
+    Stopped,
+}
