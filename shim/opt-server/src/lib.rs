@@ -5,7 +5,6 @@ mod commands;
 mod configuration;
 mod execution;
 mod server;
-mod whole_file;
 
 use std::process::ExitCode;
 

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use daemon::WholeFile;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 use serde::Serialize;
-
-use crate::whole_file::WholeFile;
 
 /// A place for a report. The arguments in it are nobody else's business.
 #[derive(Debug)]

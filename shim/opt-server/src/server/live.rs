@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 use anyhow::{Context, Result};
 use bundles::opt_server::config::Config;
 use bundles::opt_server::{Identity, writable_near};
+use daemon::WholeFile;
 use nix::unistd::geteuid;
 use ring::digest::{SHA256, digest};
 use runtime::own_executable;
@@ -18,7 +19,6 @@ use runtime::own_executable;
 use super::functions::{self, Functions};
 use super::parallel::Parallel;
 use super::settings::Settings;
-use crate::whole_file::WholeFile;
 
 /// First words of the server's own paths, which no author can have.
 pub const RESERVED: [&str; 2] = ["ui", "v1"];

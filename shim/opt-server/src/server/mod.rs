@@ -9,12 +9,10 @@ mod archive;
 mod execution;
 mod functions;
 mod http;
-mod json_file;
 pub mod keys;
 mod launch;
 mod live;
 mod metrics;
-mod notify;
 mod output_log;
 mod parallel;
 mod pool;
@@ -35,6 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use daemon::{Connections, Limits};
 use execution::Place;
 use keys::KeyFile;
 use live::Live;
@@ -70,6 +69,29 @@ pub struct App {
     pub boot: String,
     /// Whether the server is about to end: nothing new is begun.
     pub is_draining: AtomicBool,
+}
+
+impl Connections for App {
+    fn limits(&self) -> Limits {
+        let settings = &self.live.now().settings;
+        Limits {
+            connections: settings.max_connections,
+            of_an_address: settings.max_connections_per_address,
+            idle: settings.idle(),
+        }
+    }
+
+    fn opened(&self) {
+        self.metrics.connections.inc();
+    }
+
+    fn closed(&self) {
+        self.metrics.connections.dec();
+    }
+
+    fn refused(&self) {
+        self.metrics.refused_connections.inc();
+    }
 }
 
 impl App {

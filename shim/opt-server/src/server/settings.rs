@@ -5,10 +5,10 @@ use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use daemon::{FileError, read_json};
 use serde::{Deserialize, Serialize};
 
 use super::functions::Name;
-use super::json_file::{self, FileError};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "server.json";
@@ -102,7 +102,7 @@ impl Settings {
         if !path.exists() {
             return Ok(Self::default());
         }
-        json_file::read(&path)
+        read_json(&path)
     }
 
     /// The most that one execution's inputs may hold, in bytes.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use daemon::{Asked, Certificate, Listener, Signals, notify, serve};
 use tokio::sync::watch;
 
-use super::http::{Certificate, Listener, router, serve};
+use super::http::router;
 use super::keys::KeyFile;
 use super::live::Live;
 use super::metrics::Metrics;
-use super::notify::notify;
 use super::pool::{self, Pool};
 use super::registry::Registry;
 use super::state::StateDirectory;
@@ -101,7 +100,7 @@ async fn run(app: Arc<App>, certificate: &Certificate, options: &Options) -> Res
     let mut signals = Signals::listen()?;
     let settings = app.live.now().settings.clone();
     let listen = options.listen.clone().unwrap_or(settings.listen);
-    let listener = Listener::bind(&listen, certificate.load()?)
+    let listener = Listener::bind(&listen, Some(certificate.load()?))
         .await
         .with_context(|| format!("listen on {listen}"))?;
     let listener = Arc::new(listener);
@@ -155,35 +154,4 @@ fn reload(app: &App, certificate: &Certificate, listener: &Listener) {
     app.registry.work.notify_one();
     app.pool.wake();
     notify("READY=1");
-}
-
-/// What a signal asks for.
-enum Asked {
-    Reload,
-    End,
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        let listen = |kind| signal(kind).context("listen for signals");
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.hangup.recv() => Asked::Reload,
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
-        }
-    }
 }

@@ -9,9 +9,9 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use bundles::opt_server::config::{Config, ConfigError};
+use daemon::{FileError, read_json};
 use serde::{Deserialize, Serialize};
 
-use super::json_file::{self, FileError};
 pub use words::{Name, ProjectPath};
 
 /// The directory of the definitions, beside `config.json`.
@@ -150,7 +150,7 @@ pub fn beside(config: &Config, config_path: &Path) -> Result<Functions, Function
         };
         let name = Name::try_from(stem.into_owned())
             .map_err(|error| senseless(format!("the file's name {error}")))?;
-        let function: Function = json_file::read(&path)?;
+        let function: Function = read_json(&path)?;
         config
             .command(&function.command)
             .map_err(|source| FunctionError::Command {

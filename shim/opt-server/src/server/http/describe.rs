@@ -1,5 +1,7 @@
 //! Functions and executions as JSON.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -119,7 +121,7 @@ fn time(milliseconds: u64) -> String {
 
 /// Refuses what is new where the server is about to end or its disk is nearly full.
 pub fn takes_new(app: &App) -> Result<(), Failure> {
-    if super::listener::is_draining(app) {
+    if app.is_draining.load(Ordering::SeqCst) {
         return Err(Failure::unavailable(
             "the server is about to end; try again later",
         ));

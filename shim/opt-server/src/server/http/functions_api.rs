@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use daemon::random_text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use super::files::file_answer;
 use crate::server::App;
 use crate::server::execution::{Execution, Owner, State as Stands, Work};
 use crate::server::functions::{Limits, Name};
-use crate::server::keys::{Key, random_text};
+use crate::server::keys::Key;
 use crate::server::live::Configuration;
 use crate::server::output_log::{Cursors, PIECE, piece};
 use crate::server::project;

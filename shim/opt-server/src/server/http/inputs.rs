@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use daemon::random_text;
 use serde_json::{Value, json};
 
 use super::Server;
@@ -15,7 +16,6 @@ use super::functions_api::{FilePath, find};
 use crate::server::App;
 use crate::server::execution::{Execution, State as Stands, Work};
 use crate::server::functions::Input;
-use crate::server::keys::random_text;
 use crate::server::project;
 use crate::server::registry::Refusal;
 

@@ -14,16 +14,11 @@ mod functions_api;
 mod health;
 mod inputs;
 mod keys_api;
-mod listener;
 mod openapi;
 mod pages;
 mod routes;
-mod timed;
-mod tls;
 
-pub use listener::{Listener, serve};
 pub use routes::router;
-pub use tls::Certificate;
 
 use std::sync::Arc;
 

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use daemon::{FileError, WholeFile, read_json};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{API_KEY, Caller, Digest, Key, Keys, MASTER_KEY, NewKey, NoRandom, fresh, random_text};
-use crate::server::json_file::{self, FileError};
-use crate::whole_file::WholeFile;
 
 const FILE_NAME: &str = "keys.json";
 
@@ -178,7 +177,7 @@ impl KeyFile {
         match &*known {
             Some((at, keys)) if *at == version => Ok(look(keys)),
             _ => {
-                let keys = json_file::read(&path)?;
+                let keys = read_json(&path)?;
                 let (_, keys) = known.insert((version, keys));
                 Ok(look(keys))
             }
@@ -200,7 +199,7 @@ impl KeyFile {
             .map_err(io::Error::from)
             .map_err(failed)?;
         let mut keys: Keys = if path.exists() {
-            json_file::read(&path)?
+            read_json(&path)?
         } else {
             Keys::default()
         };

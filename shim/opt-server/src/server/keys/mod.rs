@@ -4,18 +4,23 @@
 //! and write that file, so a key that is revoked on the machine is dead at once, without a restart.
 
 mod file;
-mod secret;
 mod user;
 
 use std::num::NonZeroU64;
 
 use bundles::opt_server::config;
+use daemon::{Digest, NoRandom, fresh, random_text};
 use serde::{Deserialize, Serialize};
 
 use super::functions::{Limits, Name};
 pub use file::{KeyFile, KeyFileError};
-pub use secret::{API_KEY, Digest, MASTER_KEY, NoRandom, fresh, random_text};
 pub use user::User;
+
+/// What an API key begins with, as PIFOP's do.
+pub const API_KEY: &str = "apikey_";
+
+/// What the master key begins with.
+pub const MASTER_KEY: &str = "master_";
 
 /// One API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

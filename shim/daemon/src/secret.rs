@@ -12,12 +12,6 @@ const LENGTH: usize = 48;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// What an API key begins with, as PIFOP's do.
-pub const API_KEY: &str = "apikey_";
-
-/// What the master key begins with.
-pub const MASTER_KEY: &str = "master_";
-
 /// A fresh secret that begins with `prefix`.
 ///
 /// # Errors
@@ -102,11 +96,13 @@ impl TryFrom<String> for Digest {
 mod tests {
     use super::*;
 
+    const PREFIX: &str = "key_";
+
     #[test]
     fn secrets_are_long_and_differ() {
-        let (one, other) = (fresh(API_KEY).unwrap(), fresh(API_KEY).unwrap());
+        let (one, other) = (fresh(PREFIX).unwrap(), fresh(PREFIX).unwrap());
         assert_ne!(one, other);
-        assert_eq!(one.len(), API_KEY.len() + LENGTH);
+        assert_eq!(one.len(), PREFIX.len() + LENGTH);
         assert!(
             one.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

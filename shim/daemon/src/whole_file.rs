@@ -73,7 +73,7 @@ impl WholeFile {
     fn make_other(&self) -> io::Result<(String, File)> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".opt-server-{}-{number}", std::process::id());
+        let name = format!(".opt-new-{}-{number}", std::process::id());
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -11,14 +10,14 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::timed::Timed;
-use crate::server::App;
+use crate::timed::Timed;
 
 /// For a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -33,20 +32,46 @@ const HEADER_LINES: usize = 64;
 /// What answers may still take when the server is about to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
+/// What connections may take at the moment that one is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Likewise from one address.
+    pub of_an_address: usize,
+    /// How long a client may read nothing of what it asked for.
+    pub idle: Duration,
+}
+
+/// What a server says of connections, and is told of them.
+pub trait Connections: Send + Sync + 'static {
+    /// What holds for the next one.
+    fn limits(&self) -> Limits;
+
+    /// One was opened.
+    fn opened(&self);
+
+    /// One has ended.
+    fn closed(&self);
+
+    /// One was turned away because there were too many.
+    fn refused(&self);
+}
+
 /// The sockets that are listened on, and the certificate that holds now.
 #[derive(Debug)]
 pub struct Listener {
     sockets: Vec<TcpListener>,
-    tls: RwLock<Arc<ServerConfig>>,
+    tls: RwLock<Option<Arc<ServerConfig>>>,
     addresses: Mutex<HashMap<IpAddr, usize>>,
 }
 
 impl Listener {
-    /// Listens on every address that `listen` names: `localhost` is two of them.
+    /// Listens on every address that `listen` names: `localhost` is two of them. Without `tls` in plain text.
     ///
     /// # Errors
     /// Where none of them can be had.
-    pub async fn bind(listen: &str, tls: Arc<ServerConfig>) -> io::Result<Self> {
+    pub async fn bind(listen: &str, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let mut sockets: Vec<TcpListener> = vec![];
         let mut failure = None;
         for mut address in lookup_host(listen).await? {
@@ -80,15 +105,24 @@ impl Listener {
         *self
             .tls
             .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = tls;
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(tls);
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    /// How many connections are open.
+    fn open(&self) -> usize {
+        let addresses = self
+            .addresses
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        addresses.values().sum()
+    }
+
+    fn acceptor(&self) -> Option<TlsAcceptor> {
         let tls = self
             .tls
             .read()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        TlsAcceptor::from(Arc::clone(&tls))
+        tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(tls)))
     }
 
     /// Counts one more connection from `address`; none where it has too many.
@@ -132,8 +166,8 @@ impl Drop for Admitted {
 }
 
 /// Serves until `end` says so; then lets answers that were begun be read for a moment.
-pub async fn serve(
-    app: &Arc<App>,
+pub async fn serve<C: Connections>(
+    app: &Arc<C>,
     listener: &Arc<Listener>,
     router: Router,
     end: watch::Receiver<bool>,
@@ -155,7 +189,7 @@ pub async fn serve(
         let _ = task.await;
     }
     let last = async {
-        while app.metrics.connections.get() > 0 {
+        while listener.open() > 0 {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -163,8 +197,8 @@ pub async fn serve(
     let _ = timeout(LAST_ANSWERS, last).await;
 }
 
-async fn accept(
-    app: &Arc<App>,
+async fn accept<C: Connections>(
+    app: &Arc<C>,
     listener: &Arc<Listener>,
     index: usize,
     router: &Router,
@@ -183,21 +217,17 @@ async fn accept(
                 continue;
             }
         };
-        let settings = &app.live.now().settings;
-        let most = (
-            settings.max_connections,
-            settings.max_connections_per_address,
-        );
-        let Some(admitted) = listener.admit(address.ip(), most.0, most.1) else {
-            app.metrics.refused_connections.inc();
+        let limits = app.limits();
+        let Some(admitted) = listener.admit(address.ip(), limits.connections, limits.of_an_address)
+        else {
+            app.refused();
             continue;
         };
-        let idle = settings.idle();
         let (app, router, end) = (Arc::clone(app), router.clone(), end.clone());
         tokio::spawn(async move {
-            app.metrics.connections.inc();
-            talk(stream, &admitted, router, idle, end).await;
-            app.metrics.connections.dec();
+            app.opened();
+            talk(stream, &admitted, router, limits.idle, end).await;
+            app.closed();
         });
     }
 }
@@ -208,14 +238,27 @@ async fn talk(
     admitted: &Admitted,
     router: Router,
     idle: Duration,
-    mut end: watch::Receiver<bool>,
+    end: watch::Receiver<bool>,
 ) {
     // Small answers shall not wait for more.
     let _ = stream.set_nodelay(true);
-    let acceptor = admitted.listener.acceptor();
-    let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else {
-        return;
-    };
+    match admitted.listener.acceptor() {
+        Some(acceptor) => {
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                converse(stream, router, idle, end).await;
+            }
+        }
+        None => converse(stream, router, idle, end).await,
+    }
+}
+
+/// What is said on a connection once nobody else can hear it.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    idle: Duration,
+    mut end: watch::Receiver<bool>,
+) {
     let stream = TokioIo::new(Timed::new(stream, idle));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -239,9 +282,4 @@ async fn talk(
 async fn ended(end: &mut watch::Receiver<bool>) {
     // Whoever would say so being gone says so too.
     let _ = end.wait_for(|end| *end).await;
-}
-
-/// Whether the server is about to end.
-pub fn is_draining(app: &App) -> bool {
-    app.is_draining.load(Ordering::SeqCst)
 }
