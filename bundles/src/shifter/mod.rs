@@ -11,6 +11,7 @@ mod entries;
 pub mod environment;
 pub mod image;
 pub mod records;
+pub mod slurm;
 pub mod trusted;
 pub mod volumes;
 

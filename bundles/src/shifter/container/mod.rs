@@ -26,7 +26,6 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use oci_spec::runtime::Spec;
-use rustix::fs::FileType;
 
 pub use error::ContainerError;
 pub use request::{Places, Request};
@@ -37,7 +36,7 @@ use super::accounts;
 use super::image::Caller;
 use crate::bundle::Skeleton;
 use mount::Planned;
-use tree::{Found, LastLink, Tree};
+use tree::{Found, Tree};
 
 /// A container whose volumes aren't decided yet.
 #[derive(Debug)]
@@ -156,15 +155,13 @@ impl<'a> Draft<'a> {
 
     /// Where the command is asked to run, if there is such a directory.
     fn working_directory(&self) -> Option<String> {
-        let wanted = Path::new(&self.request.working_directory);
-        if !wanted.is_absolute() {
-            return None;
-        }
-        let followed = self.tree.follow(wanted, LastLink::Followed).ok()?;
-        let Found::There(there) = followed.found else {
-            return None;
-        };
-        let path = followed.path.to_str().map(str::to_owned);
-        path.filter(|_| there.kind == FileType::Directory)
+        self.tree
+            .directory(Path::new(&self.request.working_directory))
     }
+}
+
+/// Where `wanted` leads in a container that is built already, if it is a directory that the calling thread finds: free
+/// of links. `rootfs` is the root file system, `spec` says what is mounted on it.
+pub fn directory_inside(spec: &Spec, rootfs: BorrowedFd<'_>, wanted: &Path) -> Option<String> {
+    Tree::built(spec, rootfs).directory(wanted)
 }

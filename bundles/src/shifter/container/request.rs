@@ -37,6 +37,9 @@ pub struct Request<'a> {
     pub umask: u32,
     /// The text of `/var/hostsfile`, in a job.
     pub hosts: Option<String>,
+    /// Whether the container is made without root: in a user namespace, in which the caller is who they are outside,
+    /// and nobody else is anybody.
+    pub user_namespace: bool,
     /// Where the container is built.
     pub places: Places,
     /// Whose files root may act upon: [`trusted::ROOT`](crate::shifter::trusted::ROOT).
@@ -58,6 +61,8 @@ pub struct Places {
     pub var_temporary: PathBuf,
     /// The host's `/dev/shm`.
     pub shared_memory: PathBuf,
+    /// A sysfs that root has mounted, for who may not mount one.
+    pub system: Option<PathBuf>,
 }
 
 impl Places {
@@ -70,6 +75,7 @@ impl Places {
             temporary: "/tmp".into(),
             var_temporary: "/var/tmp".into(),
             shared_memory: "/dev/shm".into(),
+            system: None,
         }
     }
 }

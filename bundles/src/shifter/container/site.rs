@@ -39,7 +39,7 @@ pub(super) fn mounts(
     request: &Request<'_>,
     tree: &mut Tree<'_>,
 ) -> Result<Vec<Planned>, ContainerError> {
-    let mut all = own();
+    let mut all = own(request.places.system.as_deref());
     all.extend(host(request, tree)?);
     all.extend(udi_image(request, tree)?);
     let config = request.config;
@@ -56,7 +56,19 @@ pub(super) fn mounts(
 }
 
 /// The kernel's.
-fn own() -> Vec<Planned> {
+fn own(system: Option<&Path>) -> Vec<Planned> {
+    let why_system = "MPI and OpenMP look here for processors and network cards";
+    let options = ["nosuid", "nodev", "noexec", "ro"];
+    let system = match system {
+        None => file_system("/sys", "sysfs", &options, why_system),
+        Some(source) => planned(
+            Path::new("/sys"),
+            "bind",
+            source,
+            &["bind", "nosuid", "nodev", "noexec", "ro", "private"],
+            why_system.to_owned(),
+        ),
+    };
     vec![
         file_system(
             "/proc",
@@ -64,12 +76,7 @@ fn own() -> Vec<Planned> {
             &["nosuid", "nodev", "noexec"],
             "every container has it",
         ),
-        file_system(
-            "/sys",
-            "sysfs",
-            &["nosuid", "nodev", "noexec", "ro"],
-            "MPI and OpenMP look here for processors and network cards",
-        ),
+        system,
         file_system(
             "/dev",
             "tmpfs",

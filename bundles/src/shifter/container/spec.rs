@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Process, Root, Spec, User};
+use oci_spec::runtime::{
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process, Root,
+    Spec, User,
+};
 
 use super::Request;
 use super::mount::Planned;
@@ -28,7 +31,7 @@ pub(super) fn build(
         .set_root(Some(root))
         .set_hostname(None)
         .set_process(Some(process(request, identity, working_directory)))
-        .set_linux(Some(linux(&mounts)))
+        .set_linux(Some(linux(request, identity, &mounts)))
         .set_annotations(Some(annotations(request, &mounts)))
         .set_mounts(Some(
             mounts.into_iter().map(|planned| planned.mount).collect(),
@@ -38,10 +41,12 @@ pub(super) fn build(
 }
 
 fn process(request: &Request<'_>, identity: &Caller, working_directory: &str) -> Process {
+    // Without root, groups stay as they are: setgroups(2) is root's.
+    let groups = (!request.user_namespace).then(|| identity.groups.clone());
     let mut user = User::default();
     user.set_uid(identity.uid)
         .set_gid(identity.gid)
-        .set_additional_gids(Some(identity.groups.clone()))
+        .set_additional_gids(groups)
         .set_umask(Some(request.umask));
     let mut process = Process::default();
     process
@@ -56,9 +61,12 @@ fn process(request: &Request<'_>, identity: &Caller, working_directory: &str) ->
 }
 
 /// The host's network, IPC and name: MPI needs them.
-fn linux(mounts: &[Planned]) -> Linux {
-    let types = [LinuxNamespaceType::Mount, LinuxNamespaceType::Pid];
-    let namespaces = types.map(|typ| {
+fn linux(request: &Request<'_>, identity: &Caller, mounts: &[Planned]) -> Linux {
+    let mut types = vec![LinuxNamespaceType::Mount, LinuxNamespaceType::Pid];
+    if request.user_namespace {
+        types.push(LinuxNamespaceType::User);
+    }
+    let namespaces = types.into_iter().map(|typ| {
         let mut namespace = LinuxNamespace::default();
         namespace.set_typ(typ);
         namespace
@@ -67,13 +75,26 @@ fn linux(mounts: &[Planned]) -> Linux {
     let propagation = if is_slave { "rslave" } else { "rprivate" };
     let mut linux = Linux::default();
     linux
-        .set_namespaces(Some(namespaces.to_vec()))
+        .set_namespaces(Some(namespaces.collect()))
         .set_rootfs_propagation(Some(propagation.to_owned()))
         .set_resources(None)
         .set_devices(None)
         .set_masked_paths(None)
         .set_readonly_paths(None);
+    if request.user_namespace {
+        linux
+            .set_uid_mappings(itself(identity.uid))
+            .set_gid_mappings(itself(identity.gid));
+    }
     linux
+}
+
+/// An id that is inside what it is outside.
+fn itself(id: u32) -> Option<Vec<LinuxIdMapping>> {
+    let mapping = LinuxIdMappingBuilder::default();
+    let mapping = mapping.container_id(id).host_id(id).size(1_u32);
+    // It is whole, so the builder has nothing to say.
+    mapping.build().ok().map(|mapping| vec![mapping])
 }
 
 /// What it was made from, for tools, and why each mount is there.

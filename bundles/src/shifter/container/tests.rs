@@ -128,6 +128,7 @@ impl Site {
             working_directory: "/home/u/work".to_owned(),
             umask: 0o027,
             hosts: Some("n1\n".to_owned()),
+            user_namespace: false,
             places: Places {
                 rootfs: "/run/udi/bundle/rootfs".into(),
                 volumes: "/run/udi/volumes".into(),
@@ -135,6 +136,7 @@ impl Site {
                 temporary: base.join("tmp"),
                 var_temporary: base.join("var-tmp"),
                 shared_memory: base.join("shm"),
+                system: None,
             },
             owners: &self.owners,
         }
@@ -234,6 +236,52 @@ fn the_same_request_gives_the_same_bytes_and_keeps_the_promise() {
     let report = check(&once.spec, Kind::Shifter);
     assert!(report.is_kept(), "{}", report.summary());
     assert_eq!(Kind::of(&once.spec).unwrap(), Some(Kind::Shifter));
+}
+
+#[test]
+fn without_root_a_bundle_has_a_user_namespace_and_leaves_groups_alone() {
+    let site = Site::new("");
+    let mut request = site.request("");
+    request.user_namespace = true;
+    request.places.system = Some("/run/udi/sys".into());
+    let container = site.container(request).unwrap();
+    let report = check(&container.spec, Kind::Shifter);
+    assert!(report.is_kept(), "{}", report.summary());
+    let spec = serde_json::to_value(&container.spec).unwrap();
+    let itself = |id: u32| serde_json::json!([{"containerID": id, "hostID": id, "size": 1}]);
+    assert_eq!(spec["linux"]["uidMappings"], itself(site.uid));
+    assert_eq!(spec["linux"]["gidMappings"], itself(1000));
+    let groups = &spec["process"]["user"]["additionalGids"];
+    assert!(groups.is_null(), "{groups}");
+    let mounts = spec["mounts"].as_array().unwrap();
+    let system = mounts.iter().find(|mount| mount["destination"] == "/sys");
+    assert_eq!(system.unwrap()["source"], "/run/udi/sys");
+}
+
+/// A step finds its working directory in what the job's prolog has built.
+#[test]
+fn a_directory_is_found_in_a_container_that_is_built() {
+    let site = Site::new("");
+    let container = site.with("/home/u:/mnt").unwrap();
+    let mut spec = container.spec;
+    let base = site.base();
+    let home = base.join("home/u");
+    // What is pinned for the volume isn't mounted in this test.
+    let mounts = spec.mounts_mut().as_mut().unwrap();
+    let volume = mounts.iter_mut().find(|mount| mount.destination() == Path::new("/mnt"));
+    volume.unwrap().set_source(Some(home));
+    let rootfs = fs::File::open(base.join("image")).unwrap();
+    for (wanted, found) in [
+        ("/home/u/work", Some("/home/u/work")),
+        ("/mnt/work", Some("/mnt/work")),
+        ("/lnk/in", Some("/data/in")),
+        ("/home/u/notes", None),
+        ("/nowhere", None),
+        ("relative", None),
+    ] {
+        let directory = directory_inside(&spec, rootfs.as_fd(), Path::new(wanted));
+        assert_eq!(directory.as_deref(), found, "{wanted}");
+    }
 }
 
 #[test]

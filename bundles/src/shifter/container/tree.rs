@@ -9,7 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
+use oci_spec::runtime::{Mount, Spec};
+use rustix::fs::{
+    CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat,
+};
 use rustix::io::Errno;
 
 use crate::bundle::{Entry, Skeleton};
@@ -82,7 +85,42 @@ pub(super) enum LastLink {
     Kept,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    /// A tree that is mounted already: `rootfs`, and over it the binds of `spec`, as far as they can be opened.
+    pub(super) fn built(spec: &Spec, rootfs: BorrowedFd<'a>) -> Self {
+        let shown = |mount: &Mount| {
+            let options = mount.options().as_deref().unwrap_or_default();
+            let has = |name: &str| options.iter().any(|option| option == name);
+            let source = mount.source().as_ref().filter(|_| has("bind") || has("rbind"))?;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            Some(Shown {
+                destination: mount.destination().clone(),
+                source: openat(CWD, source, flags, Mode::empty()).ok()?,
+                recursive: has("rbind"),
+            })
+        };
+        let mounts: Vec<Shown> = spec.mounts().iter().flatten().filter_map(shown).collect();
+        Self {
+            image: rootfs,
+            layer: Skeleton::default(),
+            site_mounts: mounts.len(),
+            mounts,
+        }
+    }
+
+    /// Where `path` leads, if it is a directory.
+    pub(super) fn directory(&self, path: &Path) -> Option<String> {
+        if !path.is_absolute() {
+            return None;
+        }
+        let followed = self.follow(path, LastLink::Followed).ok()?;
+        let Found::There(there) = followed.found else {
+            return None;
+        };
+        let path = followed.path.to_str().map(str::to_owned);
+        path.filter(|_| there.kind == FileType::Directory)
+    }
+
     /// Follows `path`.
     ///
     /// # Errors

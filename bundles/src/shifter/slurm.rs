@@ -1,0 +1,135 @@
+//! What Slurm says of a job in variables, as text for `/var/hostsfile`.
+
+/// More nodes than any cluster has.
+const MOST: usize = 1 << 17;
+
+/// A list of Slurm's that can't be read. One line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{list:?} is no {what} as Slurm writes it")]
+pub struct ListError {
+    /// The list.
+    pub list: String,
+    /// What it should be.
+    pub what: &'static str,
+}
+
+/// `HOST/TASKS …`, as setupRoot's `-N` has it, from a job's nodes (`n[1-3],m`) and the tasks of each (`2(x3),1`).
+///
+/// # Errors
+/// [`ListError`]: a list that Slurm wouldn't write, or not as many counts as nodes.
+pub fn hosts(nodes: &str, tasks: &str) -> Result<String, ListError> {
+    let named = nodes_of(nodes)?;
+    let counts = tasks_of(tasks)?;
+    if named.len() != counts.len() {
+        return Err(ListError {
+            list: tasks.to_owned(),
+            what: "list of as many counts of tasks as there are nodes",
+        });
+    }
+    let words = std::iter::zip(named, counts);
+    let words: Vec<String> = words
+        .map(|(node, count)| format!("{node}/{count}"))
+        .collect();
+    Ok(words.join(" "))
+}
+
+/// The nodes of a list such as `n[1-2,07-09],login`.
+///
+/// # Errors
+/// [`ListError`]
+pub fn nodes_of(list: &str) -> Result<Vec<String>, ListError> {
+    let refused = || ListError {
+        list: list.to_owned(),
+        what: "list of nodes",
+    };
+    let mut nodes = vec![];
+    for word in words(list) {
+        expand(word, String::new(), &mut nodes).ok_or_else(refused)?;
+    }
+    if nodes.is_empty() {
+        return Err(refused());
+    }
+    Ok(nodes)
+}
+
+/// The counts of a list such as `2(x3),1`.
+fn tasks_of(list: &str) -> Result<Vec<u32>, ListError> {
+    let read = |word: &str| -> Option<(u32, usize)> {
+        match word.split_once('(') {
+            None => Some((word.parse().ok()?, 1)),
+            Some((count, times)) => {
+                let times = times.strip_prefix('x')?.strip_suffix(')')?;
+                Some((count.parse().ok()?, times.parse().ok()?))
+            }
+        }
+    };
+    let mut counts = vec![];
+    for word in list.split(',') {
+        let (count, times) = read(word)
+            .filter(|(_, times)| counts.len() + times <= MOST)
+            .ok_or_else(|| ListError {
+                list: list.to_owned(),
+                what: "list of counts of tasks",
+            })?;
+        counts.extend(std::iter::repeat_n(count, times));
+    }
+    Ok(counts)
+}
+
+/// The parts between commas, those within brackets aside.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    list.split(move |c| {
+        depth += match c {
+            '[' => 1,
+            ']' => -1,
+            _ => 0,
+        };
+        c == ',' && depth == 0
+    })
+}
+
+/// Adds what `word` stands for, each behind `before`. None for what Slurm wouldn't write.
+fn expand(word: &str, before: String, nodes: &mut Vec<String>) -> Option<()> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let Some((plain, rest)) = word.split_once('[') else {
+        let name = before + word;
+        let is_name = !name.is_empty() && name.chars().all(is_of_name);
+        nodes.push(name);
+        return (is_name && nodes.len() <= MOST).then_some(());
+    };
+    let (ranges, after) = rest.split_once(']')?;
+    for range in ranges.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let width = first.len();
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        if !is_number(first) || !is_number(last) {
+            return None;
+        }
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        if last < first || last - first >= MOST {
+            return None;
+        }
+        for number in first..=last {
+            expand(after, format!("{before}{plain}{number:0width$}"), nodes)?;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::{Wrong, vectors};
+
+    #[test]
+    fn a_jobs_hosts_are_those_of_slurms_lists() {
+        let mut wrong = Wrong::default();
+        for vector in vectors("shifter/slurm.tsv") {
+            let found = hosts(&vector[0], &vector[1]);
+            let found = found.unwrap_or_else(|error| format!("refused: {}", error.what));
+            wrong.unless(&vector, &found, &vector[2]);
+        }
+        wrong.none();
+    }
+}
