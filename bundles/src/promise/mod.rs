@@ -27,6 +27,7 @@ pub use observed::{
     CgroupLimits, Descriptor, MountPoint, NamespaceIds, Observed, ObservedError, Status,
     parse_mountinfo, parse_status,
 };
+pub use rows::no_way_back::SYS_PARTS;
 pub use seal::{MASKED_PATHS, READONLY_PATHS, RunAs, seal, seal_as};
 pub use spec_view::is_bind;
 

@@ -24,6 +24,8 @@ pub struct Observed {
     /// Those of [`MASKED_PATHS`](super::MASKED_PATHS) and [`READONLY_PATHS`](super::READONLY_PATHS) that
     /// this kernel has.
     pub existing_paths: Vec<PathBuf>,
+    /// Supplementary groups that the runtime is in and can't leave, as it sees them itself: root can.
+    pub kept_groups: Vec<u32>,
 }
 
 /// The lines of `/proc/PID/status` that bear on privilege.

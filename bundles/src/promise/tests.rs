@@ -182,6 +182,7 @@ fn kept() -> Observed {
             memory: None,
         },
         existing_paths: vec!["/proc/sys".into(), "/proc/keys".into()],
+        kept_groups: vec![],
     }
 }
 
@@ -242,6 +243,64 @@ fn the_own_group_may_be_listed_once_more() {
     seen.status.groups = vec![seen.status.gid[0]];
     let report = compare(&seen, &read(&sealed()), Kind::OptServer);
     assert!(report.is_kept(), "{}", report.summary());
+}
+
+/// A user of Shifter's stays in the groups that only root could leave, but never in root's.
+#[test]
+fn groups_that_nobody_could_leave_are_kept_by_shifter_alone() {
+    let spec = read(&sealed());
+    for (groups, kept_groups, kind, is_kept) in [
+        (&[27, 44][..], &[27, 44][..], Kind::Shifter, true),
+        (&[27, 44], &[27], Kind::Shifter, false),
+        (&[27], &[27], Kind::Sealed, false),
+        (&[0], &[0], Kind::Shifter, false),
+    ] {
+        let mut seen = kept();
+        seen.status.groups = groups.to_vec();
+        seen.kept_groups = kept_groups.to_vec();
+        let report = compare(&seen, &spec, kind);
+        let broken = report.broken().any(|row| row.protection == "nobody");
+        assert_eq!(!broken, is_kept, "{groups:?} {kind:?}");
+    }
+}
+
+#[test]
+fn parts_of_the_hosts_sysfs_may_be_shown_where_none_can_be_mounted() {
+    let part = |path: &str, options: &str| {
+        let options: Vec<&str> = options.split(' ').collect();
+        serde_json::json!({ "destination": path, "type": "bind", "source": path, "options": options })
+    };
+    let good = "bind nosuid nodev noexec ro";
+    for (mount, has_user_namespace, kind, is_kept) in [
+        (part("/sys/devices", good), true, Kind::Shifter, true),
+        (part("/sys/devices", good), true, Kind::OptServer, false),
+        (part("/sys/devices", good), false, Kind::Shifter, false),
+        (
+            part("/sys/devices", "bind nosuid nodev"),
+            true,
+            Kind::Shifter,
+            false,
+        ),
+        (
+            part("/sys/devices", "rbind nosuid rnosuid nodev rnodev ro"),
+            true,
+            Kind::Shifter,
+            false,
+        ),
+        (part("/sys", good), true, Kind::Shifter, false),
+        (part("/sys/fs/cgroup", good), true, Kind::Shifter, false),
+        (part("/sys/kernel/debug", good), true, Kind::Shifter, false),
+    ] {
+        let mut spec = sealed();
+        spec["mounts"][4] = mount.clone();
+        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| {
+            namespace["type"] != "network" && (has_user_namespace || namespace["type"] != "user")
+        });
+        let report = check(&read(&spec), kind);
+        let finding = report.broken().any(|row| row.protection == "no way back");
+        assert_eq!(!finding, is_kept, "{mount} {kind:?}: {}", report.summary());
+    }
 }
 
 #[test]

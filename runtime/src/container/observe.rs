@@ -9,6 +9,8 @@ use bundles::promise::{
     Descriptor, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS, parse_mountinfo, parse_status,
 };
 
+use nix::unistd::{Gid, geteuid, getgroups};
+
 use super::cgroup::Placement;
 use super::{Error, Result};
 
@@ -33,6 +35,7 @@ pub(super) fn observe(pid: i32, cgroup: &Placement) -> Result<Observed> {
             == identity(Path::new("/proc/self/root"))?,
         cgroup: cgroup.limits(),
         existing_paths: existing_paths(),
+        kept_groups: kept_groups()?,
     })
 }
 
@@ -81,6 +84,16 @@ fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
             Ok(((*name).to_owned(), NamespaceIds { theirs, ours }))
         })
         .collect()
+}
+
+/// Our own supplementary groups, where they can't be left.
+fn kept_groups() -> Result<Vec<u32>> {
+    let path = Path::new("/proc/self/setgroups");
+    if geteuid().is_root() && read(path)?.trim() == "allow" {
+        return Ok(vec![]);
+    }
+    let groups = getgroups().map_err(Error::step("ask for this process's groups"))?;
+    Ok(groups.into_iter().map(Gid::as_raw).collect())
 }
 
 /// Device and inode of what `path` leads to.

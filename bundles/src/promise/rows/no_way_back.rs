@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::{Linux, Mount, Spec};
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 
 use crate::promise::observed_mount::{each_mount, top};
 use crate::promise::spec_view::{
-    is_bind, is_plain_path, is_read_only, is_recursive, linux, mounts, options,
+    has_new_namespace, is_bind, is_plain_path, is_read_only, is_recursive, linux, mounts,
+    namespaces, options,
 };
 use crate::promise::{Kind, MASKED_PATHS, MountPoint, Observed, Protection, READONLY_PATHS};
 
@@ -19,6 +20,18 @@ pub(crate) const ROW: Protection = Protection {
 };
 
 const PROPAGATES: [&str; 2] = ["shared", "rshared"];
+
+/// What of the host's `/sys` may be shown to whoever can't mount one of their own: no cgroups, no debugging, no firmware.
+/// MPI and OpenMP look there for processors and network cards.
+pub const SYS_PARTS: [&str; 7] = [
+    "/sys/block",
+    "/sys/bus",
+    "/sys/class",
+    "/sys/dev",
+    "/sys/devices",
+    "/sys/kernel/mm",
+    "/sys/module",
+];
 
 /// More file systems that hold the kernel's own settings and records, and nothing that a command needs.
 const KERNEL_FILE_SYSTEMS: [&str; 7] = [
@@ -44,7 +57,7 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
     let mut procs = 0;
     for (index, mount) in mounts(spec).iter().enumerate() {
         procs += usize::from(mount.typ().as_deref() == Some("proc"));
-        let finding = leads_out(mount, kind)
+        let finding = leads_out(mount, spec, kind)
             .or_else(|| (procs > 1).then(|| "is a second proc, without masks".to_owned()));
         if let Some(finding) = finding {
             let destination = mount.destination().display();
@@ -65,7 +78,7 @@ fn root_is_read_only(spec: &Spec) -> bool {
     spec.root().as_ref().and_then(|root| root.readonly()) == Some(true)
 }
 
-fn leads_out(mount: &Mount, kind: Kind) -> Option<String> {
+fn leads_out(mount: &Mount, spec: &Spec, kind: Kind) -> Option<String> {
     if let Some(option) = options(mount)
         .iter()
         .find(|option| PROPAGATES.contains(&option.as_str()))
@@ -79,7 +92,11 @@ fn leads_out(mount: &Mount, kind: Kind) -> Option<String> {
     if destination == Path::new("/") {
         return Some("covers the whole root".to_owned());
     }
-    if let Some(finding) = is_bind(mount).then(|| source_leads_out(mount)).flatten() {
+    let is_shown = kind != Kind::OptServer && is_part_of_sys(mount, spec);
+    if is_bind(mount)
+        && !is_shown
+        && let Some(finding) = source_leads_out(mount)
+    {
         return Some(finding);
     }
     match mount.typ().as_deref() {
@@ -99,6 +116,18 @@ fn leads_out(mount: &Mount, kind: Kind) -> Option<String> {
     let over_proc = destination.starts_with("/proc")
         && (mount.typ().as_deref() != Some("proc") || is_bind(mount));
     over_proc.then(|| "covers /proc".to_owned())
+}
+
+/// Whether `mount` shows one of [`SYS_PARTS`] where it is on the host, read-only, in a container that sees the host's
+/// network and for which the kernel mounts no sysfs: it has a user namespace.
+fn is_part_of_sys(mount: &Mount, spec: &Spec) -> bool {
+    let destination = mount.destination();
+    SYS_PARTS.iter().any(|part| destination == Path::new(part))
+        && mount.source().as_ref() == Some(destination)
+        && is_read_only(mount)
+        && !is_recursive(mount)
+        && has_new_namespace(spec, LinuxNamespaceType::User)
+        && !namespaces(spec).any(|(typ, _)| typ == LinuxNamespaceType::Network)
 }
 
 /// The host's own view of the kernel must not come in by a bind mount. Where symbolic links in the source

@@ -60,7 +60,7 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
     broken
 }
 
-fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
+fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
     let Some(identity) = identity(spec) else {
         return vec!["the spec names no identity to compare with".to_owned()];
     };
@@ -80,6 +80,11 @@ fn on_process(observed: &Observed, spec: &Spec, _: Kind) -> Vec<String> {
     // Login and Slurm list a user's own group once more, and without root that can't be undone. It gives
     // the process nothing that its gid doesn't.
     seen.retain(|group| *group != identity.gid || wanted.contains(group));
+    // Shifter's users keep the groups that only root could take from them, as MPI and shared directories need them.
+    let is_kept = |group: u32| kind == Kind::Shifter && observed.kept_groups.contains(&group);
+    seen.retain(|group| {
+        wanted.contains(group) || !group.is_some_and(|group| group != 0 && is_kept(group))
+    });
     seen.sort_unstable();
     wanted.sort_unstable();
     if seen != wanted {

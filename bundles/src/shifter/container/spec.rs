@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use oci_spec::runtime::{
-    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process, Root,
-    Spec, User,
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process,
+    Root, Spec, User,
 };
 
 use super::Request;

@@ -268,7 +268,9 @@ fn a_directory_is_found_in_a_container_that_is_built() {
     let home = base.join("home/u");
     // What is pinned for the volume isn't mounted in this test.
     let mounts = spec.mounts_mut().as_mut().unwrap();
-    let volume = mounts.iter_mut().find(|mount| mount.destination() == Path::new("/mnt"));
+    let volume = mounts
+        .iter_mut()
+        .find(|mount| mount.destination() == Path::new("/mnt"));
     volume.unwrap().set_source(Some(home));
     let rootfs = fs::File::open(base.join("image")).unwrap();
     for (wanted, found) in [

@@ -91,7 +91,10 @@ impl<'a> Tree<'a> {
         let shown = |mount: &Mount| {
             let options = mount.options().as_deref().unwrap_or_default();
             let has = |name: &str| options.iter().any(|option| option == name);
-            let source = mount.source().as_ref().filter(|_| has("bind") || has("rbind"))?;
+            let source = mount
+                .source()
+                .as_ref()
+                .filter(|_| has("bind") || has("rbind"))?;
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             Some(Shown {
                 destination: mount.destination().clone(),

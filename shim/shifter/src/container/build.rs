@@ -101,6 +101,7 @@ impl Prepared {
             working_directory: self.working_directory.clone(),
             umask: umask(),
             hosts: None,
+            user_namespace: false,
             places,
             owners: &ROOT,
         })
