@@ -14,6 +14,6 @@ pub mod promise;
 pub mod seccomp;
 pub mod shifter;
 pub mod small_file;
-mod spelling;
+pub mod spelling;
 #[cfg(test)]
 mod vectors;

@@ -4,7 +4,7 @@
 const MOST_APART: usize = 8;
 
 /// The known word that `word` was probably meant to be.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = letters(word);
     known
         // Far longer or shorter, with whatever separators: nothing to compare.

@@ -1,4 +1,7 @@
 //! `shifter-imagegw`: the image gateway.
 
+pub mod auth;
 pub mod blobs;
+pub mod configuration;
 pub mod pull;
+pub mod state;

@@ -1,0 +1,5 @@
+//! Who asks.
+
+mod session;
+
+pub use session::Session;
