@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::superblock::NotAnImage;
+use image_files::NotAnImage;
 
 /// Why an image can't be had. One line.
 #[derive(Debug, thiserror::Error)]

@@ -15,25 +15,23 @@ use rustix::mount::{
 };
 
 use super::error::ImageError;
-use super::superblock::{FileSystem, Kind};
 use crate::sys;
+use image_files::{FileSystem, Kind};
 
 /// What every mount of an image has.
 pub(super) const ATTRIBUTES: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY
     .union(MountAttrFlags::MOUNT_ATTR_NOSUID)
     .union(MountAttrFlags::MOUNT_ATTR_NODEV);
 
-impl Kind {
-    /// Options of the kernel's, besides `ro`. What an image says about itself must neither be written to nor have a
-    /// say about this host.
-    fn options(self) -> &'static [(&'static str, Option<&'static str>)] {
-        match self {
-            // A journal is left as it is, and an error in the image isn't one of the host's (`errors=panic`).
-            Self::Ext4 => &[("noload", None), ("errors", Some("continue"))],
-            // Two copies of one image have the same UUID.
-            Self::Xfs => &[("norecovery", None), ("nouuid", None)],
-            Self::Squashfs | Self::Erofs | Self::Cramfs => &[],
-        }
+/// Options of the kernel's, besides `ro`. What an image says about itself must neither be written to nor have a say about
+/// this host.
+fn options(kind: Kind) -> &'static [(&'static str, Option<&'static str>)] {
+    match kind {
+        // A journal is left as it is, and an error in the image isn't one of the host's (`errors=panic`).
+        Kind::Ext4 => &[("noload", None), ("errors", Some("continue"))],
+        // Two copies of one image have the same UUID.
+        Kind::Xfs => &[("norecovery", None), ("nouuid", None)],
+        Kind::Squashfs | Kind::Erofs | Kind::Cramfs => &[],
     }
 }
 
@@ -77,7 +75,7 @@ fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
     let configured = fsconfig_set_string(&context, "source", format!("/proc/self/fd/{source}"))
         .and_then(|()| fsconfig_set_flag(&context, "ro"))
         .and_then(|()| {
-            kind.options()
+            options(kind)
                 .iter()
                 .try_for_each(|(key, value)| match value {
                     Some(value) => fsconfig_set_string(&context, *key, *value),

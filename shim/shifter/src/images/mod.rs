@@ -1,12 +1,9 @@
 //! Images on this node: looked at, mounted by the kernel once however many containers use one, and let go of.
 
-pub mod convert;
 mod error;
 mod kernel;
 pub mod own;
 mod share;
-mod superblock;
 
 pub use error::ImageError;
 pub use share::{Held, Node, Use};
-pub use superblock::{FileSystem, Kind, NotAnImage};

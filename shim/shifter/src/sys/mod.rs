@@ -1,7 +1,5 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers, and that `runtime::sys` hasn't.
 
-mod child;
 mod loop_device;
 
-pub(crate) use child::spawn_mortal;
 pub(crate) use loop_device::attach_loop_device;

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use runtime::telling;
 
-use crate::images::convert::{Conversion, Target, Watch};
+use image_files::convert::{Conversion, Target, Watch};
 
 /// Arguments of `image convert`.
 #[derive(Debug, clap::Args)]

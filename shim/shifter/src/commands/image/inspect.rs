@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use image_files::FileSystem;
 use runtime::telling;
-
-use crate::images::FileSystem;
 
 /// Arguments of `image inspect`.
 #[derive(Debug, clap::Args)]

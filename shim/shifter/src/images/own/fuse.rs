@@ -15,8 +15,7 @@ use rustix::mount::{
 use rustix::process::{getegid, geteuid};
 
 use crate::images::kernel;
-use crate::images::superblock::{FileSystem, Kind, NotAnImage};
-use crate::sys;
+use image_files::{FileSystem, Kind, NotAnImage};
 
 /// Where programs are looked for: not where a variable says.
 const DIRECTORIES: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -114,7 +113,7 @@ pub fn serve(file: &File, at: &Path) -> Result<Served, FuseError> {
         .stderr(to_said);
     fcntl_setfd(&device, FdFlags::empty())
         .map_err(|errno| failed("hand /dev/fuse on")(errno.into()))?;
-    let child = sys::spawn_mortal(&mut command).map_err(failed("start its program"))?;
+    let child = image_files::spawn_mortal(&mut command).map_err(failed("start its program"))?;
     let mut served = Served { child };
     // From here on the connection is the program's alone, and ends with it.
     drop(device);

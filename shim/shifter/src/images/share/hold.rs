@@ -16,7 +16,7 @@ use super::message::{Request, ask};
 use super::state::{Lock, State, key_of};
 use crate::images::error::ImageError;
 use crate::images::kernel;
-use crate::images::superblock::{FileSystem, Kind};
+use image_files::{FileSystem, Kind};
 
 /// A keeper that doesn't answer for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 ///
 /// # Errors
 /// Those of starting it.
-pub(crate) fn spawn_mortal(command: &mut Command) -> io::Result<Child> {
+pub fn spawn_mortal(command: &mut Command) -> io::Result<Child> {
     let parent = getpid();
     let die_with_parent = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;

@@ -35,7 +35,7 @@ pub struct Cleaned {
 ///
 /// # Errors
 /// [`ConvertError::Io`].
-pub(super) fn clean(tree: &Path) -> Result<Cleaned, ConvertError> {
+pub fn clean(tree: &Path) -> Result<Cleaned, ConvertError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = openat(CWD, tree, flags, Mode::empty()).map_err(ConvertError::io("open", tree))?;
     let status = rustix::fs::fstat(&root).map_err(ConvertError::io("look at", tree))?;
@@ -76,7 +76,7 @@ pub(super) fn open_below(root: &OwnedFd, relative: &Path) -> Result<OwnedFd, Err
 }
 
 /// The mode of a file or directory of an image, for what it was.
-pub(super) fn harmless(mode: u32) -> Mode {
+pub fn harmless(mode: u32) -> Mode {
     let execute = match FileType::from_raw_mode(mode) {
         FileType::Directory => 0o111,
         _ if mode & 0o111 != 0 => 0o111,

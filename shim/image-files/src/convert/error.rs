@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::images::superblock::NotAnImage;
+use crate::superblock::NotAnImage;
 
 /// Why no image was made. One line.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum ConvertError {
     /// A signal.
     #[error("stopped by signal {0}")]
     Stopped(i32),
+    /// [`super::Watch::should_stop`].
+    #[error("stopped")]
+    Unwanted,
 }
 
 impl ConvertError {

@@ -6,6 +6,7 @@ mod clean;
 mod copy;
 mod error;
 mod tool;
+mod write;
 
 use std::fs::{self, File};
 use std::io;
@@ -13,11 +14,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fsync, openat, renameat_with};
 
-pub use clean::Cleaned;
+pub use clean::{Cleaned, clean, harmless};
 pub use error::ConvertError;
 pub use tool::Watch;
+pub use write::{write_erofs, write_squashfs};
 
-use super::superblock::{FileSystem, Kind};
+use crate::superblock::{FileSystem, Kind};
 use tool::{Tool, Untroubled};
 
 /// What a conversion's working directory is called, beside the destination.
@@ -73,8 +75,12 @@ impl Conversion<'_> {
         let cleaned = clean::clean(&tree)?;
         let made = match self.target {
             Target::Directory => tree,
-            target => {
-                build(target, &tree, &image, cleaned.newest, watch)?;
+            Target::Erofs => {
+                write_erofs(&tree, &image, cleaned.newest, watch)?;
+                image
+            }
+            Target::Squashfs => {
+                write_squashfs(&tree, &image, watch)?;
                 image
             }
         };
@@ -188,44 +194,6 @@ fn unpacker(kind: Kind, tree: &Path) -> Tool {
             }),
     }
 }
-
-fn build(
-    target: Target,
-    tree: &Path,
-    image: &Path,
-    newest: i64,
-    watch: &mut dyn Watch,
-) -> Result<(), ConvertError> {
-    watch.step("write");
-    let (tool, kind) = match target {
-        Target::Erofs => {
-            // No attribute, no name, and no time but those of the files, which this one isn't before: the same tree
-            // gives the same image.
-            let options = ["--quiet", "-x-1", "--all-root", "-U", NO_NAME];
-            let tool = Tool::new("mkfs.erofs", "erofs-utils").args(options);
-            let tool = tool.env("SOURCE_DATE_EPOCH", &newest.to_string());
-            (tool.arg(image).arg(tree), Kind::Erofs)
-        }
-        _ => {
-            let tool = Tool::new("mksquashfs", "squashfs-tools")
-                .arg(tree)
-                .arg(image);
-            let options = "-noappend -no-progress -quiet -no-xattrs -all-root -mkfs-time 0 -comp zstd \
-                           -Xcompression-level 3";
-            (tool.args(options.split(' ')), Kind::Squashfs)
-        }
-    };
-    tool.run(watch, Some(image))?;
-    let file = File::open(image).map_err(ConvertError::io("open", image))?;
-    FileSystem::must_be(&file, kind)
-        .map(drop)
-        .map_err(|source| ConvertError::NotAnImage {
-            path: image.to_path_buf(),
-            source,
-        })
-}
-
-const NO_NAME: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A directory that nobody else gets into, and that vanishes.
 struct Scratch {

@@ -31,6 +31,14 @@ pub trait Watch {
     fn step(&mut self, name: &'static str);
     /// It goes on; so many bytes are written, where that is known.
     fn goes_on(&mut self, bytes: Option<u64>);
+    /// Whether nobody wants it any more. Asked twice a second.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
+    /// Whether SIGINT, SIGTERM and SIGHUP are blocked and end it; not where somebody else in this process waits for them.
+    fn minds_signals(&self) -> bool {
+        true
+    }
 }
 
 /// How a program may end that was asked for what it can't do, and that isn't wanted.
@@ -119,7 +127,7 @@ impl Tool {
         let status = wait(&mut child, watch, written);
         let status = match status {
             Ok(Ok(status)) => status,
-            Ok(Err(signal)) => return Err(ConvertError::Stopped(signal)),
+            Ok(Err(stopped)) => return Err(stopped),
             Err(error) => return Err(failed("wait", error)),
         };
         let said = end_of(&mut said).map_err(|error| failed("read its messages", error))?;
@@ -153,13 +161,16 @@ impl Tool {
     }
 }
 
-/// Waits for the child's end, or for a signal that ends this program; then the child is killed.
+/// Waits for the child's end, or for a signal that ends this program, or until nobody wants it; then the child is killed.
 fn wait(
     child: &mut Child,
     watch: &mut dyn Watch,
     written: Option<&Path>,
-) -> io::Result<Result<ExitStatus, i32>> {
-    let signals = ending_signals();
+) -> io::Result<Result<ExitStatus, ConvertError>> {
+    let signals = match watch.minds_signals() {
+        true => ending_signals(),
+        false => SigSet::empty(),
+    };
     signals.thread_block()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let signal = SignalFd::with_flags(&signals, flags)?;
@@ -177,10 +188,17 @@ fn wait(
         if let Some(status) = child.try_wait()? {
             return Ok(Ok(status));
         }
-        if let Some(signal) = signal.read_signal()? {
+        let stopped = match signal.read_signal()? {
+            Some(signal) => {
+                let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
+                Some(ConvertError::Stopped(number))
+            }
+            None => watch.should_stop().then_some(ConvertError::Unwanted),
+        };
+        if let Some(stopped) = stopped {
             child.kill()?;
             child.wait()?;
-            return Ok(Err(i32::try_from(signal.ssi_signo).unwrap_or(0)));
+            return Ok(Err(stopped));
         }
         let bytes = written.and_then(|path| Some(fs::metadata(path).ok()?.len()));
         watch.goes_on(bytes);

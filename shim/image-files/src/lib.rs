@@ -1,0 +1,10 @@
+//! Image files: which file system one holds, and how one is made of a tree or of another.
+//!
+//! What a node does with images and what the gateway does: neither mounts anything here.
+
+pub mod convert;
+mod superblock;
+mod sys;
+
+pub use superblock::{FileSystem, Kind, NotAnImage};
+pub use sys::spawn_mortal;

@@ -1,0 +1,5 @@
+//! All unsafe code of this crate.
+
+mod child;
+
+pub use child::spawn_mortal;
