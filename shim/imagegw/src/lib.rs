@@ -3,5 +3,6 @@
 pub mod auth;
 pub mod blobs;
 pub mod configuration;
+pub mod layers;
 pub mod pull;
 pub mod state;

@@ -1,0 +1,305 @@
+//! One layer upon a tree, entry by entry.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
+
+use rustix::fs::FileType;
+use tar::{Entry, EntryType};
+
+use super::bounds::{Leashed, Left};
+use super::error::LayerError;
+use super::name::{LONGEST, Name};
+use super::time::{Seconds, nearest};
+use super::tree::{Tree, set};
+use crate::pull::LeftOut;
+
+/// What a name begins with that takes away what is called by its rest.
+const WHITEOUT: &[u8] = b".wh.";
+/// What takes away everything around it.
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// What other names of aufs's begin with, which mean nothing in an image.
+const OF_AUFS: &[u8] = b".wh..wh.";
+
+/// How much of a file is copied at once, bytes; a piece of zeros as long as this becomes a hole.
+const PIECE: usize = 128 << 10;
+
+/// What is done for every entry.
+pub(super) struct Applying<'a> {
+    pub(super) tree: &'a mut Tree,
+    pub(super) left: Rc<Left>,
+    pub(super) left_out: &'a mut LeftOut,
+    /// Told how many bytes were read so far; whether to stop.
+    pub(super) goes_on: &'a mut dyn FnMut(u64) -> bool,
+    pub(super) buffer: Vec<u8>,
+}
+
+/// An entry, without its content.
+struct Head {
+    name: Name,
+    mode: u32,
+    time: Seconds,
+}
+
+impl<'a> Applying<'a> {
+    pub(super) fn new(
+        tree: &'a mut Tree,
+        left: Rc<Left>,
+        left_out: &'a mut LeftOut,
+        goes_on: &'a mut dyn FnMut(u64) -> bool,
+    ) -> Self {
+        Self {
+            tree,
+            left,
+            left_out,
+            goes_on,
+            buffer: vec![0; PIECE],
+        }
+    }
+
+    /// Applies the archive in `layer`, and reads it to its very end.
+    pub(super) fn layer(&mut self, layer: impl Read) -> Result<(), LayerError> {
+        self.tree.begin_layer();
+        let left = Rc::clone(&self.left);
+        let mut archive = tar::Archive::new(Leashed {
+            inner: layer,
+            left: Rc::clone(&left),
+        });
+        left.next_entry();
+        let mut entries = archive.entries().map_err(|error| left.why(&error))?;
+        loop {
+            left.next_entry();
+            let Some(entry) = entries.next() else { break };
+            self.entry(entry.map_err(|error| left.why(&error))?)?;
+            self.tell()?;
+        }
+        self.tree.leave()?;
+        left.content();
+        self.rest(archive.into_inner())
+    }
+
+    /// What is behind the archive's end has to be read for the layer's digest.
+    fn rest(&mut self, mut layer: impl Read) -> Result<(), LayerError> {
+        loop {
+            match layer.read(&mut self.buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => self.tell()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.left.why(&error)),
+            }
+        }
+    }
+
+    fn tell(&mut self) -> Result<(), LayerError> {
+        match (self.goes_on)(self.left.read()) {
+            true => Ok(()),
+            false => Err(LayerError::Stopped),
+        }
+    }
+
+    fn entry<R: Read>(&mut self, mut entry: Entry<'_, R>) -> Result<(), LayerError> {
+        let kind = entry.header().entry_type();
+        if kind == EntryType::XGlobalHeader {
+            return Ok(());
+        }
+        self.left.entry()?;
+        let head = self.head(&mut entry)?;
+        if let Some((_, name)) = head.name.split()
+            && self.whiteout(name.as_bytes(), &head)?
+        {
+            return Ok(());
+        }
+        match kind {
+            EntryType::Regular | EntryType::Continuous if head.name.is_directory() => {
+                self.directory(&head)
+            }
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                self.file(&head, entry)
+            }
+            EntryType::Directory => self.directory(&head),
+            EntryType::Symlink => self.link(&head, &entry),
+            EntryType::Link => {
+                let target = entry.link_name_bytes().unwrap_or_default();
+                let target = Name::parse(&target)?;
+                self.tree.hard_link(&head.name, &target)
+            }
+            EntryType::Char | EntryType::Block | EntryType::Fifo => self.special(&head),
+            _ => Err(LayerError::entry(
+                &head.name.shown,
+                "is of a kind that isn't known here",
+            )),
+        }
+    }
+
+    fn head<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<Head, LayerError> {
+        let name = Name::parse(&entry.path_bytes())?;
+        let broken = |error: io::Error| LayerError::Broken(error.to_string());
+        let mode = entry.header().mode().map_err(broken)?;
+        let mut time = entry.header().mtime().ok().map(u64::cast_signed);
+        for record in entry
+            .pax_extensions()
+            .map_err(broken)?
+            .into_iter()
+            .flatten()
+        {
+            let record = record.map_err(broken)?;
+            match record.key_bytes() {
+                b"mtime" => time = seconds(record.value_bytes()).or(time),
+                key if key.starts_with(b"SCHILY.xattr.") => self.left_out.attributes += 1,
+                key if key.starts_with(b"LIBARCHIVE.xattr.") => self.left_out.attributes += 1,
+                key if key.starts_with(b"GNU.sparse.") => {
+                    let reason = "is a sparse file of a kind that no builder of images writes";
+                    return Err(LayerError::entry(&name.shown, reason));
+                }
+                _ => {}
+            }
+        }
+        if mode & 0o6000 != 0 {
+            self.left_out.set_id += 1;
+        }
+        let time = nearest(time.unwrap_or(0));
+        Ok(Head { name, mode, time })
+    }
+
+    /// Whether the entry was there to take something away.
+    fn whiteout(&mut self, name: &[u8], head: &Head) -> Result<bool, LayerError> {
+        let shown = &head.name.shown;
+        let failed = LayerError::io("take away for", shown);
+        if name == OPAQUE {
+            if let Some(place) = self.tree.place(&head.name)? {
+                place.clear_around().map_err(failed)?;
+            }
+            return Ok(true);
+        }
+        if name.starts_with(OF_AUFS) {
+            return Ok(true);
+        }
+        let Some(hidden) = name.strip_prefix(WHITEOUT) else {
+            return Ok(false);
+        };
+        if [&b""[..], b".", b".."].contains(&hidden) {
+            let reason = "takes away what is no name in its directory";
+            return Err(LayerError::entry(shown, reason));
+        }
+        let hidden = OsStr::from_bytes(hidden);
+        if let Some(mut place) = self.tree.place(&head.name)? {
+            place.name = hidden;
+            place.clear_below().map_err(failed)?;
+        }
+        Ok(true)
+    }
+
+    fn directory(&mut self, head: &Head) -> Result<(), LayerError> {
+        let failed = LayerError::io("make the directory", &head.name.shown);
+        match self.tree.place(&head.name)? {
+            Some(place) => place.directory(head.mode, head.time),
+            None => set(&self.tree.root, FileType::Directory, head.mode, head.time),
+        }
+        .map_err(failed)
+    }
+
+    fn file<R: Read>(&mut self, head: &Head, entry: Entry<'_, R>) -> Result<(), LayerError> {
+        let shown = &head.name.shown;
+        self.left.has_room(entry.size())?;
+        let Some(mut place) = self.tree.place(&head.name)? else {
+            return Err(LayerError::entry(shown, "is a file instead of the root"));
+        };
+        let file = place.file().map_err(LayerError::io("make", shown))?;
+        let mut file = File::from(file);
+        self.left.content();
+        self.fill(head, entry, &mut file)?;
+        set(&file, FileType::RegularFile, head.mode, head.time)
+            .map_err(LayerError::io("set the mode of", shown))
+    }
+
+    fn fill<R: Read>(
+        &mut self,
+        head: &Head,
+        mut entry: Entry<'_, R>,
+        file: &mut File,
+    ) -> Result<(), LayerError> {
+        let failed = || LayerError::io("write", &head.name.shown);
+        let is_sparse = entry.header().entry_type() == EntryType::GNUSparse;
+        let before = self.left.read();
+        let (size, mut written) = (entry.size(), 0);
+        loop {
+            let length = self.piece(&mut entry)?;
+            let piece = self.buffer.get(..length).unwrap_or_default();
+            if piece.is_empty() {
+                break;
+            }
+            written += length as u64;
+            let is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
+            match is_hole {
+                true => file.seek(SeekFrom::Current(PIECE as i64)).map(drop),
+                false => file.write_all(piece),
+            }
+            .map_err(failed())?;
+            self.tell()?;
+        }
+        if written != size {
+            return Err(LayerError::Broken("a file is cut off".to_owned()));
+        }
+        if is_sparse {
+            let read = self.left.read() - before;
+            self.left.hole(size.saturating_sub(read))?;
+        }
+        file.set_len(size).map_err(failed())
+    }
+
+    /// Fills the buffer as far as the entry goes.
+    fn piece<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<usize, LayerError> {
+        let mut length = 0;
+        while let Some(rest) = self
+            .buffer
+            .get_mut(length..)
+            .filter(|rest| !rest.is_empty())
+        {
+            match entry.read(rest) {
+                Ok(0) => break,
+                Ok(more) => length += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.left.why(&error)),
+            }
+        }
+        Ok(length)
+    }
+
+    fn link<R: Read>(&mut self, head: &Head, entry: &Entry<'_, R>) -> Result<(), LayerError> {
+        let shown = &head.name.shown;
+        let target = entry.link_name_bytes().unwrap_or_default();
+        if target.is_empty() || target.len() > LONGEST || target.contains(&0) {
+            let reason = "is a link to what no path can be";
+            return Err(LayerError::entry(shown, reason));
+        }
+        let Some(place) = self.tree.place(&head.name)? else {
+            return Err(LayerError::entry(shown, "is a link instead of the root"));
+        };
+        place
+            .link(&target, head.time)
+            .map_err(LayerError::io("make the link", shown))
+    }
+
+    /// A device or a pipe isn't made, but what was there before isn't there any more.
+    fn special(&mut self, head: &Head) -> Result<(), LayerError> {
+        self.left_out.special += 1;
+        match self.tree.place(&head.name)? {
+            Some(place) => place
+                .clear()
+                .map_err(LayerError::io("take away for", &head.name.shown)),
+            None => {
+                let reason = "is a device instead of the root";
+                Err(LayerError::entry(&head.name.shown, reason))
+            }
+        }
+    }
+}
+
+/// The whole seconds of a pax time, `SECONDS[.FRACTION]`.
+fn seconds(text: &[u8]) -> Option<i64> {
+    let text = str::from_utf8(text).ok()?;
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    whole.parse().ok()
+}
