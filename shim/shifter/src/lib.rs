@@ -3,14 +3,18 @@
 mod commands;
 mod container;
 pub mod images;
+mod inherited;
 mod sys;
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use runtime::container::{Error, make_descriptors_sane};
 use runtime::telling::{self, Log, OURS};
+
+use inherited::Inherited;
 
 /// Runs containers of users' images, without privilege.
 #[derive(Debug, Parser)]
@@ -50,7 +54,21 @@ enum Command {
     /// Images: what one is, where it is mounted, and mounting one
     #[command(subcommand)]
     Image(commands::image::Command),
+    /// Make the container that a job asks for, in Slurm's prolog
+    Prolog(commands::prolog::Arguments),
+    /// Take a job's container away, in Slurm's epilog
+    Epilog(commands::setup_root::Unset),
+    /// Make a container for a job, with the arguments of Shifter's setupRoot
+    #[command(name = SET_UP)]
+    SetUp(commands::setup_root::SetUp),
+    /// Take it away, as Shifter's unsetupRoot does
+    #[command(name = UNSET)]
+    Unset(commands::setup_root::Unset),
 }
+
+/// Programs of Shifter's that this one is, too: by a link of that name, or by a first word.
+const SET_UP: &str = "setupRoot";
+const UNSET: &str = "unsetupRoot";
 
 /// The command line as clap knows it, for whoever documents it.
 pub fn command() -> clap::Command {
@@ -63,13 +81,23 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return telling::usage("shifter", &Log::default(), &error),
     };
-    let outcome = make_descriptors_sane(0)
+    // Other programs of this one's have no tasks.
+    let inherited = match cli.command {
+        None => Inherited::take(),
+        Some(_) => Inherited::default(),
+    };
+    let outcome = make_descriptors_sane(inherited.count())
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
             Some(Command::Config(command)) => commands::config::execute(&command),
             Some(Command::Explain(arguments)) => commands::explain::execute(&arguments),
             Some(Command::Image(command)) => commands::image::execute(command),
-            None => commands::run::execute(&cli.run),
+            Some(Command::Prolog(arguments)) => commands::prolog::execute(&arguments),
+            Some(Command::SetUp(arguments)) => commands::setup_root::set(&arguments),
+            Some(Command::Epilog(arguments) | Command::Unset(arguments)) => {
+                commands::setup_root::unset(&arguments)
+            }
+            None => commands::run::execute(&cli.run, inherited),
         });
     outcome.unwrap_or_else(|error| {
         telling::say(&format!("shifter: {}\n", telling::line(error.as_ref())));
@@ -79,7 +107,13 @@ pub fn main() -> ExitCode {
 }
 
 /// A subcommand is one only as the very first word: in `shifter --image=x image` it is the container's.
-fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+fn parse(mut words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let called = words.first().map(Path::new).and_then(Path::file_name);
+    if let Some(name) = called.filter(|name| [SET_UP, UNSET].iter().any(|known| name == known)) {
+        let name = name.to_owned();
+        words.insert(1, name);
+        return Cli::try_parse_from(words);
+    }
     let first = words.get(1).map(OsString::as_os_str);
     let is_option = first.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let tells = ["--help", "-h", "--version"];
@@ -108,6 +142,11 @@ mod tests {
             ("shifter config check", true),
             ("shifter explain --image=x config check", true),
             ("shifter image inspect /x", true),
+            ("shifter setupRoot -V -u a -N h1/2 id x", true),
+            ("/sbin/setupRoot -v /a:/b -v /c:/d -U 1 -G 2 id x", true),
+            ("unsetupRoot", true),
+            ("shifter prolog", true),
+            ("shifter --image=x prolog", false),
             ("shifter --image=x image inspect /x", false),
             (
                 "shifter --image=x -V /a:/b -e A=1 -E -w --entry config",

@@ -134,9 +134,11 @@ impl<'a> Draft<'a> {
         let Self {
             request,
             identity,
-            tree,
+            mut tree,
             mounts,
         } = self;
+        tree.mounts.truncate(tree.site_mounts);
+        pinned.extend(site::pinned(&request.places, tree.mounts)?);
         let mut notes = vec![];
         let working_directory = working_directory.unwrap_or_else(|| {
             notes.push(format!(

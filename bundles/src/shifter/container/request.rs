@@ -61,8 +61,9 @@ pub struct Places {
     pub var_temporary: PathBuf,
     /// The host's `/dev/shm`.
     pub shared_memory: PathBuf,
-    /// A sysfs that root has mounted, for who may not mount one.
-    pub system: Option<PathBuf>,
+    /// Where root mounts what the container has of the host's, for a runtime that isn't root's, which could reach or
+    /// mount not all of it: a sysfs as `sys`, and the site's mounts by number.
+    pub host: Option<PathBuf>,
 }
 
 impl Places {
@@ -75,7 +76,7 @@ impl Places {
             temporary: "/tmp".into(),
             var_temporary: "/var/tmp".into(),
             shared_memory: "/dev/shm".into(),
-            system: None,
+            host: None,
         }
     }
 }

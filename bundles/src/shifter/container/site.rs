@@ -8,7 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 
 use super::mount::{Planned, bind, file_system, planned};
 use super::tree::{Found, LastLink, Shown, Tree};
-use super::{ContainerError, Request};
+use super::{ContainerError, Pinned, Places, Request};
 use crate::shifter::volumes::VolumeMap;
 
 const UDI_IMAGE: &str = "/opt/udiImage";
@@ -39,7 +39,7 @@ pub(super) fn mounts(
     request: &Request<'_>,
     tree: &mut Tree<'_>,
 ) -> Result<Vec<Planned>, ContainerError> {
-    let mut all = own(request.places.system.as_deref());
+    let mut all = own(request.places.host.as_deref());
     all.extend(host(request, tree)?);
     all.extend(udi_image(request, tree)?);
     let config = request.config;
@@ -56,15 +56,15 @@ pub(super) fn mounts(
 }
 
 /// The kernel's.
-fn own(system: Option<&Path>) -> Vec<Planned> {
+fn own(host: Option<&Path>) -> Vec<Planned> {
     let why_system = "MPI and OpenMP look here for processors and network cards";
     let options = ["nosuid", "nodev", "noexec", "ro"];
-    let system = match system {
+    let system = match host {
         None => file_system("/sys", "sysfs", &options, why_system),
-        Some(source) => planned(
+        Some(host) => planned(
             Path::new("/sys"),
             "bind",
-            source,
+            &host.join("sys"),
             &["bind", "nosuid", "nodev", "noexec", "ro", "private"],
             why_system.to_owned(),
         ),
@@ -122,11 +122,11 @@ fn host(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, Cont
             continue;
         }
         let destination = Path::new(destination);
-        show(tree, destination, source, false, "the host's")?;
+        let source = show(request, tree, destination, source, false, "the host's")?;
         all.push(planned(
             destination,
             "bind",
-            source,
+            &source,
             &TEMPORARY,
             why.to_owned(),
         ));
@@ -171,7 +171,7 @@ fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>,
     }
     let mut all = vec![];
     for (key, destination, source) in wanted {
-        show(tree, &destination, &source, false, &key)?;
+        let source = show(request, tree, &destination, &source, false, &key)?;
         let why = format!("{key} of the site");
         all.push(planned(&destination, "bind", &source, &READ_ONLY, why));
     }
@@ -209,25 +209,27 @@ fn site_mount(
             destination.display()
         )));
     }
-    show(tree, &destination, source, map.recursive, key)?;
+    let source = show(request, tree, &destination, source, map.recursive, key)?;
     let why = format!("{key} of the site: {map}");
     Ok(bind(
         map,
         &destination,
-        source,
+        &source,
         request.config.propagation,
         why,
     ))
 }
 
-/// Adds what is at `source` to the tree, with a target for it in the layer.
+/// Adds what is at `source` to the tree, with a target for it in the layer. Where the container has it from: there, or
+/// where root mounts it.
 fn show(
+    request: &Request<'_>,
     tree: &mut Tree<'_>,
     destination: &Path,
     source: &Path,
     recursive: bool,
     key: &str,
-) -> Result<(), ContainerError> {
+) -> Result<PathBuf, ContainerError> {
     let failed = |errno: rustix::io::Errno| ContainerError::File {
         key: key.to_owned(),
         path: source.to_path_buf(),
@@ -243,12 +245,37 @@ fn show(
     if !tree.is_in_mount(destination) {
         tree.layer.add_target(destination, is_directory);
     }
+    let from = match &request.places.host {
+        None => source.to_path_buf(),
+        Some(host) => host.join(tree.mounts.len().to_string()),
+    };
     tree.mounts.push(Shown {
         destination: destination.to_path_buf(),
         source: opened,
         recursive,
     });
-    Ok(())
+    Ok(from)
+}
+
+/// What root mounts for a runtime that isn't its own: all that [`show`] has added.
+pub(super) fn pinned(places: &Places, mounts: Vec<Shown>) -> Result<Vec<Pinned>, ContainerError> {
+    let Some(host) = &places.host else {
+        return Ok(vec![]);
+    };
+    let pin = |(number, shown): (usize, Shown)| {
+        let status = fstat(&shown.source).map_err(|errno| ContainerError::File {
+            key: "the host's".to_owned(),
+            path: shown.destination,
+            source: errno.into(),
+        })?;
+        Ok(Pinned {
+            source: shown.source,
+            place: host.join(number.to_string()),
+            is_directory: FileType::from_raw_mode(status.st_mode) == FileType::Directory,
+            recursive: shown.recursive,
+        })
+    };
+    mounts.into_iter().enumerate().map(pin).collect()
 }
 
 /// Whether any of `mounts` lets later mounts of the host's in.

@@ -136,7 +136,7 @@ impl Site {
                 temporary: base.join("tmp"),
                 var_temporary: base.join("var-tmp"),
                 shared_memory: base.join("shm"),
-                system: None,
+                host: None,
             },
             owners: &self.owners,
         }
@@ -243,7 +243,7 @@ fn without_root_a_bundle_has_a_user_namespace_and_leaves_groups_alone() {
     let site = Site::new("");
     let mut request = site.request("");
     request.user_namespace = true;
-    request.places.system = Some("/run/udi/sys".into());
+    request.places.host = Some("/run/udi/host".into());
     let container = site.container(request).unwrap();
     let report = check(&container.spec, Kind::Shifter);
     assert!(report.is_kept(), "{}", report.summary());
@@ -255,7 +255,18 @@ fn without_root_a_bundle_has_a_user_namespace_and_leaves_groups_alone() {
     assert!(groups.is_null(), "{groups}");
     let mounts = spec["mounts"].as_array().unwrap();
     let system = mounts.iter().find(|mount| mount["destination"] == "/sys");
-    assert_eq!(system.unwrap()["source"], "/run/udi/sys");
+    assert_eq!(system.unwrap()["source"], "/run/udi/host/sys");
+    // Every other bind is of what root is to mount.
+    let pinned = container.pinned.iter().map(|pinned| &pinned.place);
+    let pinned: Vec<&str> = pinned.map(|place| place.to_str().unwrap()).collect();
+    let binds = mounts.iter().filter(|mount| mount["type"] == "bind");
+    let sources: Vec<&str> = binds
+        .map(|mount| mount["source"].as_str().unwrap())
+        .filter(|source| !source.ends_with("/sys"))
+        .collect();
+    assert_eq!(sources, pinned);
+    let recursive = container.pinned.iter().filter(|pinned| pinned.recursive);
+    assert_eq!(recursive.count(), 1);
 }
 
 /// A step finds its working directory in what the job's prolog has built.

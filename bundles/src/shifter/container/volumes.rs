@@ -21,16 +21,18 @@ pub(super) struct Source {
     opened: Option<OwnedFd>,
 }
 
-/// What has to be mounted on `place` before the container is created: it was opened as the user, so that no other
-/// path can get into its place.
+/// What has to be mounted on `place` before the container is created: it was opened, a volume as the user, so that no
+/// other path can get into its place.
 #[derive(Debug)]
 pub struct Pinned {
     /// What was opened.
     pub source: OwnedFd,
-    /// An absent path among [`Places::volumes`](super::Places::volumes).
+    /// An absent path among [`Places::volumes`](super::Places::volumes) or [`Places::host`](super::Places::host).
     pub place: PathBuf,
     /// Whether that is to be a directory, or else a file.
     pub is_directory: bool,
+    /// Whether with what is mounted below it.
+    pub recursive: bool,
 }
 
 fn refuse(map: &VolumeMap, reason: impl Into<String>) -> ContainerError {
@@ -104,6 +106,7 @@ pub(super) fn mount(
                 source: duplicate(map, opened)?,
                 place: place.clone(),
                 is_directory: source.is_directory,
+                recursive: false,
             };
             (place, Some(pinned))
         }

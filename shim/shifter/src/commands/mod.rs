@@ -3,4 +3,6 @@
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod image;
+pub(crate) mod prolog;
 pub(crate) mod run;
+pub(crate) mod setup_root;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use runtime::telling;
 
 use crate::container::{self, Options};
+use crate::inherited::Inherited;
 
 /// Arguments of the main way.
 #[derive(Debug, clap::Args)]
@@ -19,9 +20,9 @@ pub struct Arguments {
 }
 
 /// Runs the command and gives its exit code.
-pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
+pub fn execute(arguments: &Arguments, inherited: Inherited) -> Result<ExitCode> {
     if !arguments.dry_run {
-        return container::run(&arguments.options);
+        return container::run(&arguments.options, inherited);
     }
     let text = container::look_at(&arguments.options, |built| {
         Ok(std::fs::read_to_string(

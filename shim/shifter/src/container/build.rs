@@ -15,6 +15,7 @@ use bundles::shifter::container::{Draft, Pinned, Places, Request};
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use runtime::sys::{MountAttr, mount_setattr};
 use rustix::fs::{CWD, FileType};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
@@ -51,26 +52,42 @@ impl Prepared {
     /// Builds it.
     pub(super) fn build(&self, config: &Config, asker: &Asker, state: &Path) -> Result<Built> {
         let udi = cover_udi_mount(config)?;
+        let held = Node::open(state)?.hold(&self.chosen.image)?;
+        self.build_in(&udi, config, asker, held, None)
+    }
+
+    /// Builds it in the directory `udi`, around an image that is held. With a directory `host` for what is the host's it
+    /// is for a runtime that isn't root's.
+    pub(super) fn build_in(
+        &self,
+        udi: &Path,
+        config: &Config,
+        asker: &Asker,
+        held: Held,
+        host: Option<PathBuf>,
+    ) -> Result<Built> {
         let [image, volumes, directory] = ["image", "volumes", "bundle"].map(|name| udi.join(name));
         for made in [&image, &volumes] {
             fs::create_dir(made).with_context(|| format!("make {}", made.display()))?;
         }
-        let held = Node::open(state)?.hold(&self.chosen.image)?;
         held.attach(open_place(&image)?)?;
         let root = File::open(&image).with_context(|| format!("open {}", image.display()))?;
         let rootfs = directory.join("rootfs");
-        let request = self.request(config, asker, Places::on_host(&rootfs, &volumes))?;
+        let mut places = Places::on_host(&rootfs, &volumes);
+        places.host = host;
+        let request = self.request(config, asker, places)?;
         let draft = Draft::begin(request, root.as_fd())?;
         let opened = asker.does(|| draft.open_volumes())??;
         let container = draft.finish(opened)?;
         for pinned in &container.pinned {
-            attach_volume(pinned).with_context(|| format!("mount {}", pinned.place.display()))?;
+            attach_pinned(pinned).with_context(|| format!("mount {}", pinned.place.display()))?;
         }
         bundle::write(&directory, &container.spec, &container.layer)?;
-        attach_overlay(&udi, &rootfs, &image, config.root_writable).context("mount the overlay")?;
+        attach_overlay(udi, &rootfs, &image, config.root_writable).context("mount the overlay")?;
+        let notes = [self.notes.clone(), container.notes].concat();
         Ok(Built {
             directory,
-            notes: container.notes,
+            notes,
             _image: held,
         })
     }
@@ -99,9 +116,9 @@ impl Prepared {
             command: self.command.clone(),
             environment: self.environment.clone(),
             working_directory: self.working_directory.clone(),
-            umask: umask(),
-            hosts: None,
-            user_namespace: false,
+            umask: self.umask,
+            hosts: self.hosts.clone(),
+            user_namespace: places.host.is_some(),
             places,
             owners: &ROOT,
         })
@@ -109,7 +126,7 @@ impl Prepared {
 }
 
 /// The caller's umask, which can only be read by setting it.
-fn umask() -> u32 {
+pub(super) fn umask() -> u32 {
     let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     rustix::process::umask(mask);
     mask.as_raw_mode()
@@ -136,20 +153,30 @@ fn cover_udi_mount(config: &Config) -> Result<PathBuf> {
     Ok(found.path)
 }
 
-fn attach_volume(pinned: &Pinned) -> io::Result<()> {
+fn attach_pinned(pinned: &Pinned) -> io::Result<()> {
     match pinned.is_directory {
         true => fs::create_dir(&pinned.place)?,
         false => drop(File::create_new(&pinned.place)?),
     }
-    attach(&clone_of(&pinned.source)?, &pinned.place)
+    attach(&clone_of(pinned)?, &pinned.place)
 }
 
-/// What is open at `file` as a mount of its own.
-fn clone_of(file: &OwnedFd) -> io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+/// What is open as a mount of its own. When it is unmounted, the host keeps what it has mounted there.
+fn clone_of(pinned: &Pinned) -> io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH;
-    Ok(open_tree(file, "", flags)?)
+    if pinned.recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    let clone = open_tree(&pinned.source, "", flags)?;
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
+        propagation: libc::MS_SLAVE,
+        ..MountAttr::default()
+    };
+    mount_setattr(&clone, attr, pinned.recursive)?;
+    Ok(clone)
 }
 
 fn attach(tree: &OwnedFd, place: &Path) -> io::Result<()> {

@@ -2,7 +2,9 @@
 
 mod build;
 mod caller;
+pub(crate) mod hosts;
 mod image;
+pub(crate) mod job;
 mod options;
 mod variables;
 
@@ -12,22 +14,32 @@ use anyhow::{Context, Result};
 use bundles::shifter::config::USUAL_PATH;
 use bundles::shifter::trusted::ROOT;
 use bundles::shifter::{Config, command};
+use nix::unistd::geteuid;
 use runtime::container::{self, Bundle, RunOptions, Store};
 use runtime::{own_executable, telling};
 
 pub use build::Built;
 pub use options::Options;
 
+use crate::inherited::Inherited;
 use caller::Asker;
 use image::Chosen;
-use variables::Requested;
+use job::Step;
+use variables::{ImageSays, Requested};
 
 /// Runs the command of `options` in a container and gives its exit code.
 ///
 /// # Errors
 /// What can't be done; nothing is left then.
-pub fn run(options: &Options) -> Result<ExitCode> {
+pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
+    inherited.withhold();
+    if !geteuid().is_root() {
+        let config = site(options)?;
+        if let Some(step) = Step::find(options, &config)? {
+            return step.run(inherited);
+        }
+    }
     let (config, asker) = site_and_asker(options)?;
     // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
     build::leave_hosts_mounts()?;
@@ -47,7 +59,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
         Bundle::load(&kept.insert(built).directory)
     };
-    let ended = container::run(&store, &RunOptions::default(), bundle);
+    let mut run = RunOptions::default();
+    run.create.preserve_fds = inherited.pass_on(&prepared.environment);
+    let ended = container::run(&store, &run, bundle);
     drop(kept);
     Ok(ExitCode::from(ended?.code))
 }
@@ -65,10 +79,20 @@ pub fn look_at<T>(options: &Options, look: impl FnOnce(&Built) -> Result<T>) -> 
 }
 
 fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {
-    let path = options.config.clone().unwrap_or_else(|| USUAL_PATH.into());
-    let config = Config::read(&path, &ROOT)?;
+    let config = site(options)?;
     let asker = Asker::find(options.user.as_deref())?;
     Ok((config, asker))
+}
+
+fn site(options: &Options) -> Result<Config> {
+    let path = options.config.clone().unwrap_or_else(|| USUAL_PATH.into());
+    Ok(Config::read(&path, &ROOT)?)
+}
+
+/// The directory that this process is in, as the command is to find it.
+fn here() -> String {
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    here.display().to_string()
 }
 
 /// What is known before anything is mounted.
@@ -78,6 +102,11 @@ struct Prepared {
     command: Vec<String>,
     environment: Vec<String>,
     working_directory: String,
+    umask: u32,
+    /// The text of `/var/hostsfile`.
+    hosts: Option<String>,
+    /// What isn't as it could be, a line each.
+    notes: Vec<String>,
 }
 
 fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared> {
@@ -86,11 +115,22 @@ fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared
     let meta = &chosen.image.meta;
     let modules = config.choose_modules(requested.modules.as_deref())?;
     let words = command::command_line(&options.entry_point(), &options.command, meta)?;
-    let environment = variables::environment(options, config, &modules, &chosen, asker)?;
-    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
-    let here = here.display().to_string();
-    let directory = command::working_directory(&options.working_directory(), &here, meta)?;
+    let image = ImageSays {
+        request: &chosen.request,
+        identifier: chosen.image.id.as_str(),
+        environment: &meta.environment,
+    };
+    let environment = variables::environment(options, config, &modules, &image, Some(asker))?;
+    let directory = command::working_directory(&options.working_directory(), &here(), meta)?;
+    let mut notes = vec![];
+    let hosts = hosts::of_this_job().unwrap_or_else(|error| {
+        notes.push(format!("no /var/hostsfile: {error}"));
+        None
+    });
     Ok(Prepared {
+        umask: build::umask(),
+        hosts,
+        notes,
         chosen,
         command: words,
         environment,

@@ -10,8 +10,8 @@ use bundles::shifter::environment::{Environment, Sources, assignment, read_file}
 use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap};
 use runtime::own_executable;
 
+use super::Options;
 use super::caller::Asker;
-use super::{Chosen, Options};
 
 /// Variables about who one is: name, name again, home directory, shell.
 const OF_USER: [&str; 4] = ["USER", "LOGNAME", "HOME", "SHELL"];
@@ -26,11 +26,16 @@ pub(super) struct Requested {
 
 impl Requested {
     pub(super) fn of(options: &Options) -> Result<Self> {
+        Self::named(options)?.context("no image is named; hint: shifter --image=NAME COMMAND")
+    }
+
+    /// Likewise; none where nothing is asked for at all.
+    pub(super) fn named(options: &Options) -> Result<Option<Self>> {
         Self::from(options, |name| env::var(name).ok())
     }
 
     /// A variable counts by its own name, or else with what Slurm's plugin puts before it.
-    fn from(options: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    fn from(options: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
         let variable = |name: &str| {
             let plain = variable(&format!("SHIFTER_{name}"));
             plain.or_else(|| variable(&format!("SLURM_SPANK_SHIFTER_{name}")))
@@ -39,29 +44,45 @@ impl Requested {
             (Some(kind), Some(image)) => Some(format!("{kind}:{image}")),
             _ => variable("IMAGEREQUEST"),
         };
-        let Some(image) = options.image.clone().or_else(by_variables) else {
-            bail!("no image is named; hint: shifter --image=NAME COMMAND");
-        };
+        let image = options.image.clone().or_else(by_variables);
         // The first volume of the command line discards the variable's.
         let volumes = match options.volumes.is_empty() {
             true => variable("VOLUME").unwrap_or_default(),
             false => options.volumes.join(";"),
         };
-        Ok(Self {
+        let modules = options.module.clone().or_else(|| variable("MODULE"));
+        let Some(image) = image else {
+            if !volumes.is_empty() || modules.is_some() {
+                bail!("no image is named; hint: shifter --image=NAME COMMAND");
+            }
+            return Ok(None);
+        };
+        Ok(Some(Self {
             image,
             volumes: VolumeMap::parse(&volumes, VolumesOf::User)?,
-            modules: options.module.clone().or_else(|| variable("MODULE")),
-        })
+            modules,
+        }))
     }
 }
 
-/// The command's variables.
+/// What the command's variables depend on, of an image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ImageSays<'a> {
+    /// What it was asked for as.
+    pub request: &'a str,
+    /// Its name in the store.
+    pub identifier: &'a str,
+    /// Its own variables.
+    pub environment: &'a [(String, String)],
+}
+
+/// The command's variables. Without an `asker`, the caller is who runs it.
 pub(super) fn environment(
     options: &Options,
     config: &Config,
     modules: &[&Module],
-    chosen: &Chosen,
-    asker: &Asker,
+    image: &ImageSays<'_>,
+    asker: Option<&Asker>,
 ) -> Result<Vec<String>> {
     let caller = match options.clearenv {
         true => vec![],
@@ -81,8 +102,8 @@ pub(super) fn environment(
         .map(|text| assignment(text).with_context(|| "--env".to_owned()));
     let environment = Environment::assemble(&Sources {
         caller: &caller,
-        image_names: Some((&chosen.request, chosen.image.id.as_str())),
-        image: &chosen.image.meta.environment,
+        image_names: Some((image.request, image.identifier)),
+        image: image.environment,
         file: &file,
         options: &given.collect::<Result<Vec<_>>>()?,
         unset: &options.unset_env,
@@ -92,17 +113,18 @@ pub(super) fn environment(
     Ok(environment.entries())
 }
 
-/// The variables of this process, without those that are about root: they are the user's now.
-fn callers(asker: &Asker) -> Vec<(String, String)> {
+/// The variables of this process. Those that are about root are the user's, where it is root's.
+fn callers(asker: Option<&Asker>) -> Vec<(String, String)> {
     let is_roots = |name: &str| {
         let session = name.starts_with("XDG_") || name.starts_with("SUDO_");
-        session || OF_USER.contains(&name) || name == own_executable::PATH_VARIABLE
+        asker.is_some() && (session || OF_USER.contains(&name))
+            || name == own_executable::PATH_VARIABLE
     };
     // What isn't text can't be in a bundle.
     let text = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut variables: Vec<(String, String)> = text.filter(|(name, _)| !is_roots(name)).collect();
-    if let Some(user) = &asker.user {
+    if let Some(user) = asker.and_then(|asker| asker.user.as_ref()) {
         let theirs = [&user.name, &user.name, &user.home, &user.shell];
         let theirs = std::iter::zip(OF_USER, theirs);
         variables.extend(theirs.map(|(name, value)| (name.to_owned(), value.clone())));
@@ -122,7 +144,7 @@ mod tests {
         options: Options,
     }
 
-    fn requested(line: &[&str], variables: &[(&str, &str)]) -> Result<Requested> {
+    fn requested(line: &[&str], variables: &[(&str, &str)]) -> Result<Option<Requested>> {
         let line = ["shifter"].iter().chain(line);
         let options = Line::try_parse_from(line).unwrap().options;
         Requested::from(&options, |name| {
@@ -152,9 +174,13 @@ mod tests {
                 "b",
             ),
         ] {
-            assert_eq!(requested(line, variables).unwrap().image, image);
+            let requested = requested(line, variables).unwrap();
+            assert_eq!(requested.unwrap().image, image);
         }
-        assert!(requested(&[], &[("SHIFTER_IMAGE", "c")]).is_err());
+        for variables in [&[][..], &[("SHIFTER_IMAGE", "c")]] {
+            assert_eq!(requested(&[], variables).unwrap(), None);
+        }
+        assert!(requested(&["-m=x"], &[]).is_err());
     }
 
     /// As getopt(3) reads them, and the command's own options are the command's.
@@ -183,7 +209,8 @@ mod tests {
         let variable = [("SHIFTER_VOLUME", "/c:/d")];
         let volumes = |line: &[&str]| {
             let line = [&["--image=a"], line].concat();
-            bundles::shifter::volumes::signature(&requested(&line, &variable).unwrap().volumes)
+            let requested = requested(&line, &variable).unwrap().unwrap();
+            bundles::shifter::volumes::signature(&requested.volumes)
         };
         assert_eq!(volumes(&[]), "/c:/d");
         assert_eq!(

@@ -1,0 +1,150 @@
+//! The user's part, without root: a step of the job runs its command in what the prolog has built.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use bundles::shifter::volumes::signature;
+use bundles::shifter::{Config, command, container as shifter_container};
+use nix::unistd::getegid;
+use runtime::container::{
+    self, Bundle, CgroupManager, CreateOptions, HostOptions, RunOptions, Store,
+};
+use runtime::telling;
+
+use super::place::{Jobs, Key};
+use super::record::{Record, Refusal};
+use crate::container::build::umask;
+use crate::container::variables::{self, ImageSays, Requested};
+use crate::container::{Options, here};
+use crate::inherited::Inherited;
+
+/// A container that was prepared, for a command of its user's.
+pub(crate) struct Step<'a> {
+    options: &'a Options,
+    config: &'a Config,
+    directory: PathBuf,
+    record: Record,
+}
+
+impl<'a> Step<'a> {
+    /// The job's container, if it is the one that `options` ask for: the same image, volumes and modules, or none named.
+    ///
+    /// # Errors
+    /// Why the prolog couldn't make it.
+    pub(crate) fn find(options: &'a Options, config: &'a Config) -> Result<Option<Self>> {
+        if config.udi_mount.is_none() {
+            return Ok(None);
+        }
+        let directory = Jobs::of(config)?.directory(&Key::of_this_process()?);
+        let requested = Requested::named(options)?;
+        if let Some(refusal) = Refusal::read(&directory)?
+            && requested
+                .as_ref()
+                .is_none_or(|requested| requested.image == refusal.request)
+        {
+            bail!("the job's prolog made no container: {}", refusal.problem);
+        }
+        let Some(record) = Record::read(&directory)? else {
+            return Ok(None);
+        };
+        if let Some(requested) = requested
+            && !record.is_for(&requested, config)?
+        {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            options,
+            config,
+            directory,
+            record,
+        }))
+    }
+
+    /// Runs the command and gives its exit code.
+    ///
+    /// # Errors
+    /// What can't be done.
+    pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
+        let mut bundle = Bundle::load(&self.directory.join("bundle"))?;
+        let environment = self.environment()?;
+        let create = CreateOptions {
+            preserve_fds: inherited.pass_on(&environment),
+            // The step's, so that its limits and its accounting hold.
+            host: HostOptions {
+                cgroup_manager: CgroupManager::Disabled,
+                ..HostOptions::default()
+            },
+            ..CreateOptions::default()
+        };
+        self.adapt(&mut bundle, environment)?;
+        let state = self.options.root.clone();
+        let store = Store::at(Some(state.unwrap_or_else(|| self.directory.join("state"))));
+        let options = RunOptions {
+            create,
+            ..RunOptions::default()
+        };
+        let ended = container::run(&store, &options, |_| Ok(bundle))?;
+        Ok(ExitCode::from(ended.code))
+    }
+
+    fn environment(&self) -> Result<Vec<String>> {
+        let names: Vec<&str> = self.record.modules.iter().map(String::as_str).collect();
+        let modules = match names.is_empty() {
+            true => vec![],
+            false => self.config.choose_modules(Some(&names.join(",")))?,
+        };
+        let image = ImageSays {
+            request: &self.record.request,
+            identifier: &self.record.identifier,
+            environment: &self.record.environment,
+        };
+        variables::environment(self.options, self.config, &modules, &image, None)
+    }
+
+    /// The bundle's process becomes the command's: everything else is as root has made it.
+    fn adapt(&self, bundle: &mut Bundle, environment: Vec<String>) -> Result<()> {
+        let meta = self.record.meta();
+        let options = self.options;
+        let words = command::command_line(&options.entry_point(), &options.command, &meta)?;
+        let wanted = command::working_directory(&options.working_directory(), &here(), &meta)?;
+        let rootfs = File::open(&bundle.rootfs).context("open the root file system")?;
+        let found =
+            shifter_container::directory_inside(&bundle.spec, rootfs.as_fd(), Path::new(&wanted));
+        let directory = found.unwrap_or_else(|| {
+            let note = "is no directory in the container; the command runs in /";
+            telling::say(&format!("shifter: {wanted} {note}\n"));
+            "/".to_owned()
+        });
+        let process = bundle.spec.process_mut().as_mut();
+        let process = process.context("the job's bundle has no process")?;
+        let mut user = process.user().clone();
+        if user.gid() != getegid().as_raw() {
+            bail!(
+                "the job's container is for gid {}; hint: newgrp and sg change it",
+                user.gid()
+            );
+        }
+        user.set_umask(Some(umask()));
+        process
+            .set_user(user)
+            .set_args(Some(words))
+            .set_env(Some(environment))
+            .set_cwd(directory.into());
+        Ok(())
+    }
+}
+
+impl Record {
+    fn is_for(&self, requested: &Requested, config: &Config) -> Result<bool> {
+        let modules = config.choose_modules(requested.modules.as_deref())?;
+        let names = modules.iter().map(|module| &module.name);
+        let is_image = requested.image == self.request
+            || requested.image.strip_prefix("id:") == Some(&self.identifier);
+        Ok(is_image
+            && signature(&requested.volumes) == self.volumes
+            && names.eq(self.modules.iter()))
+    }
+}
