@@ -33,7 +33,7 @@ use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    socket_activation, well_formed,
+    socket_activation, stray, well_formed,
 };
 use crate::preflight;
 
@@ -218,6 +218,7 @@ fn create_claimed(
     if !is_fault("no-finish") {
         finish::finish(pid, normalised, &bundle.rootfs, sealed)?;
     }
+    stray::refuse(pid, &bundle.spec, &normalised.mounts)?;
     debug!("finished its mounts");
     if let Some(kind) = bundle.kind {
         gate::observe(pid, &container.snapshot.cgroup, &bundle.spec, kind)?;

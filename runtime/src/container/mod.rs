@@ -60,6 +60,7 @@ mod socket_activation;
 mod standard_pipes;
 mod start;
 mod store;
+mod stray;
 mod supervise;
 mod terminal;
 mod update;

@@ -68,7 +68,12 @@ pub fn mount_targets(rootfs: &Path, spec: &Spec, links: Links) -> Result<Vec<Pat
             ));
         }
         must_not_cover_proc(mount, &destination, links)?;
-        must_be_plain(root.as_fd(), &destination, OFlags::empty())?;
+        let kind = if is_kernels {
+            OFlags::DIRECTORY
+        } else {
+            OFlags::empty()
+        };
+        must_be_plain(root.as_fd(), &destination, kind)?;
         Ok(destination)
     };
     spec.mounts().iter().flatten().map(target).collect()
