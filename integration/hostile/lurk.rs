@@ -1,7 +1,8 @@
 //! Looking into every process that appears: what CVE-2016-9962 and CVE-2019-5736 are about.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ struct Seen {
     written: BTreeSet<String>,
     environments: BTreeSet<String>,
     attached: BTreeSet<String>,
+    /// Programs that were seen, kept open: while one is executed, nobody may write to it.
+    kept: BTreeMap<String, File>,
 }
 
 impl Seen {
@@ -75,15 +78,7 @@ impl Seen {
             }
         }
         if let Ok(program) = fs::read_link(place.join("exe")) {
-            self.programs.insert(program.display().to_string());
-        }
-        if fs::OpenOptions::new()
-            .write(true)
-            .open(place.join("exe"))
-            .is_ok()
-        {
-            let program = fs::read_link(place.join("exe")).unwrap_or_default();
-            self.written.insert(program.display().to_string());
+            self.keep(&program.display().to_string(), &place.join("exe"));
         }
         if let Ok(environment) = fs::read(place.join("environ")) {
             let text = String::from_utf8_lossy(&environment).into_owned();
@@ -103,7 +98,28 @@ impl Seen {
         }
     }
 
-    fn told(self) -> Value {
+    fn keep(&mut self, program: &str, path: &Path) {
+        self.programs.insert(program.to_owned());
+        // The image's own are nobody's loss.
+        if !program.starts_with("/bin/") && !self.kept.contains_key(program) {
+            let opened = File::open(path).ok();
+            self.kept
+                .extend(opened.map(|file| (program.to_owned(), file)));
+        }
+    }
+
+    /// Tries to open what was kept again, to be written.
+    fn write(&mut self) {
+        for (program, file) in &self.kept {
+            let again = format!("/proc/self/fd/{}", file.as_raw_fd());
+            if fs::OpenOptions::new().write(true).open(again).is_ok() {
+                self.written.insert(program.clone());
+            }
+        }
+    }
+
+    fn told(mut self) -> Value {
+        self.write();
         json!({
             "processes": self.processes.len(),
             "capabilities": self.capabilities,

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
-use integration::terminal::Terminal;
 use integration::{Bench, Probe, Tool, program};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::Value;
@@ -218,30 +217,6 @@ fn the_same_attempts_succeed_where_the_protections_are_away() {
             "{name}: {outcome}: the attempt can't succeed"
         );
     }
-}
-
-#[test]
-fn nobody_types_on_the_callers_terminal() {
-    let bench = Bench::new();
-    let bundle = bench.sealed("bundle", &Probe::on(&bench).command(), &["try", "terminal"]);
-    let terminal = Terminal::open();
-    let report = Probe::report(&bundle.run(&bench).terminal(&terminal).run());
-    for name in [
-        "TIOCSTI",
-        "TIOCSTI, upper half set",
-        "TIOCLINUX",
-        "TIOCSETD",
-    ] {
-        assert_eq!(report[name], "EPERM", "{name}");
-    }
-    assert_eq!(report["window size"], "ok 0", "it has no terminal at all");
-    bundle
-        .without_promise()
-        .edit(|spec| spec["linux"]["seccomp"] = Value::Null);
-    let report = Probe::report(&bundle.run(&bench).terminal(&terminal).run());
-    // The kernel refuses TIOCSTI by itself where the terminal isn't the caller's controlling one.
-    assert_eq!(report["TIOCLINUX"], "ENOTTY", "{report}");
-    assert_eq!(report["TIOCSETD"], "EINVAL", "{report}");
 }
 
 /// A copy of the probe with a setuid and setgid bit of `owner`, in a directory that can be mounted.
