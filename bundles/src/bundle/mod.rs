@@ -1,6 +1,7 @@
 //! A bundle on disk: `config.json` and the root file system's skeleton, whole or not at all.
 
 mod host_path;
+mod read_back;
 mod skeleton;
 mod write;
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::XattrFlags;
+use rustix::io::Errno;
 
 /// What stands at a path of the skeleton.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +25,12 @@ pub(crate) enum Entry {
     Link(PathBuf),
 }
 
-const DIRECTORY: Entry = Entry::Directory {
-    mode: 0o755,
-    hides: false,
-};
+impl Entry {
+    pub(crate) const DIRECTORY: Self = Self::Directory {
+        mode: 0o755,
+        hides: false,
+    };
+}
 
 /// The attribute by which overlayfs knows that a directory hides the one below it.
 const HIDES: &str = "trusted.overlay.opaque";
@@ -43,7 +46,7 @@ impl Skeleton {
     pub fn add_target(&mut self, path: &Path, is_directory: bool) {
         self.add_parents(path);
         let entry = if is_directory {
-            DIRECTORY
+            Entry::DIRECTORY
         } else {
             Entry::File {
                 content: vec![],
@@ -91,6 +94,10 @@ impl Skeleton {
             .insert(path.to_path_buf(), Entry::Link(target.to_path_buf()));
     }
 
+    pub(super) fn insert(&mut self, path: PathBuf, entry: Entry) {
+        self.entries.insert(path, entry);
+    }
+
     fn add_parents(&mut self, path: &Path) {
         for parent in path
             .ancestors()
@@ -99,7 +106,7 @@ impl Skeleton {
         {
             self.entries
                 .entry(parent.to_path_buf())
-                .or_insert(DIRECTORY);
+                .or_insert(Entry::DIRECTORY);
         }
     }
 
@@ -107,7 +114,7 @@ impl Skeleton {
     ///
     /// # Errors
     /// The path inside and the cause.
-    pub(super) fn make(&self, root: &Path) -> Result<(), (PathBuf, io::Error)> {
+    pub fn make(&self, root: &Path) -> Result<(), (PathBuf, io::Error)> {
         // The map is sorted, so a directory comes before what is in it.
         for (path, entry) in &self.entries {
             let here = inside(root, path);
@@ -132,13 +139,24 @@ fn make_directory(path: &Path, mode: u32, hides: bool) -> io::Result<()> {
     set_mode(path, mode)
 }
 
+/// Whether the directory hides the one of a layer below.
+pub(super) fn is_hiding(path: &Path) -> io::Result<bool> {
+    let mut value = [0];
+    match rustix::fs::lgetxattr(path, HIDES, &mut value) {
+        Ok(_) => Ok(true),
+        // Without root's privileges there is no such attribute.
+        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Whatever the caller's umask is, the sandbox's own user must be able to pass.
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 /// The tree is made by us in a fresh directory and holds no link that we follow, so joining is safe here.
-fn inside(root: &Path, path: &Path) -> PathBuf {
+pub(super) fn inside(root: &Path, path: &Path) -> PathBuf {
     let names = path
         .components()
         .filter(|component| matches!(component, Component::Normal(_)));

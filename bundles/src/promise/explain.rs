@@ -8,7 +8,7 @@ use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
 
 use super::spec_view::{host_id, is_bind, is_read_only, linux, mounts, process};
-use super::{EXCEPTION_ANNOTATION, Kind, PROTECTIONS, WHY_ANNOTATION, why_key};
+use super::{EXCEPTION_ANNOTATION, Kind, PROTECTIONS, WHY_ANNOTATION, user_hooks, why_key};
 use crate::exposure::{Bounds, Exposure};
 use crate::seccomp;
 
@@ -17,6 +17,8 @@ use crate::seccomp;
 pub struct Explanation {
     /// The command line.
     pub command: Vec<String>,
+    /// Scripts that the user runs before it, inside.
+    pub user_hooks: Vec<String>,
     /// The working directory inside.
     pub working_directory: String,
     /// The promise's kind, where the bundle makes one.
@@ -64,6 +66,7 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
         command: process
             .and_then(|process| process.args().clone())
             .unwrap_or_default(),
+        user_hooks: user_hooks(spec).unwrap_or_default(),
         working_directory: process
             .map(|process| process.cwd().display().to_string())
             .unwrap_or_default(),
@@ -260,6 +263,9 @@ fn write_list(f: &mut fmt::Formatter<'_>, title: &str, words: &[String]) -> fmt:
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "command: {}", self.command.join(" "))?;
+        for hook in &self.user_hooks {
+            writeln!(f, "before it: /bin/sh {hook}, as the same user")?;
+        }
         writeln!(f, "working directory: {}", self.working_directory)?;
         writeln!(f, "identity: {}", self.identity)?;
         match self.promise {

@@ -17,6 +17,7 @@ mod seal;
 mod spec_view;
 #[cfg(test)]
 mod tests;
+mod user_hooks;
 
 pub use capabilities::{CAPABILITIES, capability_mask};
 pub use check::{Report, Row, check, compare};
@@ -30,6 +31,7 @@ pub use observed::{
 pub use rows::no_way_back::SYS_PARTS;
 pub use seal::{MASKED_PATHS, READONLY_PATHS, RunAs, seal, seal_as};
 pub use spec_view::is_bind;
+pub use user_hooks::{USER_HOOKS_ANNOTATION, UserHooksError, user_hooks};
 
 use oci_spec::runtime::Spec;
 

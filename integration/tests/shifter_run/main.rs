@@ -1,6 +1,7 @@
 //! `shifter --image=… COMMAND`, as root on a user's behalf: what the command sees, what it can't do, and what is left.
 
 mod ending;
+mod hooks;
 mod inside;
 mod refused;
 mod site;

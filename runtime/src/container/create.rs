@@ -33,7 +33,7 @@ use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    socket_activation, stray, well_formed,
+    socket_activation, stray, user_hooks, well_formed,
 };
 use crate::preflight;
 
@@ -199,6 +199,7 @@ fn create_claimed(
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
         late: options.late_command.map(LateCommandReader::of),
+        user_hooks: user_hooks::of(bundle)?,
     };
     let sealed = bundle.kind.is_some();
     let terminal = console.is_wanted().then(OwnTerminal::expect).transpose()?;

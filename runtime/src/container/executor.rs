@@ -22,6 +22,7 @@ use super::init;
 use super::ready::LateCommandReader;
 use super::resource_limits;
 use super::seccomp::SystemCallFilter;
+use super::user_hooks;
 use super::working_directory;
 use crate::sys::{exit_at_once, join_new_session_keyring};
 
@@ -51,6 +52,8 @@ pub(super) struct Payload {
     pub can_be_looked_at: bool,
     /// Where the command is told of, if it isn't known yet.
     pub late: Option<LateCommandReader>,
+    /// Scripts to run before the command, as its user.
+    pub user_hooks: Vec<String>,
 }
 
 impl Payload {
@@ -118,6 +121,7 @@ impl Payload {
         if let Some(filter) = &self.filter {
             filter.load_late()?;
         }
+        user_hooks::run(&self.user_hooks)?;
         Err(command.execute())
     }
 

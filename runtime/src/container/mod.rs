@@ -64,6 +64,7 @@ mod stray;
 mod supervise;
 mod terminal;
 mod update;
+mod user_hooks;
 mod validate;
 mod watch;
 mod well_formed;

@@ -148,10 +148,6 @@ impl Findings<'_> {
 
     fn module(&mut self, line: usize, name: &str, key: &str) {
         let whole = format!("module_{name}_{key}");
-        if ["roothook", "userhook"].contains(&key) {
-            let text = "does nothing yet in this version";
-            return self.add(Weight::Dead, Some(line), &whole, text);
-        }
         if modules::KEYS.contains(&key) {
             return;
         }

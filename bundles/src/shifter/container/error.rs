@@ -41,11 +41,15 @@ pub enum ContainerError {
         /// What is wrong.
         source: io::Error,
     },
-    /// What the site's configuration asks for and this version doesn't do.
-    #[error("{key}: does nothing yet in this version, and the site relies on it")]
-    NotYet {
-        /// The key.
+    /// A script of the site's.
+    #[error("{key}: {}: {reason}", script.display())]
+    Hook {
+        /// The key that names it.
         key: String,
+        /// The script.
+        script: PathBuf,
+        /// How it ended, or why it can't be run.
+        reason: String,
     },
     /// A mount of the site's.
     #[error("{key}: {map}: {reason}")]

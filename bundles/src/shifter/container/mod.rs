@@ -12,6 +12,7 @@
 //! [`Places::rootfs`], and the bundle can be run.
 
 mod error;
+mod hooks;
 mod layer;
 mod mount;
 mod request;
@@ -28,6 +29,7 @@ use std::path::Path;
 use oci_spec::runtime::Spec;
 
 pub use error::ContainerError;
+pub use hooks::{Left, LeftMount, RootHook, RunHook, Stage, StageMount};
 pub use request::{Places, Request};
 pub use volumes::Pinned;
 use volumes::Source;
@@ -68,13 +70,18 @@ pub struct Container {
 }
 
 impl<'a> Draft<'a> {
-    /// The site's part of the container, over `image`, the root directory of the image.
+    /// The site's part of the container, over `image`, the root directory of the image. The site's scripts are run by
+    /// `run_hook`.
     ///
     /// # Errors
-    /// [`ContainerError`]: a caller who can't have one, a file or mount of the site's that isn't there or isn't root's.
-    pub fn begin(request: Request<'a>, image: BorrowedFd<'a>) -> Result<Self, ContainerError> {
+    /// [`ContainerError`]: a caller who can't have one, a file or mount of the site's that isn't there or isn't root's,
+    /// a script that failed.
+    pub fn begin(
+        request: Request<'a>,
+        image: BorrowedFd<'a>,
+        run_hook: &mut RunHook<'_>,
+    ) -> Result<Self, ContainerError> {
         let identity = accounts::identity(&request.caller)?;
-        site::refuse_not_yet(&request)?;
         let user = layer::user(&request)?;
         let mut tree = Tree {
             image,
@@ -88,7 +95,7 @@ impl<'a> Draft<'a> {
                 tree.layer.add_target(directory, true);
             }
         }
-        let mounts = site::mounts(&request, &mut tree)?;
+        let mounts = site::mounts(&request, &mut tree, run_hook)?;
         tree.site_mounts = tree.mounts.len();
         Ok(Self {
             request,

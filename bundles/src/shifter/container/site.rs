@@ -8,50 +8,52 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 
 use super::mount::{Planned, bind, file_system, planned};
 use super::tree::{Found, LastLink, Shown, Tree};
-use super::{ContainerError, Pinned, Places, Request};
+use super::{ContainerError, Pinned, Places, Request, RunHook, hooks};
 use crate::shifter::volumes::VolumeMap;
 
 const UDI_IMAGE: &str = "/opt/udiImage";
 const READ_ONLY: [&str; 5] = ["bind", "nosuid", "nodev", "ro", "private"];
 const TEMPORARY: [&str; 4] = ["bind", "nosuid", "nodev", "private"];
 
-/// Refuses a configuration that relies on what isn't done yet: a hook that doesn't run may be what keeps a
-/// container from something.
-pub(super) fn refuse_not_yet(request: &Request<'_>) -> Result<(), ContainerError> {
-    let config = request.config;
-    let mut hooks = vec![
-        ("sitePreMountHook".to_owned(), &config.pre_mount_hook),
-        ("sitePostMountHook".to_owned(), &config.post_mount_hook),
-    ];
-    for module in &request.modules {
-        let name = &module.name;
-        hooks.push((format!("module_{name}_roothook"), &module.root_hook));
-        hooks.push((format!("module_{name}_userhook"), &module.user_hook));
-    }
-    match hooks.into_iter().find(|(_, hook)| hook.is_some()) {
-        Some((key, _)) => Err(ContainerError::NotYet { key }),
-        None => Ok(()),
-    }
-}
-
-/// Mounts all of it in `tree`, in order.
+/// Mounts all of it in `tree`, in order, and runs the site's scripts where they have their turn.
 pub(super) fn mounts(
     request: &Request<'_>,
     tree: &mut Tree<'_>,
+    run_hook: &mut RunHook<'_>,
 ) -> Result<Vec<Planned>, ContainerError> {
+    let config = request.config;
+    let mut sites = vec![];
+    let mut run = |key: &str, script: Option<&Path>, tree: &mut Tree<'_>, sites: &mut _| {
+        hooks::run(
+            run_hook,
+            key.to_owned(),
+            script,
+            &request.places,
+            tree,
+            sites,
+        )
+    };
+    let hook = config.pre_mount_hook.as_deref();
+    run("sitePreMountHook", hook, tree, &mut sites)?;
     let mut all = own(request.places.host.as_deref());
     all.extend(host(request, tree)?);
-    all.extend(udi_image(request, tree)?);
-    let config = request.config;
+    sites.extend(udi_image(request, tree)?);
     for map in &config.site_fs {
-        all.push(site_mount(request, tree, "siteFs", map)?);
+        sites.push(site_mount(request, tree, "siteFs", map)?);
     }
+    let hook = config.post_mount_hook.as_deref();
+    run("sitePostMountHook", hook, tree, &mut sites)?;
     for module in &request.modules {
         let key = format!("module_{}_siteFs", module.name);
         for map in &module.site_fs {
-            all.push(site_mount(request, tree, &key, map)?);
+            sites.push(site_mount(request, tree, &key, map)?);
         }
     }
+    for module in &request.modules {
+        let key = format!("module_{}_roothook", module.name);
+        run(&key, module.root_hook.as_deref(), tree, &mut sites)?;
+    }
+    all.extend(sites);
     Ok(all)
 }
 

@@ -8,9 +8,10 @@ use oci_spec::runtime::{
 };
 
 use super::Request;
+use super::hooks;
 use super::mount::Planned;
 use super::site::any_is_slave;
-use crate::promise::{KIND_ANNOTATION, Kind, seal, why_key};
+use crate::promise::{KIND_ANNOTATION, Kind, USER_HOOKS_ANNOTATION, seal, why_key};
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::signature;
 
@@ -117,5 +118,7 @@ fn annotations(request: &Request<'_>, mounts: &[Planned]) -> HashMap<String, Str
     ] {
         annotations.insert(key.to_owned(), value);
     }
+    let hooks = hooks::of_user(request);
+    annotations.extend(hooks.map(|hooks| (USER_HOOKS_ANNOTATION.to_owned(), hooks)));
     annotations
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::bundle::Entry;
-use crate::promise::{Kind, check};
+use crate::promise::{Kind, USER_HOOKS_ANNOTATION, check};
 use crate::shifter::Config;
 use crate::shifter::volumes::{Asker, VolumeMap};
 use crate::vectors::{Wrong, vectors};
@@ -144,7 +144,7 @@ impl Site {
 
     fn container(&self, request: Request<'_>) -> Result<Container, ContainerError> {
         let image = fs::File::open(self.base().join("image")).unwrap();
-        let draft = Draft::begin(request, image.as_fd())?;
+        let draft = Draft::begin(request, image.as_fd(), &mut |_, _| Ok(None))?;
         let opened = draft.open_volumes()?;
         draft.finish(opened)
     }
@@ -438,14 +438,6 @@ fn what_a_container_cannot_be_made_for_is_told_in_a_line() {
             "perNodeCache does nothing yet",
         ),
         (
-            refused("sitePreMountHook=/x", same),
-            "sitePreMountHook: does nothing yet",
-        ),
-        (
-            refused("module_a_userhook=/x\ndefaultModules=a", same),
-            "module_a_userhook: does nothing yet",
-        ),
-        (
             refused("optUdiImage=/nosuch", same),
             "optUdiImage: /nosuch: No such file",
         ),
@@ -460,6 +452,80 @@ fn what_a_container_cannot_be_made_for_is_told_in_a_line() {
     ] {
         assert!(message.contains(says), "{message}");
     }
+}
+
+/// Each sees what is there by then, and what it leaves is the container's.
+#[test]
+fn root_runs_the_sites_scripts_in_shifters_order() {
+    let site = Site::new(
+        "sitePreMountHook=/pre\nsitePostMountHook=/post\nmodule_a_roothook=/a\nmodule_a_userhook=/u\n\
+         module_a_siteFs=/usr:/modules-usr\nmodule_b_roothook=/b\ndefaultModules=b,a",
+    );
+    let request = site.request("/made:/mnt");
+    let image = fs::File::open(site.base().join("image")).unwrap();
+    let mut seen = vec![];
+    let mut run = |hook: &RootHook<'_>, stage: &Stage<'_>| {
+        let mounts = stage.mounts.iter().map(|mount| mount.destination);
+        let mounts: Vec<String> = mounts.map(|path| path.display().to_string()).collect();
+        seen.push(format!("{} {}", hook.key, mounts.join(" ")));
+        if hook.script != Path::new("/post") {
+            return Ok(None);
+        }
+        let mut layer = stage.layer.clone();
+        layer.add_link(Path::new("/made"), Path::new("mounted/u"));
+        layer.add_target(Path::new("/mounted"), true);
+        let mount = LeftMount {
+            destination: "/mounted".into(),
+            source: site.base().join("home"),
+            options: vec!["ro".to_owned()],
+        };
+        Ok(Some(Left {
+            layer,
+            mounts: vec![mount],
+        }))
+    };
+    let draft = Draft::begin(request, image.as_fd(), &mut run).unwrap();
+    let opened = draft.open_volumes().unwrap();
+    let container = draft.finish(opened).unwrap();
+    let site_fs = "/opt/udiImage/README /opt/udiImage/bin /home /site /hosts-usr";
+    let of_modules = format!("{site_fs} /mounted /modules-usr");
+    assert_eq!(
+        seen,
+        [
+            "sitePreMountHook ".to_owned(),
+            format!("sitePostMountHook {site_fs}"),
+            format!("module_b_roothook {of_modules}"),
+            format!("module_a_roothook {of_modules}"),
+        ]
+    );
+    let mounts = container.spec.mounts().clone().unwrap();
+    let mounted = mounts
+        .iter()
+        .find(|mount| mount.destination() == Path::new("/mounted"));
+    let options = mounted.unwrap().options().clone().unwrap();
+    for option in ["rbind", "nosuid", "rnosuid", "nodev", "rnodev", "ro"] {
+        assert!(options.iter().any(|have| have == option), "{options:?}");
+    }
+    // The user's volume comes from what the script has mounted.
+    assert_eq!(container.pinned.len(), 1);
+    let annotations = container.spec.annotations().clone().unwrap();
+    assert_eq!(annotations[USER_HOOKS_ANNOTATION], r#"["/u"]"#);
+    assert!(check(&container.spec, Kind::Shifter).is_kept());
+}
+
+#[test]
+fn a_script_that_fails_ends_it() {
+    let site = Site::new("sitePreMountHook=/pre");
+    let image = fs::File::open(site.base().join("image")).unwrap();
+    let mut run = |hook: &RootHook<'_>, _: &Stage<'_>| {
+        Err(ContainerError::Hook {
+            key: hook.key.clone(),
+            script: hook.script.to_path_buf(),
+            reason: "exit status 3".to_owned(),
+        })
+    };
+    let error = Draft::begin(site.request(""), image.as_fd(), &mut run).unwrap_err();
+    assert_eq!(error.to_string(), "sitePreMountHook: /pre: exit status 3");
 }
 
 #[test]

@@ -16,11 +16,13 @@ use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use runtime::sys::{MountAttr, mount_setattr};
+use runtime::telling;
 use rustix::fs::{CWD, FileType};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
 use super::Prepared;
 use super::caller::Asker;
+use super::hooks::Scripts;
 use crate::commands::image::place::open_place;
 use crate::images::{Held, Node};
 
@@ -28,6 +30,15 @@ const NONE: Option<&str> = None;
 
 /// What every mount of ours has.
 const SHUT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
+/// What a container is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To be run.
+    Run,
+    /// Only to be looked at: the site's scripts aren't run.
+    Look,
+}
 
 /// A bundle that can be run or looked at as long as this process lives.
 #[derive(Debug)]
@@ -40,6 +51,15 @@ pub struct Built {
     _image: Held,
 }
 
+impl Built {
+    /// Says what isn't as it was asked for.
+    pub(super) fn tell(&self) {
+        for note in &self.notes {
+            telling::say(&format!("shifter: {note}\n"));
+        }
+    }
+}
+
 /// Puts this process into a mount namespace of its own. What the host mounts later still appears in it, for a site's
 /// `slave` mounts.
 pub(super) fn leave_hosts_mounts() -> Result<()> {
@@ -50,10 +70,16 @@ pub(super) fn leave_hosts_mounts() -> Result<()> {
 
 impl Prepared {
     /// Builds it.
-    pub(super) fn build(&self, config: &Config, asker: &Asker, state: &Path) -> Result<Built> {
+    pub(super) fn build(
+        &self,
+        config: &Config,
+        asker: &Asker,
+        state: &Path,
+        for_use: Use,
+    ) -> Result<Built> {
         let udi = cover_udi_mount(config)?;
         let held = Node::open(state)?.hold(&self.chosen.image)?;
-        self.build_in(&udi, config, asker, held, None)
+        self.build_in(&udi, config, asker, held, None, for_use)
     }
 
     /// Builds it in the directory `udi`, around an image that is held. With a directory `host` for what is the host's it
@@ -65,6 +91,7 @@ impl Prepared {
         asker: &Asker,
         held: Held,
         host: Option<PathBuf>,
+        for_use: Use,
     ) -> Result<Built> {
         let [image, volumes, directory] = ["image", "volumes", "bundle"].map(|name| udi.join(name));
         for made in [&image, &volumes] {
@@ -76,7 +103,10 @@ impl Prepared {
         let mut places = Places::on_host(&rootfs, &volumes);
         places.host = host;
         let request = self.request(config, asker, places)?;
-        let draft = Draft::begin(request, root.as_fd())?;
+        let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
+        let draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
+            scripts.run(hook, stage)
+        })?;
         let opened = asker.does(|| draft.open_volumes())??;
         let container = draft.finish(opened)?;
         for pinned in &container.pinned {
@@ -84,7 +114,7 @@ impl Prepared {
         }
         bundle::write(&directory, &container.spec, &container.layer)?;
         attach_overlay(udi, &rootfs, &image, config.root_writable).context("mount the overlay")?;
-        let notes = [self.notes.clone(), container.notes].concat();
+        let notes = [self.notes.clone(), scripts.notes, container.notes].concat();
         Ok(Built {
             directory,
             notes,

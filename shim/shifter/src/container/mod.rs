@@ -2,6 +2,7 @@
 
 mod build;
 mod caller;
+mod hooks;
 pub(crate) mod hosts;
 mod image;
 pub(crate) mod job;
@@ -19,6 +20,7 @@ use runtime::container::{self, Bundle, RunOptions, Store};
 use runtime::{own_executable, telling};
 
 pub use build::Built;
+use build::Use;
 pub use options::Options;
 
 use crate::inherited::Inherited;
@@ -49,14 +51,12 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     let mut kept = None;
     let bundle = |_: &str| {
         let built = prepared
-            .build(&config, &asker, &options.state.state)
+            .build(&config, &asker, &options.state.state, Use::Run)
             .map_err(|error| container::Error::Step {
                 step: "build the container",
                 source: std::io::Error::other(telling::line(error.as_ref())),
             })?;
-        for note in &built.notes {
-            telling::say(&format!("shifter: {note}\n"));
-        }
+        built.tell();
         Bundle::load(&kept.insert(built).directory)
     };
     let mut run = RunOptions::default();
@@ -75,7 +75,9 @@ pub fn look_at<T>(options: &Options, look: impl FnOnce(&Built) -> Result<T>) -> 
     // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
     build::leave_hosts_mounts()?;
     let prepared = prepare(options, &config, &asker)?;
-    look(&prepared.build(&config, &asker, &options.state.state)?)
+    let built = prepared.build(&config, &asker, &options.state.state, Use::Look)?;
+    built.tell();
+    look(&built)
 }
 
 fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {

@@ -12,10 +12,10 @@ use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap, signature};
 
 use super::place::{Jobs, Key, cover, mount_system, shut};
 use super::record::{Record, Refusal};
-use crate::container::Prepared;
 use crate::container::caller::Asker;
 use crate::container::image::Chosen;
 use crate::container::variables::Requested;
+use crate::container::{Prepared, Use};
 use crate::images::Node;
 
 /// What is asked for a job. All of it may be the job's user's own words.
@@ -87,7 +87,7 @@ fn build(
     held.keep(&directory.display().to_string())?;
     let host = made(directory, "host")?;
     mount_system(&made(&host, "sys")?)?;
-    let built = prepared.build_in(directory, config, asker, held, Some(host))?;
+    let built = prepared.build_in(directory, config, asker, held, Some(host), Use::Run)?;
     readable(&built.directory, 0o755)?;
     readable(&built.directory.join("config.json"), 0o644)?;
     prepared.record(config)?.write(directory)?;
