@@ -98,16 +98,23 @@ impl Place for InCgroup<'_> {
         self.birthplace.as_ref().map(AsFd::as_fd)
     }
 
-    fn enter(&mut self, pid: i32) -> Result<()> {
-        if self.container.snapshot.cgroup.unit().is_some() {
-            self.start_unit(pid)?;
-        }
+    fn enter(&self, is_born: bool) -> Result<()> {
         let cgroup = &self.container.snapshot.cgroup;
-        cgroup.enter(pid, self.birthplace.is_some())?;
+        if cgroup.unit().is_none() {
+            cgroup.enter(is_born)?;
+        }
         if !self.keeps_affinity && !cgroup.is_anothers() {
-            forget_affinity(pid);
+            forget_affinity();
         }
         Ok(())
+    }
+
+    fn put_in(&mut self, pid: i32) -> Result<()> {
+        if self.container.snapshot.cgroup.unit().is_none() {
+            return Ok(());
+        }
+        self.start_unit(pid)?;
+        self.container.snapshot.cgroup.put_in(pid)
     }
 
     fn born(&mut self, pid: i32) -> Result<()> {
@@ -117,14 +124,14 @@ impl Place for InCgroup<'_> {
     }
 }
 
-/// Lets a process run on every processor of its cgroup, whatever its caller keeps to, as runc and crun do: up to
+/// Lets this process run on every processor of its cgroup, whatever its caller keeps to, as runc and crun do: up to
 /// Linux 6.1 the move into the cgroup did so by itself.
-pub(super) fn forget_affinity(pid: i32) {
+pub(super) fn forget_affinity() {
     let mut all = CpuSet::new();
     for processor in 0..CpuSet::count() {
         // There are no others.
         let _ = all.set(processor);
     }
     // Where it may not, it stays on those that it has.
-    let _ = sched_setaffinity(Pid::from_raw(pid), &all);
+    let _ = sched_setaffinity(Pid::from_raw(0), &all);
 }

@@ -34,19 +34,33 @@ pub fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
 }
 
 /// Makes a child that runs `body` and ends with its value, without running exit handlers. `is_sibling`: a
-/// child of the caller's own parent. `cgroup`: the directory of a cgroup of version 2 to be born in.
+/// child of the caller's own parent.
 ///
 /// # Errors
-/// Those of clone(2) and clone3(2).
-pub(crate) fn clone_child(
-    is_sibling: bool,
+/// Those of clone(2).
+pub(crate) fn clone_child(is_sibling: bool, body: impl FnOnce() -> i32) -> io::Result<Pid> {
+    let pid = plain_clone(is_sibling)?;
+    in_child(pid, body)
+}
+
+/// The same, born in `cgroup`, the directory of one of version 2, where the kernel lets it: `body` is told
+/// whether it is. Where not, moving it there tells why.
+///
+/// # Errors
+/// Those of clone(2).
+pub(crate) fn clone_child_into(
     cgroup: Option<BorrowedFd<'_>>,
-    body: impl FnOnce() -> i32,
+    body: impl FnOnce(bool) -> i32,
 ) -> io::Result<Pid> {
-    let pid = match cgroup {
-        None => plain_clone(is_sibling),
-        Some(cgroup) => clone_into(is_sibling, cgroup),
-    }?;
+    let born = cgroup.map(clone_into).and_then(Result::ok);
+    let pid = match born {
+        Some(pid) => pid,
+        None => plain_clone(false)?,
+    };
+    in_child(pid, || body(born.is_some()))
+}
+
+fn in_child(pid: i32, body: impl FnOnce() -> i32) -> io::Result<Pid> {
     if pid > 0 {
         return Ok(Pid::from_raw(pid));
     }
@@ -67,16 +81,13 @@ fn plain_clone(is_sibling: bool) -> io::Result<i32> {
 /// linux/sched.h; libc's own constant is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-fn clone_into(is_sibling: bool, cgroup: BorrowedFd<'_>) -> io::Result<i32> {
-    let parent = if is_sibling { libc::CLONE_PARENT } else { 0 };
-    // clone3(2): a sibling has its parent's signal, and naming one is refused.
-    let signal = if is_sibling { 0 } else { libc::SIGCHLD };
+fn clone_into(cgroup: BorrowedFd<'_>) -> io::Result<i32> {
     let arguments = libc::clone_args {
-        flags: u64::from(parent.cast_unsigned()) | CLONE_INTO_CGROUP,
+        flags: CLONE_INTO_CGROUP,
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: signal.cast_unsigned().into(),
+        exit_signal: libc::SIGCHLD.cast_unsigned().into(),
         stack: 0,
         stack_size: 0,
         tls: 0,

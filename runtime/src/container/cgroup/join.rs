@@ -12,28 +12,31 @@ use super::own::cgroup_of;
 use super::placement::{Place, Placement};
 use super::tree::PROCESSES;
 
-/// Puts the process `pid` into the cgroup of the container `snapshot`, in every hierarchy where it has one; or
-/// into those of `below` it.
+/// Puts this process into the cgroup of the container `snapshot`, in every hierarchy where it has one; or
+/// into those of `below` it. Where it `is_born` there, in version 2, into the others.
 ///
-/// Before the process makes or enters a cgroup namespace, whose root is the cgroup that it is in then. The
-/// kernel takes some milliseconds for the first hierarchy and next to nothing for the others.
+/// Before the process makes or enters a cgroup namespace, whose root is the cgroup that it is in then.
 ///
 /// # Errors
 /// Where the container's cgroup is gone, the process can't be put into it, or one below it isn't there.
-pub(in crate::container) fn join(snapshot: &Snapshot, pid: i32, below: &[SubCgroup]) -> Result<()> {
+pub(in crate::container) fn join(
+    snapshot: &Snapshot,
+    is_born: bool,
+    below: &[SubCgroup],
+) -> Result<()> {
     let places = snapshot.cgroup.places();
     all_are_there(below, places)?;
-    for place in places {
+    for place in places.iter().filter(|place| is_left(place, is_born)) {
         if let Some(sub) = below.iter().find(|sub| is_meant(sub, place)) {
             let directory = place.directory.join(&sub.path);
-            put(&directory, pid).map_err(Error::io("join cgroup", directory))?;
+            put_self(&place.kind, &directory).map_err(Error::io("join cgroup", directory))?;
             continue;
         }
-        match put(&place.directory, pid) {
+        match put_self(&place.kind, &place.directory) {
             // With controllers enabled below it, a cgroup of version 2 holds no processes itself: the
             // container has made itself a tree. The first process shows where they are kept now.
             Err(error) if place.kind == Kind::Unified && is_inner(&error) => {
-                join_first(snapshot, place, pid)?;
+                join_first(snapshot, place)?;
             }
             other => other.map_err(Error::io("join cgroup", &place.directory))?,
         }
@@ -42,31 +45,42 @@ pub(in crate::container) fn join(snapshot: &Snapshot, pid: i32, below: &[SubCgro
 }
 
 impl Placement {
-    /// Puts the first process `pid` into it; where it `is_born` there, in version 2, into the others.
+    /// Puts this process into it; where it `is_born` there, in version 2, into the others.
     ///
     /// # Errors
     /// Where it can't be put into one of the directories.
-    pub(in crate::container) fn enter(&self, pid: i32, is_born: bool) -> Result<()> {
-        let left = |place: &&Place| !(is_born && place.kind == Kind::Unified);
-        self.places().iter().filter(left).try_for_each(|place| {
+    pub(in crate::container) fn enter(&self, is_born: bool) -> Result<()> {
+        let mut left = self.places().iter().filter(|place| is_left(place, is_born));
+        left.try_for_each(|place| {
+            put_self(&place.kind, &place.directory)
+                .map_err(Error::io("join cgroup", &place.directory))
+        })
+    }
+
+    /// Puts the process `pid` into it.
+    ///
+    /// # Errors
+    /// Where it can't be put into one of the directories.
+    pub(in crate::container) fn put_in(&self, pid: i32) -> Result<()> {
+        self.places().iter().try_for_each(|place| {
             put(&place.directory, pid).map_err(Error::io("join cgroup", &place.directory))
         })
     }
 
-    /// The directory to be born in, which spares the kernel moving the process: some milliseconds. Only where
-    /// version 2 is all there is: moving in one hierarchy of version 1 costs as much as in all.
+    /// The directory to be born in, which spares the kernel moving the process: some milliseconds.
     ///
     /// # Errors
     /// Where it can't be opened.
     pub(in crate::container) fn birthplace(&self) -> Result<Option<File>> {
-        let place = self
-            .unified()
-            .filter(|_| self.is_unified() && self.unit().is_none());
         let open = |place: &Place| {
             File::open(&place.directory).map_err(Error::io("open cgroup", &place.directory))
         };
-        place.map(open).transpose()
+        self.unified().map(open).transpose()
     }
+}
+
+fn is_left(place: &Place, is_born: bool) -> bool {
+    !(is_born && place.kind == Kind::Unified)
 }
 
 /// Refuses a cgroup that would be in no hierarchy: the process would run without what was asked for.
@@ -99,11 +113,25 @@ fn holds(place: &Place, name: &str) -> bool {
 
 /// Writes `pid` into the list of processes in `directory`.
 pub(super) fn put(directory: &Path, pid: i32) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .open(directory.join(PROCESSES))?;
+    write_to(&directory.join(PROCESSES), pid)
+}
+
+fn write_to(list: &Path, pid: i32) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(list)?;
     // One write: the kernel reads one pid from each.
     file.write_all(pid.to_string().as_bytes())
+}
+
+/// Puts this process, which has one thread, into `directory`.
+///
+/// With a 0 in `tasks`, which version 1 has, the kernel needn't stop all forks of the machine, for which it waits
+/// some milliseconds (`cgroup_procs_write_start` in its kernel/cgroup/cgroup.c).
+fn put_self(kind: &Kind, directory: &Path) -> io::Result<()> {
+    let list = match kind {
+        Kind::Unified => PROCESSES,
+        Kind::Controllers(_) | Kind::Named(_) => "tasks",
+    };
+    write_to(&directory.join(list), 0)
 }
 
 /// What cgroups(7) says of "no internal processes" and of threaded cgroups.
@@ -111,8 +139,8 @@ fn is_inner(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EOPNOTSUPP))
 }
 
-/// Puts `pid` where the container's first process is.
-fn join_first(snapshot: &Snapshot, place: &Place, pid: i32) -> Result<()> {
+/// Puts this process where the container's first one is.
+fn join_first(snapshot: &Snapshot, place: &Place) -> Result<()> {
     let gone = || io::Error::from_raw_os_error(libc::ESRCH);
     let first = snapshot
         .process
@@ -124,5 +152,5 @@ fn join_first(snapshot: &Snapshot, place: &Place, pid: i32) -> Result<()> {
         root: "/".into(),
     };
     let directory = hierarchy.directory(&cgroup_of(&first.pid.to_string(), &hierarchy)?);
-    put(&directory, pid).map_err(Error::io("join cgroup", directory))
+    put_self(&place.kind, &directory).map_err(Error::io("join cgroup", directory))
 }

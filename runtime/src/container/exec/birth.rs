@@ -1,7 +1,8 @@
 //! Making the process that is to execute, seen from the runtime.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -13,7 +14,7 @@ use super::super::process::ProcessId;
 use super::super::{Error, Result};
 use super::channel::{Channel, Message};
 use super::{Task, intermediate};
-use crate::sys::clone_child;
+use crate::sys::clone_child_into;
 
 /// A process that has become what it is to be and waits to execute. Ended where this is dropped.
 #[derive(Debug)]
@@ -33,9 +34,12 @@ pub(super) struct Born {
 /// What the process, or the intermediate before it, says; neither is left then.
 pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born> {
     let (channel, theirs) = Channel::pair().map_err(Error::step("make a channel"))?;
-    let intermediate = clone_child(false, None, || intermediate::run(task, &theirs))
-        .map(Unfinished)
-        .map_err(Error::step("make the intermediate process"))?;
+    let birthplace = birthplace(task)?;
+    let cgroup = birthplace.as_ref().map(AsFd::as_fd);
+    let intermediate =
+        clone_child_into(cgroup, |is_born| intermediate::run(task, is_born, &theirs))
+            .map(Unfinished)
+            .map_err(Error::step("make the intermediate process"))?;
     drop(theirs);
     failures.close_writer();
     // The member may be ready before the intermediate has told its pid.
@@ -71,6 +75,17 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
         failures: Some(failures),
         unfinished: Some(member),
     })
+}
+
+/// The container's cgroup; `None` for a process that is to be elsewhere below it, or to begin on processors that may
+/// not be the cgroup's.
+fn birthplace(task: &Task<'_>) -> Result<Option<File>> {
+    let affinity = task.process.exec_cpu_affinity().as_ref();
+    let begins_elsewhere = affinity.is_some_and(|affinity| affinity.initial().is_some());
+    if begins_elsewhere || !task.sub_cgroups.is_empty() {
+        return Ok(None);
+    }
+    task.container.cgroup.birthplace()
 }
 
 impl Born {

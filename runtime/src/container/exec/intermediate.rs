@@ -18,9 +18,9 @@ use super::channel::{Channel, Message};
 use super::{Task, inside, member, outside};
 use crate::sys::{clone_child, close_descriptors_except, forget_arguments_and_environment};
 
-/// The process's life; its value is its exit code.
-pub(super) fn run(task: &Task<'_>, channel: &Channel) -> i32 {
-    match make_member(task, channel) {
+/// The process's life; its value is its exit code. Whether it `is_born` in the container's cgroup of version 2.
+pub(super) fn run(task: &Task<'_>, is_born: bool, channel: &Channel) -> i32 {
+    match make_member(task, is_born, channel) {
         Ok(()) => 0,
         Err(failure) => {
             task.failures.send(&failure);
@@ -29,13 +29,13 @@ pub(super) fn run(task: &Task<'_>, channel: &Channel) -> i32 {
     }
 }
 
-fn make_member(task: &Task<'_>, channel: &Channel) -> Result<(), Failure> {
+fn make_member(task: &Task<'_>, is_born: bool, channel: &Channel) -> Result<(), Failure> {
     let system = create_syscall();
     let target = &task.target;
     step("close descriptors", || {
         close_but(task, channel, &target.descriptors())
     })?;
-    outside::take_on(task, system.as_ref())?;
+    outside::take_on(task, is_born, system.as_ref())?;
     // While /proc is the host's.
     step("forget the command line", forget_arguments_and_environment)?;
     step("join the container's namespaces", || target.join())?;
@@ -62,7 +62,7 @@ fn make_member(task: &Task<'_>, channel: &Channel) -> Result<(), Failure> {
     }
     let mut pid = Pid::from_raw(0);
     step("make the process", || {
-        pid = clone_child(true, None, || {
+        pid = clone_child(true, || {
             member::run(task, channel, &command, terminal.as_ref())
         })?;
         Ok(())

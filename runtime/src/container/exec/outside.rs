@@ -8,7 +8,7 @@ use libcontainer::oci_spec::runtime::{IOPriorityClass, LinuxPersonalityDomain, P
 use libcontainer::process::cpu_affinity::set_cpuset_affinity_from_string;
 use libcontainer::process::memory_policy::setup_memory_policy;
 use libcontainer::syscall::Syscall;
-use nix::unistd::{Pid, getpid};
+use nix::unistd::Pid;
 
 use super::super::cgroup;
 use super::super::failure::{Failure, step};
@@ -19,8 +19,8 @@ use super::Task;
 use super::intermediate::forbid_looking;
 use crate::telling;
 
-/// Takes it on, and joins the container's cgroup.
-pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<(), Failure> {
+/// Takes it on, and joins the container's cgroup as far as the process isn't born there.
+pub(super) fn take_on(task: &Task<'_>, is_born: bool, system: &dyn Syscall) -> Result<(), Failure> {
     let process = task.process;
     let affinity = process.exec_cpu_affinity().as_ref();
     set_affinity(affinity.and_then(|affinity| affinity.initial().as_deref()))?;
@@ -46,11 +46,11 @@ pub(super) fn take_on(task: &Task<'_>, system: &dyn Syscall) -> Result<(), Failu
     // can't write its own oom_score_adj as an ordinary user.
     step("forbid being looked into", forbid_looking)?;
     step("join the container's cgroup", || {
-        cgroup::join(task.container, getpid().as_raw(), task.sub_cgroups)
+        cgroup::join(task.container, is_born, task.sub_cgroups)
             .map_err(|error| io::Error::other(telling::line(&error)))
     })?;
     if affinity.is_none() && !task.is_sealed && !task.container.cgroup.is_anothers() {
-        forget_affinity(0);
+        forget_affinity();
     }
     set_affinity(affinity.and_then(|affinity| affinity.cpu_affinity_final().as_deref()))?;
     step("raise the resource limits", || {

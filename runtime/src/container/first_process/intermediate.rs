@@ -38,14 +38,14 @@ impl Ends {
     }
 }
 
-/// The process's life; its value is its exit code. `placed` becomes readable when it is in its cgroup.
+/// The process's life; its value is its exit code. `enter` puts it into its cgroup.
 pub(super) fn run(
     arguments: &ContainerArgs,
     ours: &Ours,
-    placed: BorrowedFd<'_>,
+    enter: impl FnOnce() -> Step,
     ends: &mut Ends,
 ) -> i32 {
-    match make_first(arguments, ours, placed, ends) {
+    match make_first(arguments, ours, enter, ends) {
         Ok(()) => 0,
         Err(error) => {
             let reason = telling::line(error.as_ref());
@@ -59,12 +59,12 @@ pub(super) fn run(
     }
 }
 
-type Step = std::result::Result<(), Box<dyn StdError>>;
+pub(super) type Step = std::result::Result<(), Box<dyn StdError>>;
 
 fn make_first(
     arguments: &ContainerArgs,
     ours: &Ours,
-    placed: BorrowedFd<'_>,
+    enter: impl FnOnce() -> Step,
     ends: &mut Ends,
 ) -> Step {
     let spec = &*arguments.spec;
@@ -75,7 +75,7 @@ fn make_first(
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     // Before it is where a container's processes could see it: what it holds is the runtime's (CVE-2016-9962).
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    wait_for_cgroup(placed)?;
+    enter()?;
     // Before the user namespace, in which nobody may raise one.
     resource_limits::raise(spec)?;
     if let Some((stdout, stderr)) = ours.output {
@@ -110,8 +110,8 @@ fn make_first(
     Ok(())
 }
 
-/// End of file instead of a byte means that the runtime gave up.
-fn wait_for_cgroup(placed: BorrowedFd<'_>) -> Step {
+/// Waits until the runtime has done its part; end of file instead of a byte means that it gave up.
+pub(super) fn wait_for_the_runtime(placed: BorrowedFd<'_>) -> Step {
     let mut byte = [0];
     match rustix::io::retry_on_intr(|| rustix::io::read(placed, &mut byte))? {
         0 => Err("the runtime gave up".into()),
@@ -171,7 +171,7 @@ fn make_sibling(
     ours: &Ours,
     ends: &mut Ends,
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
-    let first = clone_child(true, None, || {
+    let first = clone_child(true, || {
         let _ = ends.to_main.close();
         let made = failed_mount::named(&arguments.spec, || {
             container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main)

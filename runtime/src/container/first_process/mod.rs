@@ -34,7 +34,7 @@ use super::id_maps::IdMaps;
 use super::listener::HandOver;
 use super::prepare::Tree;
 use super::{Error, Result, hooks, namespaces, working_directory};
-use crate::sys::clone_child;
+use crate::sys::clone_child_into;
 use crate::telling;
 
 /// How the intermediate comes into its cgroup.
@@ -42,8 +42,11 @@ pub(super) trait Place {
     /// The cgroup that it can be born into: of version 2 only, and much faster than moving it there.
     fn birthplace(&self) -> Option<BorrowedFd<'_>>;
 
-    /// Puts the process into its cgroup, as far as it isn't there by birth.
-    fn enter(&mut self, pid: i32) -> Result<()>;
+    /// In the runtime: has it put into its cgroup by whoever else is to do that.
+    fn put_in(&mut self, pid: i32) -> Result<()>;
+
+    /// In the process itself, afterwards: goes there, as far as it isn't there already, by birth or otherwise.
+    fn enter(&self, is_born: bool) -> Result<()>;
 
     /// Notes the first process as the container's, as soon as it is there.
     fn born(&mut self, pid: i32) -> Result<()>;
@@ -92,15 +95,19 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     let go = Cell::new(Some(File::from(go)));
     // Dropped before what they wait for: what made this process give up is to be told, and not that it did.
     let mut unfinished = Unfinished::default();
-    let intermediate = clone_child(false, place.birthplace(), || {
+    let intermediate = clone_child_into(place.birthplace(), |is_born| {
         drop(go.take());
-        intermediate::run(arguments, ours, placed.as_fd(), &mut ends)
+        let enter = || {
+            intermediate::wait_for_the_runtime(placed.as_fd())?;
+            Ok(place.enter(is_born)?)
+        };
+        intermediate::run(arguments, ours, enter, &mut ends)
     })
     .map_err(Error::step("make the intermediate process"))?;
     unfinished.add(intermediate);
     ends.close_senders()?;
     drop(placed);
-    place.enter(intermediate.as_raw())?;
+    place.put_in(intermediate.as_raw())?;
     if let Some(mut go) = go.take() {
         go.write_all(b"1")
             .map_err(Error::step("let the intermediate process go on"))?;
