@@ -1,0 +1,71 @@
+"""Medians with their quartiles, and ratios with an interval, as Markdown."""
+
+import random
+import statistics
+
+# A ratio of fewer says nothing.
+LEAST = 30
+RESAMPLED = 500
+
+
+def quartiles(values):
+    low, middle, high = statistics.quantiles(values, n=4)
+    return low, middle, high
+
+
+def ratio(ours, theirs):
+    """The ratio of the medians and the interval that 90 of 100 resamplings of both fall into (a bootstrap)."""
+    if min(len(ours), len(theirs)) < LEAST:
+        return None
+    drawn = random.Random(1)
+    ratios = sorted(statistics.median(drawn.choices(ours, k=len(ours))) / statistics.median(drawn.choices(theirs, k=len(theirs)))
+                    for _ in range(RESAMPLED))
+    edge = RESAMPLED // 20
+    return statistics.median(ours) / statistics.median(theirs), ratios[edge], ratios[-edge - 1]
+
+
+class Table:
+    """Rows of one unit: a column for each program, and the ratio of ours to the peer's."""
+
+    def __init__(self, title, unit, peer="crun", ours="opt-runtime"):
+        self.title = title
+        self.unit = unit
+        self.peer = peer
+        self.ours = ours
+        self.rows = []
+
+    def add(self, label, taken, at_most=None):
+        """`at_most` is the ratio to reach, where there is one."""
+        self.rows.append((label, taken, at_most))
+
+    def names(self):
+        names = []
+        for _, taken, _ in self.rows:
+            names += [name for name in taken if name not in names]
+        return sorted(names, key=lambda name: (name != self.ours, name != self.peer, name))
+
+    def markdown(self):
+        names = self.names()
+        head = [self.title, *names, f"{self.ours} / {self.peer}", "to reach"]
+        lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        for label, taken, at_most in self.rows:
+            cells = [cell(taken.get(name)) for name in names]
+            lines.append("| " + " | ".join([label, *cells, self.told(taken), at_most or ""]) + " |")
+        return "\n".join(lines) + f"\n\n{self.unit}; median [quartiles]; ratio of medians (90 % of resamplings).\n"
+
+    def told(self, taken):
+        if self.ours not in taken or self.peer not in taken:
+            return ""
+        found = ratio(taken[self.ours], taken[self.peer])
+        if not found:
+            return f"fewer than {LEAST} rounds"
+        return "**{:.2f}** ({:.2f} to {:.2f})".format(*found)
+
+
+def cell(values):
+    if not values:
+        return ""
+    if len(values) < 2:
+        return f"{values[0]:.1f}"
+    low, middle, high = quartiles(values)
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
