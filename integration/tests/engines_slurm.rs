@@ -1,16 +1,21 @@
-//! opt-runtime under a real Slurm: what it does for `srun --container` and `sbatch --container`.
+//! opt-runtime under a real Slurm: what it does for `srun --container` and `sbatch --container`, and what shifter does in
+//! prologs, steps and epilogs.
 
 use std::path::Path;
 use std::time::Duration;
 
-use integration::{Tool, opt_runtime, require_program};
+use integration::{Tool, opt_runtime, require_program, shifter};
 
-/// A cluster is brought up, some forty jobs are run on it, and several wait for Slurm's own delays.
+/// A cluster is brought up, some eighty jobs are run on it, and several wait for Slurm's own delays.
 const LIMIT: Duration = Duration::from_secs(600);
 
 #[test]
 fn slurm_runs_containers() {
     require_program("/usr/sbin/slurmd", "slurm-wlm munge");
+    require_program("/usr/bin/mksquashfs", "squashfs-tools");
+    require_program("/usr/bin/mkfs.erofs", "erofs-utils");
+    // The runtime's neighbour, which is taken along with it.
+    assert_eq!(shifter().parent(), opt_runtime().parent());
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/run");
     let checks = Tool::new(run)
         .args(["slurm", "--runtime"])

@@ -353,6 +353,12 @@ fn hack_install_takes_away_all_that_it_put_there_and_nothing_else() {
         snippet.contains("exec /usr/local/bin/opt-runtime"),
         "{snippet}"
     );
+    let prolog = "usr/local/share/opt-runtime/snippets/slurm/shifter-prolog";
+    let prolog = fs::read_to_string(host.join(prolog)).expect("a file");
+    assert!(
+        prolog.contains("exec /usr/local/bin/shifter prolog"),
+        "{prolog}"
+    );
     let unit = host.join("usr/local/lib/systemd/system/opt-server.service");
     let unit = fs::read_to_string(unit).expect("a file");
     assert!(

@@ -245,6 +245,34 @@ fn the_own_group_may_be_listed_once_more() {
     assert!(report.is_kept(), "{}", report.summary());
 }
 
+/// A task's way to its process manager is kept where the bundle itself names it, and nothing else is taken for one.
+#[test]
+fn the_socket_that_the_environment_names_to_mpi_is_kept_by_shifter_alone() {
+    for (target, named, kind, is_kept) in [
+        ("socket:[7]", "PMI_FD=3", Kind::Shifter, true),
+        ("socket:[7]", "PMI_FD=4", Kind::Shifter, false),
+        ("socket:[7]", "PMI_FDS=3", Kind::Shifter, false),
+        ("/", "PMI_FD=3", Kind::Shifter, false),
+        ("socket:[7]", "PMI_FD=3", Kind::Sealed, false),
+        ("socket:[7]", "PMI_FD=3", Kind::OptServer, false),
+    ] {
+        let mut spec = sealed();
+        let env = spec["process"]["env"].as_array_mut().unwrap();
+        env.push(named.into());
+        let mut seen = kept();
+        seen.descriptors.push(Descriptor {
+            number: 3,
+            target: target.to_owned(),
+            close_on_exec: false,
+            is_directory: target == "/",
+        });
+        let report = compare(&seen, &read(&spec), kind);
+        let mut broken = report.broken();
+        let is_broken = broken.any(|row| row.protection == "nothing inherited");
+        assert_eq!(!is_broken, is_kept, "{target} {named} {kind:?}");
+    }
+}
+
 /// A user of Shifter's stays in the groups that only root could leave, but never in root's.
 #[test]
 fn groups_that_nobody_could_leave_are_kept_by_shifter_alone() {

@@ -6,6 +6,9 @@ USER_NAME=alice USER_ID=54321
 
 NODES=(n1 n2)
 
+# What is shipped for a site.
+snippets=$here/../../dist/snippets/slurm
+
 check_files=("$here"/slurm/checks/*.sh)
 
 # The peers' part in Slurm is told in docs/slurm.md; what fails here is ours.
@@ -21,7 +24,7 @@ start_engine() {
     add_user
     # Slurm looks names up by what kinds of addresses this host has, and loopback's don't count.
     busybox ip address add 192.0.2.1/32 dev lo
-    start_munge && write_configuration && start_daemons && make_bundles
+    start_munge && write_configuration && make_site && start_daemons && make_bundles
 }
 
 # In an /etc of these namespaces: a file that is mounted over another would come off when that one is replaced.
@@ -79,7 +82,8 @@ TaskPlugin=task/$task
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 PropagateResourceLimits=NONE
-Prolog=$home/etc/prolog
+Prolog=$home/etc/prolog.d/*
+Epilog=$home/etc/epilog.d/*
 # end
 $nodes
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -90,14 +94,51 @@ CgroupMountpoint=/sys/fs/cgroup
 ConstrainRAMSpace=yes
 ConstrainCores=yes
 END
-    cat >"$home/etc/prolog" <<END
-#!/bin/sh
-# The place for the state of a user's containers: nobody else can make it first.
-mkdir -p -m 755 $home/containers
-install -d -m 700 -o "\$SLURM_JOB_USER" "$home/containers/\$SLURM_JOB_USER"
-END
-    chmod 755 "$home/etc/prolog"
+    mkdir "$home/etc/prolog.d" "$home/etc/epilog.d"
+    snippet prolog prolog.d/containers
+    snippet shifter-prolog prolog.d/shifter
+    snippet shifter-epilog epilog.d/shifter
     use_flags --cgroup-manager=disabled
+}
+
+# Puts a script that is shipped where Slurm runs it, with the places of here.
+snippet() {
+    sed "s|/usr/bin/|$place/bin/|g; s|/run/slurm-containers|$home/containers|g" "$snippets/$1" >"$home/etc/$2"
+    chmod 755 "$home/etc/$2"
+}
+
+# A Shifter site: its configuration where it always is, and a store with an image of each kind.
+make_site() {
+    mkdir -p "$home"/{udi,images,site} "$home/site/etc" /etc/shifter
+    chmod 755 "$home"/{udi,images,site} "$home/site/etc" /etc/shifter
+    cat >/etc/shifter/udiRoot.conf <<END
+udiMount=$home/udi
+imagePath=$home/images
+etcPath=$home/site/etc
+defaultImageType=id
+maxGroupCount=31
+siteFs=$home/work:/work
+siteEnv=SHIFTER_RUNTIME=1
+END
+    grep -E "^$USER_NAME:" /etc/passwd >"$home/site/etc/passwd"
+    grep -E "^$USER_NAME:" /etc/group >"$home/site/etc/group"
+    echo 'passwd: files' >"$home/site/etc/nsswitch.conf"
+    chmod 644 /etc/shifter/udiRoot.conf "$home/site/etc"/*
+    make_rootfs "$home/site/tree"
+    cp "$here/slurm/exchange.sh" "$home/site/tree/bin/exchange"
+    chmod 755 "$home/site/tree/bin/exchange"
+    mksquashfs "$home/site/tree" "$home/images/squashed.squashfs" -noappend -quiet -no-progress
+    mkfs.erofs --quiet "$home/images/plain.erofs" "$home/site/tree"
+    ln "$home/images/plain.erofs" "$home/images/secret.erofs"
+    describe squashed squashfs
+    describe plain erofs
+    describe secret erofs USERACL:7
+}
+
+# The .meta file of an image, of a format and with more lines.
+describe() {
+    printf '%s\n' "FORMAT: $2" "ENV: PATH=/bin" "ENV: IMAGE=$1" "ENTRY: ['/bin/echo', 'entered']" "${@:3}" \
+        >"$home/images/$1.meta"
 }
 
 # oci.conf as docs/slurm.md gives it, with these flags. Slurm reads it again for every step.
@@ -127,7 +168,7 @@ start_daemons() {
         while read -r directory names; do
             echo "$BASHPID" >"$directory/$cgroup_parent/cgroup.procs"
         done < <(findmnt -rno TARGET,FS-OPTIONS -t cgroup,cgroup2)
-        exec unshare --mount --cgroup bash "$here/slurm/nodes.sh" "${NODES[@]}"
+        exec env home="$home" unshare --mount --cgroup bash "$here/slurm/nodes.sh" "${NODES[@]}"
     )
     soon all_idle
 }
@@ -243,6 +284,29 @@ nothing_is_left() {
     soon nothing_in "bundles" "$home"/spool/*/oci-job*
     soon nothing_in "state" "$home"/containers/*/*
     soon nothing_in "cgroups" "/sys/fs/cgroup"/*/"$cgroup_parent"/{opt-runtime-,n[0-9].}*
+    soon no_image_is_used
+}
+
+# On each node: no mount and no directory of a job's container, no process that keeps an image, and no loop device.
+no_image_is_used() {
+    local node
+    for node in "${NODES[@]}"; do
+        on_node "$node" sh -c "ls $home/udi /run/shifter; grep $home/udi/ /proc/self/mountinfo" >"$place/used"
+        if grep -vE "^$|:$" "$place/used"; then
+            return 1
+        fi
+    done
+    ! losetup --list --noheadings | grep -F "$home/"
+}
+
+# A command of root's among the mounts of a node.
+on_node() {
+    nsenter --mount --target "$(cat "$home/run/slurmd.$1.pid")" "${@:2}"
+}
+
+# Likewise, as a verb.
+try_on_node() {
+    try nsenter --mount --target "$(cat "$home/run/slurmd.$1.pid")" "${@:2}"
 }
 
 nothing_in() {

@@ -10,6 +10,10 @@ while read -r directory type options; do
     mkdir -p "$directory"
     mount -t "$type" -o "$options" "$type" "$directory"
 done <<<"$hierarchies"
+# What else each node has of its own.
 for node; do
-    slurmd -N "$node"
+    unshare --mount sh -euc 'mount -t tmpfs -o mode=755 tmpfs "$1"
+        mkdir -p /run/shifter
+        mount -t tmpfs -o mode=700 tmpfs /run/shifter
+        exec slurmd -N "$2"' sh "$home/udi" "$node"
 done

@@ -8,10 +8,14 @@ use crate::promise::{Descriptor, Kind, Observed, Protection};
 pub(crate) const ROW: Protection = Protection {
     name: "nothing inherited",
     reason: "CVE-2024-21626 and CVE-2016-9962: a descriptor or variable that is left open is a way out",
-    meaning: "only standard input, output and error are open; the environment is the listed one",
+    meaning: "only standard input, output and error are open, and for shifter the socket that the environment names \
+              to an MPI library; the environment is the listed one",
     in_config,
     on_process,
 };
+
+/// Names the socket of its process manager to a task of a parallel program: PMI-1 and PMI-2.
+const PMI_FD: &str = "PMI_FD";
 
 /// Variables that would hand descriptors or code of the caller's to the process. LD_LIBRARY_PATH isn't one:
 /// a site's configuration may need it, and it names only what is inside.
@@ -34,11 +38,12 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
 
 /// The runtime's own descriptors are still open in the created process; execve(2) must close them all.
 /// The standard ones stay, and must not be a way to the caller's files (CVE-2024-21626).
-fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
+fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
     observed
         .descriptors
         .iter()
         .filter(|descriptor| !descriptor.close_on_exec)
+        .filter(|descriptor| kind != Kind::Shifter || !is_process_managers(descriptor, spec))
         .filter(|descriptor| descriptor.number > 2 || descriptor.is_directory)
         .map(|descriptor| {
             let Descriptor { number, target, .. } = descriptor;
@@ -49,4 +54,12 @@ fn on_process(observed: &Observed, _: &Spec, _: Kind) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// Whether it is the socket that `process.env` names to an MPI library.
+fn is_process_managers(descriptor: &Descriptor, spec: &Spec) -> bool {
+    let named = format!("{PMI_FD}={}", descriptor.number);
+    let env = process(spec).and_then(|process| process.env().as_ref());
+    descriptor.target.starts_with("socket:")
+        && env.into_iter().flatten().any(|entry| *entry == named)
 }
