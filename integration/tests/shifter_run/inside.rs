@@ -1,6 +1,9 @@
 //! What the command is and sees.
 
-use integration::skip;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+
+use integration::{Tool, shifter, skip};
 
 use crate::site::Site;
 
@@ -205,10 +208,103 @@ fn a_writable_root_is_the_containers_own() {
     let site = Site::new("mountUdiRootWritable=1");
     // Directories are still root's; what an image lets everybody write is written to memory.
     let data = site.path("images/plain./data");
-    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(&data, everybody).expect("chmod");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("chmod");
     let outcome = site.script(&[], "echo mine >/data/new && cat /data/new; touch /usr/new");
     assert_eq!(outcome.stdout, "mine\n", "{outcome}");
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert!(!data.join("new").exists());
+}
+
+#[test]
+fn a_file_of_variables_is_the_containers_or_else_the_callers() {
+    let site = Site::new("");
+    let inside = site.file(
+        "home/user/work/settings",
+        "WHERE=inside\n# no\n\nEMPTY=\nSP=a b\n",
+    );
+    chown(&inside, Some(0), Some(1234)).expect("chown");
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o640)).expect("chmod");
+    let outside = site
+        .file("outside", "WHERE=outside\n")
+        .display()
+        .to_string();
+    for (options, says) in [
+        (
+            &["--env-file=/home/user/work/settings"][..],
+            "WHERE=inside\n",
+        ),
+        (
+            &["--env-file=work/settings", "-w=/home/user"],
+            "WHERE=inside\n",
+        ),
+        (
+            &["--env-file=/mnt/settings", "-V/home/user/work:/mnt"],
+            "WHERE=inside\n",
+        ),
+        (&["--env-file", &outside], "WHERE=outside\n"),
+    ] {
+        let outcome = site.shifter().args(options).arg("env").expect(0);
+        outcome.says(says);
+        if says.contains("inside") {
+            outcome.says("\nEMPTY=\n").says("\nSP=a b\n");
+        }
+    }
+    // Read as the user, though root calls.
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o600)).expect("chmod");
+    for (path, says) in [
+        ("/home/user/work/settings", "Permission denied"),
+        ("/nosuch/file", "No such file"),
+        ("/data", "is not a regular file"),
+        ("/etc/nsswitch.conf", "\"passwd: files\" must be NAME=VALUE"),
+    ] {
+        let outcome = site.shifter().args(["--env-file", path, "env"]).expect(125);
+        let line = outcome.one_line();
+        assert!(line.contains(says), "{line}");
+        site.assert_nothing_left(&outcome);
+    }
+}
+
+#[test]
+fn of_a_cleared_environment_what_is_named_stays() {
+    let site = Site::new("");
+    let tool = site
+        .shifter()
+        .args(["-E", "--keep-env=KEPT", "--keep-env", "NOSUCH", "env"]);
+    let outcome = tool.env("KEPT", "1").env("OTHER", "1").expect(0);
+    outcome.says("KEPT=1\n");
+    assert!(!outcome.stdout.contains("OTHER"), "{outcome}");
+}
+
+/// What execve(2) makes of `#!/usr/bin/shifter --image=plain … /bin/sh -e`.
+#[test]
+fn a_script_names_image_and_interpreter_in_its_first_line() {
+    let site = Site::new("");
+    let script = "#!/usr/bin/shifter --image=plain /bin/sh\necho \"$0 $1\"\nexit 3\n";
+    site.file("home/user/work/script", script);
+    let place = |name: &str| site.path(name).display().to_string();
+    let line = format!(
+        "--image=plain --config={} --state={} --root={} --user=1234:1234  /bin/sh -e",
+        place("udiRoot.conf"),
+        place("node"),
+        site.bench.root().display()
+    );
+    let outcome = Tool::new(shifter())
+        .args([&*line, "/home/user/work/script", "a b"])
+        .expect(3);
+    assert_eq!(outcome.stdout, "/home/user/work/script a b\n", "{outcome}");
+    site.assert_nothing_left(&outcome);
+}
+
+#[test]
+fn a_writable_root_can_be_asked_for() {
+    let site = Site::new("");
+    let data = site.path("images/plain./data");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("chmod");
+    let script =
+        "echo mine >/data/new && cat /data/new; touch /new && echo TOP; touch /etc/new && echo ETC";
+    let outcome = site.script(&["--writable"], script);
+    assert_eq!(outcome.stdout, "mine\nTOP\n", "{outcome}");
+    assert!(!data.join("new").exists());
+    let control = site.script(&[], script);
+    assert_eq!(control.stdout, "", "{control}");
 }

@@ -42,7 +42,13 @@ fn what_the_user_may_not_enter_is_no_volume() {
     let below = site.path("closed/below");
     fs::set_permissions(&below, fs::Permissions::from_mode(0o700)).expect("chmod");
     symlink("/site/closed/below/open", site.path("home/user/link")).expect("a link");
-    for from in ["/closed/open", "/site/closed/below/open", "/home/user/link"] {
+    // The second is a directory that the user can look at, and Shifter mounts.
+    for from in [
+        "/closed/open",
+        "/closed",
+        "/site/closed/below/open",
+        "/home/user/link",
+    ] {
         let outcome = site
             .shifter()
             .args(["-V", &format!("{from}:/mnt"), "true"])
@@ -92,4 +98,53 @@ fn a_volume_of_the_environment_counts_until_one_is_given() {
     };
     run(&[]).says(r#""volMap":"/home/user:/mnt""#);
     run(&["-V/site/data:/x"]).says(r#""volMap":"/site/data:/x""#);
+}
+
+/// In Shifter a user's volume of what the site shows read-only can be written to.
+#[test]
+fn what_the_site_shows_read_only_stays_so_in_a_volume() {
+    let site = Site::new("");
+    let everybody = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(site.path("data"), everybody).expect("chmod");
+    let outcome = site.script(
+        &["-V/site/data:/mnt;/mnt:/again"],
+        "for place in /site/data /mnt /again; do touch $place/x 2>/dev/null && echo WRITTEN; done; cat /again/file",
+    );
+    assert_eq!(outcome.stdout, "the site's\n", "{outcome}");
+}
+
+/// Nor does a bind mount keep by itself what the host doesn't do with its source.
+#[test]
+fn what_the_host_does_not_write_to_or_run_is_not_in_the_container_either() {
+    let site = Site::new("siteFs=@/shut:/shut;@/deep:/deep:rec");
+    for name in ["shut", "deep/below"] {
+        site.bench.directory(name);
+    }
+    let [shut, below] = ["shut", "deep/below"].map(|name| site.path(name).display().to_string());
+    let prepare = format!(
+        "for place in '{shut}' '{below}'; do
+            mount -t tmpfs -o mode=1777 none \"$place\" || exit
+            printf '#!/bin/sh\\necho RUN\\n' >\"$place/program\" && chmod 755 \"$place/program\" || exit
+            mount -o remount,bind,ro,noexec \"$place\" || exit
+        done; exec \"$@\""
+    );
+    let script = "for place in /shut /deep/below /mnt /other; do
+            touch $place/x 2>/dev/null && echo WRITTEN; $place/program 2>/dev/null; ls $place; done";
+    let outcome = site
+        .shifter()
+        .args(["-V/shut:/mnt;/deep/below:/other", "sh", "-c", script])
+        .within("unshare", &["-m", "sh", "-c", &prepare, "sh"])
+        .run();
+    assert_eq!(outcome.stdout, "program\n".repeat(4), "{outcome}");
+}
+
+#[test]
+fn a_volume_comes_from_another_of_the_same_request() {
+    let site = Site::new("");
+    site.file("home/user/work/mine", "");
+    let outcome = site.script(
+        &["-V/home/user:/a", "-V/a/work:/b;/data:/c;/c/in:/d"],
+        "ls /b /c; test -d /d && echo there",
+    );
+    assert_eq!(outcome.stdout, "/b:\nmine\n\n/c:\nin\nthere\n", "{outcome}");
 }

@@ -114,6 +114,7 @@ fn parse(mut words: Vec<OsString>) -> Result<Cli, clap::Error> {
         words.insert(1, name);
         return Cli::try_parse_from(words);
     }
+    let words = of_script(words);
     let first = words.get(1).map(OsString::as_os_str);
     let is_option = first.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let tells = ["--help", "-h", "--version"];
@@ -127,6 +128,18 @@ fn parse(mut words: Vec<OsString>) -> Result<Cli, clap::Error> {
     })
 }
 
+/// The words that `#!/usr/bin/shifter --image=NAME /bin/sh` means: the kernel gives all that is behind the program as
+/// one. No image has a blank in its name.
+fn of_script(mut words: Vec<OsString>) -> Vec<OsString> {
+    let first = words.get(1).and_then(|word| word.to_str());
+    let parts: Vec<OsString> = match first.filter(|word| word.starts_with("--image=")) {
+        Some(word) => word.split_ascii_whitespace().map(OsString::from).collect(),
+        None => return words,
+    };
+    words.splice(1..2, parts);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +147,29 @@ mod tests {
     fn parsed(line: &str) -> Cli {
         let words = line.split(' ').map(OsString::from).collect();
         parse(words).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    #[test]
+    fn a_script_names_its_image_and_interpreter_in_one_word() {
+        let words =
+            |words: &[&str]| -> Vec<OsString> { words.iter().map(OsString::from).collect() };
+        for (given, meant) in [
+            (
+                &["shifter", "--image=x  /bin/sh -e", "./script", "a b"][..],
+                &["shifter", "--image=x", "/bin/sh", "-e", "./script", "a b"][..],
+            ),
+            (
+                &["shifter", "/bin/sh", "a b"],
+                &["shifter", "/bin/sh", "a b"],
+            ),
+            (
+                &["shifter", "--env=A=b c", "x"],
+                &["shifter", "--env=A=b c", "x"],
+            ),
+            (&["shifter"], &["shifter"]),
+        ] {
+            assert_eq!(of_script(words(given)), words(meant));
+        }
     }
 
     #[test]

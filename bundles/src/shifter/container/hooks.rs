@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use super::mount::{Planned, planned};
-use super::tree::{Shown, Tree};
+use super::mount::{Limits, Planned, planned};
+use super::tree::{Shown, Shows, Tree};
 use super::{ContainerError, Places, Request};
 use crate::bundle::Skeleton;
 use crate::shifter::config::Module;
@@ -104,10 +104,13 @@ fn stage_mounts<'a>(tree: &'a Tree<'_>, mounts: &'a [Planned]) -> Vec<StageMount
         let destination = planned.mount.destination();
         let mut shown = tree.mounts.iter().rev();
         let shown = shown.find(|shown| shown.destination == *destination)?;
+        let Shows::Hosts(source) = &shown.source else {
+            return None;
+        };
         let mut options = planned.mount.options().iter().flatten();
         Some(StageMount {
             destination,
-            source: shown.source.as_fd(),
+            source: source.as_fd(),
             recursive: shown.recursive,
             read_only: options.any(|option| option == "ro"),
         })
@@ -137,10 +140,15 @@ fn keep(
         None => mount.source.clone(),
         Some(host) => host.join(tree.mounts.len().to_string()),
     };
+    let has = |name: &str| mount.options.iter().any(|option| option == name);
     tree.mounts.push(Shown {
         destination: mount.destination.clone(),
-        source,
+        source: Shows::Hosts(source),
         recursive: true,
+        limits: Limits {
+            read_only: has("ro"),
+            no_exec: has("noexec"),
+        },
     });
     let mut options = vec!["rbind", "nosuid", "rnosuid", "nodev", "rnodev", "rprivate"];
     options.extend(mount.options.iter().map(String::as_str));

@@ -15,9 +15,11 @@ use crate::shifter::trusted::{self, TrustError};
 const MAX_SIZE: u64 = 16 << 20;
 
 /// Directories that a container has whatever its image is.
-const DIRECTORIES: [&str; 9] = [
+const DIRECTORIES: [&str; 11] = [
     "/dev",
     "/etc",
+    "/etc/ssh",
+    "/etc/udiImage",
     "/opt",
     "/opt/udiImage",
     "/proc",
@@ -111,10 +113,11 @@ fn made(request: &Request<'_>, identity: &Caller, user: &User) -> Vec<(String, V
             group.push_str(&format!("{name}:x:{gid}:{member}\n"));
         }
     }
-    let group = filtered_groups(&group, &user.name, request.config.max_group_count);
+    let filtered = filtered_groups(&group, &user.name, request.config.max_group_count);
     [
         ("passwd", passwd),
-        ("group", group),
+        ("group", filtered),
+        ("group.orig", group),
         ("nsswitch.conf", NSSWITCH.to_owned()),
         ("host.conf", "order bind,hosts\nmulti on\n".to_owned()),
     ]
@@ -149,7 +152,9 @@ fn copied(request: &Request<'_>, user: &User) -> Result<Vec<(String, Vec<u8>)>, 
         if name == "group" {
             let text = String::from_utf8_lossy(&content);
             let most = request.config.max_group_count;
-            content = filtered_groups(&text, &user.name, most).into_bytes();
+            let filtered = filtered_groups(&text, &user.name, most).into_bytes();
+            files.push(("group.orig".to_owned(), content));
+            content = filtered;
         }
         files.push((name, content));
     }

@@ -5,8 +5,9 @@
 //! volumes have to be opened with the user's rights, and root's work must not depend on what they are by then:
 //!
 //! 1. [`Draft::begin`], as root: the layer and the site's mounts;
-//! 2. [`Draft::open_volumes`], as the user: what the volumes come from, opened;
-//! 3. [`Draft::finish`], as root: where they go, and the spec.
+//! 2. for each volume in turn, for it may come from an earlier one: [`Draft::open_volume`], as the user: what it comes
+//!    from, opened; and [`Draft::mount_volume`], as root: where it goes;
+//! 3. [`Draft::working_directory`], as the user, and [`Draft::finish`], as root: the spec.
 //!
 //! What was opened is mounted at [`Pinned::place`], the layer is written and mounted over the image at
 //! [`Places::rootfs`], and the bundle can be run.
@@ -15,6 +16,7 @@ mod error;
 mod hooks;
 mod layer;
 mod mount;
+mod read;
 mod request;
 mod site;
 mod spec;
@@ -23,6 +25,7 @@ mod tests;
 mod tree;
 mod volumes;
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
@@ -31,8 +34,7 @@ use oci_spec::runtime::Spec;
 pub use error::ContainerError;
 pub use hooks::{Left, LeftMount, RootHook, RunHook, Stage, StageMount};
 pub use request::{Places, Request};
-pub use volumes::Pinned;
-use volumes::Source;
+pub use volumes::{Pinned, Source};
 
 use super::accounts;
 use super::image::Caller;
@@ -47,13 +49,7 @@ pub struct Draft<'a> {
     identity: Caller,
     tree: Tree<'a>,
     mounts: Vec<Planned>,
-}
-
-/// What was opened as the user.
-#[derive(Debug)]
-pub struct Opened {
-    sources: Vec<Source>,
-    working_directory: Option<String>,
+    pinned: Vec<Pinned>,
 }
 
 /// A container that can be written and run.
@@ -102,47 +98,64 @@ impl<'a> Draft<'a> {
             identity,
             tree,
             mounts,
+            pinned: vec![],
         })
     }
 
-    /// Opens what the user's volumes come from. The calling thread has the user's ids, so that only what the user could
+    /// How many volumes the user asks for.
+    pub fn volumes(&self) -> usize {
+        self.request.volumes.len()
+    }
+
+    /// Opens what a volume comes from, once those before it are mounted. The calling thread has the user's ids, so that only what the user could
     /// open is opened.
     ///
     /// # Errors
     /// [`ContainerError`], naming the volume.
-    pub fn open_volumes(&self) -> Result<Opened, ContainerError> {
-        let volumes = self.request.volumes.iter();
-        let sources = volumes.map(|map| volumes::open(&self.tree, map));
-        Ok(Opened {
-            sources: sources.collect::<Result<_, _>>()?,
-            working_directory: self.working_directory(),
-        })
+    pub fn open_volume(&self, number: usize) -> Result<Source, ContainerError> {
+        volumes::open(&self.tree, &self.request.volumes[number])
     }
 
-    /// The container with these volumes.
+    /// Mounts a volume.
     ///
     /// # Errors
     /// [`ContainerError`], naming the volume.
-    pub fn finish(mut self, opened: Opened) -> Result<Container, ContainerError> {
-        let mut pinned = vec![];
-        let maps = self.request.volumes.clone();
-        for (number, (map, source)) in std::iter::zip(&maps, opened.sources).enumerate() {
-            let (planned, pin) =
-                volumes::mount(&self.request, &mut self.tree, map, source, number)?;
-            self.mounts
-                .retain(|other| other.mount.destination() != planned.mount.destination());
-            self.mounts.push(planned);
-            pinned.extend(pin);
-        }
-        // It may be in a volume, which wasn't there before.
-        let working_directory = opened
-            .working_directory
-            .or_else(|| self.working_directory());
+    pub fn mount_volume(&mut self, number: usize, source: Source) -> Result<(), ContainerError> {
+        let map = self.request.volumes[number].clone();
+        let (planned, pinned) =
+            volumes::mount(&self.request, &mut self.tree, &map, source, number)?;
+        self.mounts
+            .retain(|other| other.mount.destination() != planned.mount.destination());
+        self.mounts.push(planned);
+        self.pinned.extend(pinned);
+        Ok(())
+    }
+
+    /// What the file at `path` will hold inside, with the rights of the calling thread, which has the user's ids. `None`
+    /// where nothing is there.
+    ///
+    /// # Errors
+    /// What the kernel says, or that it is no regular file, or holds more than `most` bytes.
+    pub fn read_file(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+        self.tree.read_file(path, most)
+    }
+
+    /// Gives the command these variables, `NAME=VALUE`.
+    pub fn set_environment(&mut self, environment: Vec<String>) {
+        self.request.environment = environment;
+    }
+
+    /// The container, whose command runs in `working_directory`, if there is one.
+    ///
+    /// # Errors
+    /// [`ContainerError`]: what can't be mounted beforehand.
+    pub fn finish(self, working_directory: Option<String>) -> Result<Container, ContainerError> {
         let Self {
             request,
             identity,
             mut tree,
             mounts,
+            mut pinned,
         } = self;
         tree.mounts.truncate(tree.site_mounts);
         pinned.extend(site::pinned(&request.places, tree.mounts)?);
@@ -162,8 +175,9 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Where the command is asked to run, if there is such a directory.
-    fn working_directory(&self) -> Option<String> {
+    /// Where the command is asked to run, if there is such a directory and the calling thread, which has the user's ids,
+    /// gets there.
+    pub fn working_directory(&self) -> Option<String> {
         self.tree
             .directory(Path::new(&self.request.working_directory))
     }
@@ -173,4 +187,17 @@ impl<'a> Draft<'a> {
 /// of links. `rootfs` is the root file system, `spec` says what is mounted on it.
 pub fn directory_inside(spec: &Spec, rootfs: BorrowedFd<'_>, wanted: &Path) -> Option<String> {
     Tree::built(spec, rootfs).directory(wanted)
+}
+
+/// As [`Draft::read_file`], in a container that is built already.
+///
+/// # Errors
+/// As there.
+pub fn file_inside(
+    spec: &Spec,
+    rootfs: BorrowedFd<'_>,
+    wanted: &Path,
+    most: u64,
+) -> io::Result<Option<Vec<u8>>> {
+    Tree::built(spec, rootfs).read_file(wanted, most)
 }

@@ -1,8 +1,10 @@
 //! Mounts of a container, each with the reason why it is there.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use oci_spec::runtime::Mount;
+use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
 use crate::shifter::volumes::{Propagation, VolumeMap};
 
@@ -11,6 +13,40 @@ use crate::shifter::volumes::{Propagation, VolumeMap};
 pub(super) struct Planned {
     pub mount: Mount,
     pub why: String,
+}
+
+/// What can't be done through a mount because it can't be done where its source is mounted. Whether a bind mount takes
+/// the host's flags over is up to the runtime, and it knows nothing of what the site shows read-only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub read_only: bool,
+    pub no_exec: bool,
+}
+
+impl Limits {
+    /// Those of the mount that `file` was opened on.
+    pub(super) fn of(file: impl AsFd) -> rustix::io::Result<Self> {
+        let flags = fstatvfs(file)?.f_flag;
+        Ok(Self {
+            read_only: flags.contains(StatVfsMountFlags::RDONLY),
+            no_exec: flags.contains(StatVfsMountFlags::NOEXEC),
+        })
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            read_only: self.read_only || other.read_only,
+            no_exec: self.no_exec || other.no_exec,
+        }
+    }
+
+    /// As options of a mount.
+    pub(super) fn options(self) -> impl Iterator<Item = &'static str> {
+        let read_only = self.read_only.then_some("ro");
+        read_only
+            .into_iter()
+            .chain(self.no_exec.then_some("noexec"))
+    }
 }
 
 pub(super) fn planned(
@@ -41,12 +77,13 @@ pub(super) fn file_system(path: &str, typ: &str, options: &[&str], why: &str) ->
     )
 }
 
-/// A bind mount as `map` has it. Here `rec` makes nosuid and nodev hold for what is mounted below, too.
+/// A bind mount as `map` has it, within `limits`. Here `rec` makes nosuid and nodev hold for what is mounted below, too.
 pub(super) fn bind(
     map: &VolumeMap,
     destination: &Path,
     source: &Path,
     default: Propagation,
+    limits: Limits,
     why: String,
 ) -> Planned {
     let propagation = map.propagation.unwrap_or(default);
@@ -54,9 +91,11 @@ pub(super) fn bind(
         false => vec!["bind", "nosuid", "nodev"],
         true => vec!["rbind", "nosuid", "rnosuid", "nodev", "rnodev"],
     };
-    if map.read_only {
-        options.push("ro");
-    }
+    let asked = Limits {
+        read_only: map.read_only,
+        no_exec: false,
+    };
+    options.extend(limits.and(asked).options());
     if map.read_only && map.recursive {
         options.push("rro");
     }

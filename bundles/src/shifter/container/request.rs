@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub environment: Vec<String>,
     /// Where the command runs, if there is such a directory inside.
     pub working_directory: String,
+    /// Whether the command may write to the root file system, as far as modes let it; nothing of it stays.
+    pub root_writable: bool,
     /// The caller's.
     pub umask: u32,
     /// The text of `/var/hostsfile`, in a job.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 
-use super::mount::{Planned, bind, file_system, planned};
-use super::tree::{Found, LastLink, Shown, Tree};
+use super::mount::{Limits, Planned, bind, file_system, planned};
+use super::tree::{Found, LastLink, Shown, Shows, Tree};
 use super::{ContainerError, Pinned, Places, Request, RunHook, hooks};
 use crate::shifter::volumes::VolumeMap;
 
@@ -124,14 +124,10 @@ fn host(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, Cont
             continue;
         }
         let destination = Path::new(destination);
-        let source = show(request, tree, destination, source, false, "the host's")?;
-        all.push(planned(
-            destination,
-            "bind",
-            &source,
-            &TEMPORARY,
-            why.to_owned(),
-        ));
+        let (source, limits) = show(request, tree, destination, source, false, "the host's")?;
+        let options: Vec<&str> = TEMPORARY.into_iter().chain(limits.options()).collect();
+        let why = why.to_owned();
+        all.push(planned(destination, "bind", &source, &options, why));
     }
     Ok(all)
 }
@@ -173,7 +169,7 @@ fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>,
     }
     let mut all = vec![];
     for (key, destination, source) in wanted {
-        let source = show(request, tree, &destination, &source, false, &key)?;
+        let (source, _) = show(request, tree, &destination, &source, false, &key)?;
         let why = format!("{key} of the site");
         all.push(planned(&destination, "bind", &source, &READ_ONLY, why));
     }
@@ -211,19 +207,17 @@ fn site_mount(
             destination.display()
         )));
     }
-    let source = show(request, tree, &destination, source, map.recursive, key)?;
+    let (source, limits) = show(request, tree, &destination, source, map.recursive, key)?;
+    if let Some(shown) = tree.mounts.last_mut() {
+        shown.limits.read_only |= map.read_only;
+    }
     let why = format!("{key} of the site: {map}");
-    Ok(bind(
-        map,
-        &destination,
-        &source,
-        request.config.propagation,
-        why,
-    ))
+    let default = request.config.propagation;
+    Ok(bind(map, &destination, &source, default, limits, why))
 }
 
 /// Adds what is at `source` to the tree, with a target for it in the layer. Where the container has it from: there, or
-/// where root mounts it.
+/// where root mounts it; and what can't be done there on the host.
 fn show(
     request: &Request<'_>,
     tree: &mut Tree<'_>,
@@ -231,7 +225,7 @@ fn show(
     source: &Path,
     recursive: bool,
     key: &str,
-) -> Result<PathBuf, ContainerError> {
+) -> Result<(PathBuf, Limits), ContainerError> {
     let failed = |errno: rustix::io::Errno| ContainerError::File {
         key: key.to_owned(),
         path: source.to_path_buf(),
@@ -251,12 +245,14 @@ fn show(
         None => source.to_path_buf(),
         Some(host) => host.join(tree.mounts.len().to_string()),
     };
+    let limits = Limits::of(&opened).map_err(failed)?;
     tree.mounts.push(Shown {
         destination: destination.to_path_buf(),
-        source: opened,
+        source: Shows::Hosts(opened),
         recursive,
+        limits,
     });
-    Ok(from)
+    Ok((from, limits))
 }
 
 /// What root mounts for a runtime that isn't its own: all that [`show`] has added.
@@ -265,19 +261,24 @@ pub(super) fn pinned(places: &Places, mounts: Vec<Shown>) -> Result<Vec<Pinned>,
         return Ok(vec![]);
     };
     let pin = |(number, shown): (usize, Shown)| {
-        let status = fstat(&shown.source).map_err(|errno| ContainerError::File {
+        // What the layer or the image shows is no mount of the site's.
+        let Shows::Hosts(source) = shown.source else {
+            return None;
+        };
+        let failed = |errno: rustix::io::Errno| ContainerError::File {
             key: "the host's".to_owned(),
-            path: shown.destination,
+            path: shown.destination.clone(),
             source: errno.into(),
-        })?;
-        Ok(Pinned {
-            source: shown.source,
+        };
+        let status = fstat(&source).map_err(failed);
+        Some(status.map(|status| Pinned {
+            source,
             place: host.join(number.to_string()),
             is_directory: FileType::from_raw_mode(status.st_mode) == FileType::Directory,
             recursive: shown.recursive,
-        })
+        }))
     };
-    mounts.into_iter().enumerate().map(pin).collect()
+    mounts.into_iter().enumerate().filter_map(pin).collect()
 }
 
 /// Whether any of `mounts` lets later mounts of the host's in.

@@ -26,7 +26,7 @@ pub(super) fn build(
 ) -> Spec {
     let mut root = Root::default();
     root.set_path("rootfs".into())
-        .set_readonly(Some(!request.config.root_writable));
+        .set_readonly(Some(!request.root_writable));
     let mut spec = Spec::default();
     spec.set_version(OCI_VERSION.to_owned())
         .set_root(Some(root))

@@ -15,20 +15,32 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::mount::Limits;
 use crate::bundle::{Entry, Skeleton};
 
 /// As many links as path_resolution(7) follows.
 const MAX_LINKS: usize = 40;
 
-/// Something of the host's that is mounted in the container.
+/// Something that is mounted in the container.
 #[derive(Debug)]
 pub(super) struct Shown {
     /// Where, free of links.
     pub destination: PathBuf,
-    /// What, opened with `O_PATH`.
-    pub source: OwnedFd,
+    /// What.
+    pub source: Shows,
     /// Whether what is mounted below the source is there too.
     pub recursive: bool,
+    /// What holds for whatever is mounted of it elsewhere.
+    pub limits: Limits,
+}
+
+/// What a mount shows.
+#[derive(Debug)]
+pub(super) enum Shows {
+    /// Something of the host's, opened with `O_PATH`.
+    Hosts(OwnedFd),
+    /// What the layer and the image have at this path, without what is mounted there.
+    Root(PathBuf),
 }
 
 /// The layers and the mounts.
@@ -98,8 +110,9 @@ impl<'a> Tree<'a> {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             Some(Shown {
                 destination: mount.destination().clone(),
-                source: openat(CWD, source, flags, Mode::empty()).ok()?,
+                source: Shows::Hosts(openat(CWD, source, flags, Mode::empty()).ok()?),
                 recursive: has("rbind"),
+                limits: Limits::default(),
             })
         };
         let mounts: Vec<Shown> = spec.mounts().iter().flatten().filter_map(shown).collect();
@@ -203,8 +216,20 @@ impl<'a> Tree<'a> {
             } else {
                 ResolveFlags::NO_XDEV
             };
-            return open(mount.source.as_fd(), below, flags, Part::Mount(index));
+            let part = Part::Mount(index);
+            return match &mount.source {
+                Shows::Hosts(source) => open(source.as_fd(), below, flags, part),
+                Shows::Root(from) => Ok(match self.look_in_root(&joined(from, below))? {
+                    Found::There(there) => Found::There(There { part, ..there }),
+                    other => other,
+                }),
+            };
         }
+        self.look_in_root(path)
+    }
+
+    /// What the layer over the image has at `path`.
+    fn look_in_root(&self, path: &Path) -> Result<Found, Errno> {
         match self.layer.entry(path) {
             Some(Entry::Link(target)) => Ok(Found::Link(target.clone())),
             Some(Entry::Directory { .. }) => Ok(Found::There(There {
@@ -222,6 +247,18 @@ impl<'a> Tree<'a> {
                 let below = path.strip_prefix("/").unwrap_or(path);
                 open(self.image, below, ResolveFlags::empty(), Part::Image)
             }
+        }
+    }
+
+    /// Where what a mount shows at `path` is in the layer and the image, if it comes from there.
+    pub(super) fn root_path(&self, part: Part, path: &Path) -> Option<PathBuf> {
+        let Part::Mount(number) = part else {
+            return None;
+        };
+        let shown = &self.mounts[number];
+        match &shown.source {
+            Shows::Hosts(_) => None,
+            Shows::Root(from) => Some(joined(from, path.strip_prefix(&shown.destination).ok()?)),
         }
     }
 
@@ -246,6 +283,14 @@ impl<'a> Tree<'a> {
                 None | Some(Entry::Directory { hides: false, .. })
             )
         })
+    }
+}
+
+/// `path`, or what is `below` it.
+fn joined(path: &Path, below: &Path) -> PathBuf {
+    match below.as_os_str().is_empty() {
+        true => path.to_path_buf(),
+        false => path.join(below),
     }
 }
 
@@ -370,8 +415,9 @@ mod tests {
             site_mounts: 1,
             mounts: vec![Shown {
                 destination: "/home".into(),
-                source: directory(&base.join("home")),
+                source: Shows::Hosts(directory(&base.join("home"))),
                 recursive: false,
+                limits: Limits::default(),
             }],
         };
         let mut wrong = Wrong::default();

@@ -3,22 +3,25 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::mount::{Planned, bind};
-use super::tree::{Found, LastLink, Part, Shown, There, Tree};
+use super::mount::{Limits, Planned, bind};
+use super::tree::{Found, LastLink, Part, Shown, Shows, There, Tree};
 use super::{ContainerError, Request};
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::{Asker, Propagation, VolumeMap, check_target};
 
 /// What a volume comes from.
 #[derive(Debug)]
-pub(super) struct Source {
+pub struct Source {
+    /// Where that is, free of links.
     path: PathBuf,
     part: Part,
     is_directory: bool,
+    /// Absent in the layer, which isn't made yet.
     opened: Option<OwnedFd>,
+    limits: Limits,
 }
 
 /// What has to be mounted on `place` before the container is created: it was opened, a volume as the user, so that no
@@ -81,12 +84,36 @@ pub(super) fn open(tree: &Tree<'_>, map: &VolumeMap) -> Result<Source, Container
     if path.to_str().is_none() {
         return Err(ContainerError::NotText(path));
     }
+    let opened = opened.map(|(file, _)| file);
+    let is_directory = kind == FileType::Directory;
+    if let Some(file) = opened.as_ref().filter(|_| is_directory) {
+        must_be_entered(file).map_err(told)?;
+    }
     Ok(Source {
+        limits: limits(tree, part, opened.as_ref()).map_err(told)?,
         path,
         part,
-        is_directory: kind == FileType::Directory,
-        opened: opened.map(|(file, _)| file),
+        is_directory,
+        opened,
     })
+}
+
+/// Whether the calling thread may enter a directory. One that it can only look at is nothing to be mounted.
+fn must_be_entered(directory: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(directory, ".", flags, Mode::empty()).map(drop)
+}
+
+/// What can't be done where a volume comes from: neither on the host nor in what the container shows of it.
+fn limits(tree: &Tree<'_>, part: Part, opened: Option<&OwnedFd>) -> Result<Limits, Errno> {
+    let Part::Mount(number) = part else {
+        return Ok(Limits::default());
+    };
+    let shown = &tree.mounts[number];
+    match (&shown.source, opened) {
+        (Shows::Hosts(_), Some(file)) => Ok(shown.limits.and(Limits::of(file)?)),
+        _ => Ok(shown.limits),
+    }
 }
 
 /// Mounts `source` as `map` says, as volume `number`.
@@ -98,36 +125,46 @@ pub(super) fn mount(
     number: usize,
 ) -> Result<(Planned, Option<Pinned>), ContainerError> {
     let destination = target(tree, map, source.is_directory, &request.caller)?;
+    let Source {
+        path,
+        part,
+        is_directory,
+        opened,
+        limits,
+    } = source;
     let places = &request.places;
-    let (from, pinned) = match (source.part, &source.opened) {
-        (Part::Mount(_), Some(opened)) => {
+    let (from, pinned, shows) = match (part, opened) {
+        (Part::Mount(_), Some(opened)) if tree.root_path(part, &path).is_none() => {
             let place = places.volumes.join(number.to_string());
             let pinned = Pinned {
-                source: duplicate(map, opened)?,
+                source: duplicate(map, &opened)?,
                 place: place.clone(),
-                is_directory: source.is_directory,
+                is_directory,
                 recursive: false,
             };
-            (place, Some(pinned))
+            (place, Some(pinned), Shows::Hosts(opened))
         }
         // The layer and the image are nobody's to change.
         _ => {
-            let below = source.path.strip_prefix("/").unwrap_or(&source.path);
-            (places.rootfs.join(below), None)
+            let path = tree.root_path(part, &path).unwrap_or(path);
+            let below = path.strip_prefix("/").unwrap_or(&path);
+            (places.rootfs.join(below), None, Shows::Root(path))
         }
     };
-    if let Some(opened) = source.opened {
-        tree.mounts.push(Shown {
-            destination: destination.clone(),
-            source: opened,
-            recursive: false,
-        });
-    }
+    let asked = Limits {
+        read_only: map.read_only,
+        no_exec: false,
+    };
+    tree.mounts.push(Shown {
+        destination: destination.clone(),
+        source: shows,
+        recursive: false,
+        limits: limits.and(asked),
+    });
     let why = format!("volume {map} of the user's");
-    Ok((
-        bind(map, &destination, &from, Propagation::Private, why),
-        pinned,
-    ))
+    let default = Propagation::Private;
+    let planned = bind(map, &destination, &from, default, limits, why);
+    Ok((planned, pinned))
 }
 
 fn duplicate(map: &VolumeMap, opened: &OwnedFd) -> Result<OwnedFd, ContainerError> {

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use bundles::bundle;
 use bundles::shifter::Config;
 use bundles::shifter::container::{Draft, Pinned, Places, Request};
+use bundles::shifter::image::Caller;
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -23,6 +24,7 @@ use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use super::Prepared;
 use super::caller::Asker;
 use super::hooks::Scripts;
+use super::variables::{self, LONGEST_FILE};
 use crate::commands::image::place::open_place;
 use crate::images::{Held, Node};
 
@@ -68,7 +70,7 @@ pub(super) fn leave_hosts_mounts() -> Result<()> {
         .context("make the mount namespace one's own")
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// Builds it.
     pub(super) fn build(
         &self,
@@ -104,16 +106,34 @@ impl Prepared {
         places.host = host;
         let request = self.request(config, asker, places)?;
         let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
-        let draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
+        let writable = request.root_writable;
+        let mut draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
             scripts.run(hook, stage)
         })?;
-        let opened = asker.does(|| draft.open_volumes())??;
-        let container = draft.finish(opened)?;
+        for number in 0..draft.volumes() {
+            let source = asker.does(|| draft.open_volume(number))??;
+            draft.mount_volume(number, source)?;
+        }
+        let here = asker.does(|| draft.working_directory())?;
+        if let Some(options) = self.options
+            && let Some(path) = &options.env_file
+        {
+            let inside = Path::new(here.as_deref().unwrap_or("/")).join(path);
+            let found = asker.does(|| draft.read_file(&inside, LONGEST_FILE))?;
+            let file = variables::of_file(path, found)?;
+            let (chosen, requested) = (&self.chosen, &self.requested);
+            let environment = chosen.variables(requested, options, config, asker, &file)?;
+            draft.set_environment(environment);
+        }
+        let container = draft.finish(here)?;
         for pinned in &container.pinned {
             attach_pinned(pinned).with_context(|| format!("mount {}", pinned.place.display()))?;
         }
         bundle::write(&directory, &container.spec, &container.layer)?;
-        attach_overlay(udi, &rootfs, &image, config.root_writable).context("mount the overlay")?;
+        attach_overlay(udi, &rootfs, &image, writable).context("mount the overlay")?;
+        if self.options.is_some_and(|options| options.writable) {
+            give_root(&rootfs, asker).context("give the root directory to the user")?;
+        }
         let notes = [self.notes.clone(), scripts.notes, container.notes].concat();
         Ok(Built {
             directory,
@@ -146,6 +166,8 @@ impl Prepared {
             command: self.command.clone(),
             environment: self.environment.clone(),
             working_directory: self.working_directory.clone(),
+            root_writable: config.root_writable
+                || self.options.is_some_and(|options| options.writable),
             umask: self.umask,
             hosts: self.hosts.clone(),
             user_namespace: places.host.is_some(),
@@ -212,6 +234,12 @@ fn clone_of(pinned: &Pinned) -> io::Result<OwnedFd> {
 fn attach(tree: &OwnedFd, place: &Path) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     Ok(move_mount(tree, "", CWD, place, flags)?)
+}
+
+/// Who asks for a root to write to owns its top directory; what is in it has the modes that the image gives.
+fn give_root(rootfs: &Path, asker: &Asker) -> Result<()> {
+    let Caller { uid, gid, .. } = asker.caller;
+    Ok(std::os::unix::fs::chown(rootfs, Some(uid), Some(gid))?)
 }
 
 /// The root file system: the layer, which is there already, over the image. A writable one keeps what is written in

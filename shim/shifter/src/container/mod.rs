@@ -98,10 +98,13 @@ fn here() -> String {
 }
 
 /// What is known before anything is mounted.
-struct Prepared {
+struct Prepared<'a> {
+    /// The user's; a job's container has none.
+    options: Option<&'a Options>,
     chosen: Chosen,
     requested: Requested,
     command: Vec<String>,
+    /// Without what a file in the container adds.
     environment: Vec<String>,
     working_directory: String,
     umask: u32,
@@ -111,18 +114,12 @@ struct Prepared {
     notes: Vec<String>,
 }
 
-fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared> {
+fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<Prepared<'a>> {
     let requested = Requested::of(options)?;
     let chosen = Chosen::find(&requested, config, asker)?;
     let meta = &chosen.image.meta;
-    let modules = config.choose_modules(requested.modules.as_deref())?;
     let words = command::command_line(&options.entry_point(), &options.command, meta)?;
-    let image = ImageSays {
-        request: &chosen.request,
-        identifier: chosen.image.id.as_str(),
-        environment: &meta.environment,
-    };
-    let environment = variables::environment(options, config, &modules, &image, Some(asker))?;
+    let environment = chosen.variables(&requested, options, config, asker, &[])?;
     let directory = command::working_directory(&options.working_directory(), &here(), meta)?;
     let mut notes = vec![];
     let hosts = hosts::of_this_job().unwrap_or_else(|error| {
@@ -130,13 +127,34 @@ fn prepare(options: &Options, config: &Config, asker: &Asker) -> Result<Prepared
         None
     });
     Ok(Prepared {
+        options: Some(options),
+        environment,
         umask: build::umask(),
         hosts,
         notes,
         chosen,
         command: words,
-        environment,
         working_directory: directory,
         requested,
     })
+}
+
+impl Chosen {
+    /// The variables of a command in this image, with those of a file.
+    fn variables(
+        &self,
+        requested: &Requested,
+        options: &Options,
+        config: &Config,
+        asker: &Asker,
+        file: &[(String, String)],
+    ) -> Result<Vec<String>> {
+        let modules = config.choose_modules(requested.modules.as_deref())?;
+        let image = ImageSays {
+            request: &self.request,
+            identifier: self.image.id.as_str(),
+            environment: &self.image.meta.environment,
+        };
+        variables::environment(options, config, &modules, &image, Some(asker), file)
+    }
 }

@@ -21,7 +21,7 @@ pub struct Options {
     /// A variable for the command
     #[arg(short, long = "env", value_name = "NAME=VALUE")]
     pub env: Vec<String>,
-    /// A file of variables, one a line
+    /// A file of variables, one a line: as the container has it, or else the caller
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// A variable that the command is not to have
@@ -30,6 +30,12 @@ pub struct Options {
     /// Leave the caller's variables behind
     #[arg(short = 'E', long)]
     pub clearenv: bool,
+    /// With --clearenv, a variable of the caller's that the command is to have all the same
+    #[arg(long, value_name = "NAME", requires = "clearenv")]
+    pub keep_env: Vec<String>,
+    /// Let the command write to the root file system; what it writes is kept in memory, and gone when it ends
+    #[arg(long)]
+    pub writable: bool,
     /// Use the image's entry point, or this program in its place
     #[arg(
         long,

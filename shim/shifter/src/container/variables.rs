@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs;
+use std::io;
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bundles::shifter::Config;
 use bundles::shifter::config::Module;
 use bundles::shifter::environment::{Environment, Sources, assignment, read_file};
@@ -76,26 +78,37 @@ pub(super) struct ImageSays<'a> {
     pub environment: &'a [(String, String)],
 }
 
-/// The command's variables. Without an `asker`, the caller is who runs it.
+/// The most that a file of variables may hold, in bytes.
+pub(super) const LONGEST_FILE: u64 = 1 << 20;
+
+/// The variables of `--env-file`: of the file that was `found` in the container, read as the user, which is Shifter's
+/// way; or else, where there is none, outside, as whoever calls.
+pub(super) fn of_file(
+    path: &Path,
+    found: io::Result<Option<Vec<u8>>>,
+) -> Result<Vec<(String, String)>> {
+    let name = path.display().to_string();
+    let content = match found.with_context(|| format!("read {name} in the container"))? {
+        Some(content) => content,
+        None => fs::read(path).with_context(|| format!("read {name}"))?,
+    };
+    let text = String::from_utf8(content).map_err(|_| anyhow!("{name} is not UTF-8 text"))?;
+    Ok(read_file(&text, &name)?)
+}
+
+/// The command's variables, with those of a `file`. Without an `asker`, the caller is who runs it.
 pub(super) fn environment(
     options: &Options,
     config: &Config,
     modules: &[&Module],
     image: &ImageSays<'_>,
     asker: Option<&Asker>,
+    file: &[(String, String)],
 ) -> Result<Vec<String>> {
-    let caller = match options.clearenv {
-        true => vec![],
-        false => callers(asker),
-    };
-    let file = match &options.env_file {
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = fs::read_to_string(path).with_context(|| format!("read {name}"))?;
-            read_file(&text, &name)?
-        }
-        None => vec![],
-    };
+    let mut caller = callers(asker);
+    if options.clearenv {
+        caller.retain(|(name, _)| options.keep_env.contains(name));
+    }
     let given = options
         .env
         .iter()
@@ -104,7 +117,7 @@ pub(super) fn environment(
         caller: &caller,
         image_names: Some((image.request, image.identifier)),
         image: image.environment,
-        file: &file,
+        file,
         options: &given.collect::<Result<Vec<_>>>()?,
         unset: &options.unset_env,
         modules,

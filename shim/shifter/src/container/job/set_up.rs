@@ -77,7 +77,7 @@ pub fn refuse(config: &Config, asked: &Asked, problem: String) -> Result<()> {
 
 fn build(
     directory: &Path,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     config: &Config,
     asker: &Asker,
     state: &Path,
@@ -135,7 +135,7 @@ impl Asked {
         Ok(Asker { caller, ..asker })
     }
 
-    fn prepare(&self, config: &Config, asker: &Asker) -> Result<Prepared> {
+    fn prepare(&self, config: &Config, asker: &Asker) -> Result<Prepared<'static>> {
         let mut requested = Requested {
             image: self.image.clone(),
             volumes: VolumeMap::parse(&self.volumes, VolumesOf::User)?,
@@ -159,6 +159,7 @@ impl Asked {
             site: Some(&config.environment),
         });
         Ok(Prepared {
+            options: None,
             chosen,
             requested,
             command: vec!["/bin/sh".to_owned()],
@@ -184,7 +185,7 @@ impl Asked {
     }
 }
 
-impl Prepared {
+impl Prepared<'_> {
     fn record(&self, config: &Config) -> Result<Record> {
         let modules = config.choose_modules(self.requested.modules.as_deref())?;
         let meta = &self.chosen.image.meta;

@@ -17,7 +17,7 @@ use runtime::telling;
 use super::place::{Jobs, Key};
 use super::record::{Record, Refusal};
 use crate::container::build::umask;
-use crate::container::variables::{self, ImageSays, Requested};
+use crate::container::variables::{self, ImageSays, LONGEST_FILE, Requested};
 use crate::container::{Options, here};
 use crate::inherited::Inherited;
 
@@ -35,7 +35,8 @@ impl<'a> Step<'a> {
     /// # Errors
     /// Why the prolog couldn't make it.
     pub(crate) fn find(options: &'a Options, config: &'a Config) -> Result<Option<Self>> {
-        if config.udi_mount.is_none() {
+        // One that is written to is nobody else's.
+        if config.udi_mount.is_none() || options.writable {
             return Ok(None);
         }
         let directory = Jobs::of(config)?.directory(&Key::of_this_process()?);
@@ -69,7 +70,18 @@ impl<'a> Step<'a> {
     /// What can't be done.
     pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
         let mut bundle = Bundle::load(&self.directory.join("bundle"))?;
-        let environment = self.environment()?;
+        let rootfs = File::open(&bundle.rootfs).context("open the root file system")?;
+        let directory = self.directory_inside(&bundle, &rootfs)?;
+        let file = match &self.options.env_file {
+            None => vec![],
+            Some(path) => {
+                let inside = Path::new(&directory).join(path);
+                let (spec, root) = (&bundle.spec, rootfs.as_fd());
+                let found = shifter_container::file_inside(spec, root, &inside, LONGEST_FILE);
+                variables::of_file(path, found)?
+            }
+        };
+        let environment = self.environment(&file)?;
         let create = CreateOptions {
             preserve_fds: inherited.pass_on(&environment),
             // The step's, so that its limits and its accounting hold.
@@ -79,7 +91,7 @@ impl<'a> Step<'a> {
             },
             ..CreateOptions::default()
         };
-        self.adapt(&mut bundle, environment)?;
+        self.adapt(&mut bundle, environment, directory)?;
         let state = self.options.root.clone();
         let store = Store::at(Some(state.unwrap_or_else(|| self.directory.join("state"))));
         let options = RunOptions {
@@ -90,7 +102,7 @@ impl<'a> Step<'a> {
         Ok(ExitCode::from(ended.code))
     }
 
-    fn environment(&self) -> Result<Vec<String>> {
+    fn environment(&self, file: &[(String, String)]) -> Result<Vec<String>> {
         let names: Vec<&str> = self.record.modules.iter().map(String::as_str).collect();
         let modules = match names.is_empty() {
             true => vec![],
@@ -101,23 +113,33 @@ impl<'a> Step<'a> {
             identifier: &self.record.identifier,
             environment: &self.record.environment,
         };
-        variables::environment(self.options, self.config, &modules, &image, None)
+        variables::environment(self.options, self.config, &modules, &image, None, file)
     }
 
-    /// The bundle's process becomes the command's: everything else is as root has made it.
-    fn adapt(&self, bundle: &mut Bundle, environment: Vec<String>) -> Result<()> {
+    /// Where the command runs.
+    fn directory_inside(&self, bundle: &Bundle, rootfs: &File) -> Result<String> {
         let meta = self.record.meta();
-        let options = self.options;
-        let words = command::command_line(&options.entry_point(), &options.command, &meta)?;
-        let wanted = command::working_directory(&options.working_directory(), &here(), &meta)?;
-        let rootfs = File::open(&bundle.rootfs).context("open the root file system")?;
+        let wanted = self.options.working_directory();
+        let wanted = command::working_directory(&wanted, &here(), &meta)?;
         let found =
             shifter_container::directory_inside(&bundle.spec, rootfs.as_fd(), Path::new(&wanted));
-        let directory = found.unwrap_or_else(|| {
+        Ok(found.unwrap_or_else(|| {
             let note = "is no directory in the container; the command runs in /";
             telling::say(&format!("shifter: {wanted} {note}\n"));
             "/".to_owned()
-        });
+        }))
+    }
+
+    /// The bundle's process becomes the command's: everything else is as root has made it.
+    fn adapt(
+        &self,
+        bundle: &mut Bundle,
+        environment: Vec<String>,
+        directory: String,
+    ) -> Result<()> {
+        let meta = self.record.meta();
+        let options = self.options;
+        let words = command::command_line(&options.entry_point(), &options.command, &meta)?;
         let process = bundle.spec.process_mut().as_mut();
         let process = process.context("the job's bundle has no process")?;
         let mut user = process.user().clone();
