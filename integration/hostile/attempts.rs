@@ -1,8 +1,13 @@
 //! What a hostile program tries. Each attempt is harmless where it succeeds.
 
+mod devices;
+mod families;
 mod files;
+mod host_calls;
+mod identity;
 mod kernel;
 mod namespaces;
+mod settings;
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -15,11 +20,36 @@ use serde_json::{Map, Value, json};
 use crate::calls::{Attempt, call, call_32_bit, in_child};
 
 /// A named attempt.
-pub type Named = (&'static str, Box<dyn Fn() -> Attempt>);
+pub type Named = (String, Box<dyn Fn() -> Attempt>);
 
 /// Makes the attempts of these groups, of all where none is named.
 pub fn all(groups: &[&str]) -> Value {
-    let table: [(&str, Vec<Named>); 8] = [
+    let mut outcomes = Map::new();
+    for (group, attempts) in table() {
+        if !groups.is_empty() && !groups.contains(&group) {
+            continue;
+        }
+        for (name, attempt) in attempts {
+            outcomes.insert(name, in_child(attempt).into());
+        }
+    }
+    outcomes.into()
+}
+
+/// The names of all attempts, by family.
+pub fn names() -> Value {
+    let names =
+        |attempts: Vec<Named>| -> Value { attempts.into_iter().map(|(name, _)| name).collect() };
+    let families = table().into_iter();
+    Value::Object(
+        families
+            .map(|(family, attempts)| (family.to_owned(), names(attempts)))
+            .collect(),
+    )
+}
+
+fn table() -> Vec<(&'static str, Vec<Named>)> {
+    vec![
         ("mounts", namespaces::mounts()),
         ("namespaces", namespaces::namespaces()),
         ("tracing", kernel::tracing()),
@@ -28,17 +58,21 @@ pub fn all(groups: &[&str]) -> Value {
         ("foreign", kernel::foreign()),
         ("files", files::files()),
         ("terminal", files::terminal()),
-    ];
-    let mut outcomes = Map::new();
-    for (group, attempts) in table {
-        if !groups.is_empty() && !groups.contains(&group) {
-            continue;
-        }
-        for (name, attempt) in attempts {
-            outcomes.insert(name.to_owned(), in_child(attempt).into());
-        }
-    }
-    outcomes.into()
+        ("mount kinds", families::mount_kinds()),
+        ("socket families", families::socket_families()),
+        ("interfaces", families::interfaces()),
+        ("settings", settings::settings()),
+        ("cgroups", settings::cgroups()),
+        ("host", settings::host()),
+        ("devices", devices::devices()),
+        ("identity", identity::identity()),
+        ("keyrings", identity::keyrings()),
+        ("machine", host_calls::machine()),
+        ("others", host_calls::others()),
+        ("shares", host_calls::shares()),
+        ("leftovers", host_calls::leftovers()),
+        ("old calls", host_calls::old_calls()),
+    ]
 }
 
 /// Turns a call's number of result into an attempt's outcome.
@@ -47,8 +81,8 @@ pub fn outcome(result: Result<usize, Errno>) -> Attempt {
 }
 
 /// Makes an entry of the table.
-pub fn named(name: &'static str, attempt: impl Fn() -> Attempt + 'static) -> Named {
-    (name, Box::new(attempt))
+pub fn named(name: impl Into<String>, attempt: impl Fn() -> Attempt + 'static) -> Named {
+    (name.into(), Box::new(attempt))
 }
 
 /// Runs a program that has a set-id bit (a copy of this one) and gives the ids that it then has.
@@ -78,6 +112,7 @@ pub fn forks(most: usize) -> Value {
     }
     for child in &children {
         let _ = kill(*child, Signal::SIGKILL);
+        let _ = nix::sys::wait::waitpid(*child, None);
     }
     json!({ "children": children.len(), "refusal": refusal })
 }

@@ -51,6 +51,8 @@ pub fn in_child(attempt: impl FnOnce() -> Attempt) -> String {
     // SAFETY: this program has one thread.
     match unsafe { fork() } {
         Ok(ForkResult::Child) => {
+            // One that waits for what never comes ends too.
+            nix::unistd::alarm::set(10);
             let text = match attempt() {
                 Ok(text) => format!("ok {text}").trim().to_owned(),
                 Err(errno) => format!("{errno:?}"),

@@ -1,6 +1,6 @@
 //! A hostile program: run inside a sandbox, it tells what it sees there and what its attempts gave.
 //!
-//! `look` prints what it sees as JSON. `try [GROUP…]` makes attempts and prints how each ended:
+//! `look` prints what it sees as JSON. `try [FAMILY…]` makes attempts and prints how each ended:
 //! `"ok"` with what came of it, an errno's name, or the signal that ended it. The other words are parts of
 //! tests with two processes.
 
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["look", ..] => print(&facts::all()),
         ["try", groups @ ..] => print(&attempts::all(groups)),
+        ["names"] => print(&attempts::names()),
         ["calls", calls @ ..] => print(&attempts::calls(calls)),
         ["refused", times] => println!("{}", attempts::refused(times.parse().unwrap_or(0))),
         ["run", program] => print(&json!({ "ran": attempts::run_set_id_program(program) })),

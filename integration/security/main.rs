@@ -30,3 +30,4 @@ mod cve_2026_41579;
 mod cve_2026_53489;
 mod discovery;
 mod exec_sealed;
+mod hostile;

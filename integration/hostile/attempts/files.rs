@@ -1,13 +1,13 @@
 //! Files: devices, kernel settings, set-id bits, the host's directories; and the terminal.
 
 use std::ffi::CString;
-use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::settings::read_some as read;
 use super::{Named, named, outcome};
 use crate::calls::{Attempt, call};
 
@@ -20,13 +20,6 @@ fn errno(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
-fn read(path: &'static str) -> Attempt {
-    let mut file = File::open(path).map_err(|error| errno(&error))?;
-    let mut bytes = [0; 64];
-    let length = file.read(&mut bytes).map_err(|error| errno(&error))?;
-    Ok(format!("{length} bytes"))
-}
-
 /// Opened only: nothing is written.
 fn open_to_write(path: &'static str) -> Attempt {
     let opened = OpenOptions::new().write(true).open(path);
@@ -35,7 +28,10 @@ fn open_to_write(path: &'static str) -> Attempt {
 
 fn list(path: &'static str) -> Attempt {
     let entries = fs::read_dir(path).map_err(|error| errno(&error))?;
-    Ok(format!("{} entries", entries.count()))
+    match entries.count() {
+        0 => Err(Errno::ENODATA),
+        count => Ok(format!("{count} entries")),
+    }
 }
 
 /// What is asked of the file system.
@@ -106,23 +102,9 @@ pub fn files() -> Vec<Named> {
     for path in [
         "/root", "/home", "/var", "/sys", "/boot", "/run", "/opt", "/srv", "/etc",
     ] {
-        attempts.push((list_name(path), Box::new(move || list(path))));
+        attempts.push(named(format!("list {path}"), move || list(path)));
     }
     attempts
-}
-
-fn list_name(path: &str) -> &'static str {
-    match path {
-        "/root" => "list /root",
-        "/home" => "list /home",
-        "/var" => "list /var",
-        "/sys" => "list /sys",
-        "/boot" => "list /boot",
-        "/run" => "list /run",
-        "/opt" => "list /opt",
-        "/srv" => "list /srv",
-        _ => "list /etc",
-    }
 }
 
 fn name(text: &str) -> CString {
@@ -172,7 +154,7 @@ pub fn terminal() -> Vec<Named> {
     const TIOCSTI: usize = 0x5412;
     const TIOCLINUX: usize = 0x541c;
     const TIOCSETD: usize = 0x5423;
-    let ioctl = |name, request: usize| {
+    let ioctl = |name: &str, request: usize| {
         named(name, move || {
             let character = b'#';
             outcome(call(

@@ -129,7 +129,7 @@ const X32: libc::c_long = 0x4000_0000;
 
 /// Calls of the other two architectures that an x86_64 kernel may know.
 pub fn foreign() -> Vec<Named> {
-    let old = |name, number, first| {
+    let old = |name: &str, number, first| {
         named(name, move || {
             let result = call_32_bit(number, first);
             if result < 0 {

@@ -104,7 +104,7 @@ pub fn namespaces() -> Vec<Named> {
             outcome(call(libc::SYS_unshare, &[flag as usize]))
         }));
         attempts.push(named(clone, move || clone_with(flag)));
-        attempts.push((setns_name(kind), Box::new(move || set_namespace(kind))));
+        attempts.push(named(format!("setns {kind}"), move || set_namespace(kind)));
     }
     attempts.push(named("unshare time", || {
         outcome(call(libc::SYS_unshare, &[0x80]))
@@ -129,18 +129,6 @@ pub fn namespaces() -> Vec<Named> {
     }));
     attempts.push(named("clone plain", || clone_bits(libc::SIGCHLD as usize)));
     attempts
-}
-
-fn setns_name(kind: &str) -> &'static str {
-    match kind {
-        "user" => "setns user",
-        "mnt" => "setns mnt",
-        "pid" => "setns pid",
-        "net" => "setns net",
-        "ipc" => "setns ipc",
-        "uts" => "setns uts",
-        _ => "setns cgroup",
-    }
 }
 
 fn clone_with(flag: i32) -> Attempt {
