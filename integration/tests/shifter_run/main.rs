@@ -5,5 +5,6 @@ mod hooks;
 mod inside;
 mod refused;
 mod site;
+mod tasks;
 mod told;
 mod volumes;
