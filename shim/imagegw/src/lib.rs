@@ -5,4 +5,5 @@ pub mod blobs;
 pub mod configuration;
 pub mod layers;
 pub mod pull;
+pub mod signature;
 pub mod state;

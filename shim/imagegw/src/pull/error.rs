@@ -1,10 +1,13 @@
 //! Why an image wasn't pulled. One line each.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use image_files::convert::ConvertError;
 
 use super::reference::BadReference;
 use crate::blobs::Digest;
+use crate::layers::LayerError;
 
 /// Why an image wasn't pulled. One line.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +89,41 @@ pub enum PullError {
         /// The cause.
         source: io::Error,
     },
+    /// Nobody vouches for it whom the site's policy names.
+    #[error("{image}: {reason}")]
+    Untrusted {
+        /// What was asked for.
+        image: String,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// A layer that can't be unpacked, or may not.
+    #[error("layer {layer}: {source}")]
+    Layer {
+        /// Its digest, as the source has it.
+        layer: Digest,
+        /// What is wrong.
+        source: LayerError,
+    },
+    /// No image file was made.
+    #[error(transparent)]
+    Convert(ConvertError),
     /// [`super::Progress::should_stop`].
     #[error("stopped")]
     Stopped,
+}
+
+impl PullError {
+    /// For `map_err`.
+    pub(crate) fn io<E: Into<io::Error>>(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self + use<E> {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            operation,
+            path,
+            source: source.into(),
+        }
+    }
 }

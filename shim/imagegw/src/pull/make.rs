@@ -1,0 +1,107 @@
+//! A tree becomes an image file: beside its place first, then whole in it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use image_files::convert::{ConvertError, Watch, clean, write_erofs, write_squashfs};
+use rustix::fs::fsync;
+
+use super::error::PullError;
+use super::meter::Meter;
+use super::request::{Format, Progress};
+use super::scratch::number;
+use crate::blobs::{Algorithm, Digest, Hasher};
+
+const BUFFER: usize = 1 << 20;
+
+/// An image file.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
+/// Writes `tree` to `place`.
+///
+/// # Errors
+/// [`PullError`]; what is at `place` is then what was there.
+pub(super) fn image(
+    tree: &Path,
+    format: Format,
+    place: &Path,
+    progress: &dyn Progress,
+) -> Result<Made, PullError> {
+    let failed = |error| match error {
+        ConvertError::Unwanted => PullError::Stopped,
+        error => PullError::Convert(error),
+    };
+    // Layers leave nothing to be cleaned, and this is what sees to it.
+    let cleaned = clean(tree).map_err(failed)?;
+    let part = Part::beside(place);
+    let mut watch = Watching(Meter::new(progress, 0, None), progress);
+    match format {
+        Format::Erofs => write_erofs(tree, &part.0, cleaned.newest, &mut watch),
+        Format::Squashfs => write_squashfs(tree, &part.0, &mut watch),
+    }
+    .map_err(failed)?;
+    let (mut file, size) = File::open(&part.0)
+        .and_then(|file| Ok((file.try_clone()?, file.metadata()?.len())))
+        .map_err(PullError::io("open", &part.0))?;
+    let digest = digest(&mut file).map_err(PullError::io("read", &part.0))?;
+    file.sync_all()
+        .and_then(|()| fs::rename(&part.0, place))
+        .map_err(PullError::io("put in its place", place))?;
+    let above = part.0.parent().unwrap_or(place);
+    File::open(above)
+        .and_then(|above| Ok(fsync(above)?))
+        .map_err(PullError::io("write to the disk", above))?;
+    progress.bytes(size, Some(size));
+    Ok(Made { digest, size })
+}
+
+fn digest(file: &mut File) -> std::io::Result<Digest> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            length => hasher.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+/// What is written so far, which vanishes where it doesn't get to its place.
+struct Part(PathBuf);
+
+impl Part {
+    fn beside(place: &Path) -> Self {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        Self(place.with_file_name(format!(".{name}.{}.part", number())))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+struct Watching<'a>(Meter<'a>, &'a dyn Progress);
+
+impl Watch for Watching<'_> {
+    fn step(&mut self, _: &'static str) {}
+
+    fn goes_on(&mut self, bytes: Option<u64>) {
+        let _ = self.0.goes_on(bytes.unwrap_or(0));
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.1.should_stop()
+    }
+
+    fn minds_signals(&self) -> bool {
+        // Whose process it is minds them.
+        false
+    }
+}

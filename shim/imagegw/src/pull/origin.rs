@@ -1,0 +1,94 @@
+//! What every source of images can do, and what is asked of it.
+
+use std::io::Read;
+
+use super::error::PullError;
+use super::manifest::{Descriptor, Document, MOST_MANIFEST, Manifest, choose, malformed, too_much};
+use super::request::Platform;
+use crate::blobs::{Digest, Hasher};
+
+/// The most indexes that lead from one to another.
+const MOST_INDEXES: usize = 4;
+
+/// A source of images.
+pub(super) trait Origin {
+    /// The document that the name stands for, and what it is said to be.
+    fn top(&self) -> Result<(Vec<u8>, Option<String>), PullError>;
+    /// Another manifest or index.
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError>;
+    /// A blob, from a byte on.
+    fn blob(&self, descriptor: &Descriptor, from: u64) -> Result<Box<dyn Read + '_>, PullError>;
+    /// Whether only our credentials have opened it.
+    fn is_private(&self) -> bool {
+        false
+    }
+}
+
+/// An image that a name stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    /// The digests of the documents on the way to the manifest, its own the last. Each is bound by the one before, so a
+    /// signature of any is one of the image.
+    pub(super) digests: Vec<Digest>,
+    pub(super) manifest: Manifest,
+}
+
+impl Resolved {
+    /// The manifest's.
+    pub(super) fn digest(&self) -> Option<&Digest> {
+        self.digests.last()
+    }
+}
+
+/// Finds the image for a platform. `pinned` is what the first document's digest has to be; `what` is for messages.
+///
+/// # Errors
+/// [`PullError`].
+pub(super) fn resolve(
+    origin: &dyn Origin,
+    platform: &Platform,
+    pinned: Option<&Digest>,
+    what: &str,
+) -> Result<Resolved, PullError> {
+    let (mut content, mut media_type) = origin.top()?;
+    let first = match pinned {
+        Some(digest) => {
+            must_be(&content, digest, what)?;
+            digest.clone()
+        }
+        None => Digest::of(&content),
+    };
+    let mut digests = vec![first];
+    loop {
+        match Document::parse(&content, media_type.as_deref(), what)? {
+            Document::Manifest(manifest) => return Ok(Resolved { digests, manifest }),
+            Document::Index(_) if digests.len() > MOST_INDEXES => {
+                return Err(malformed(what, "it is an index of indexes of indexes"));
+            }
+            Document::Index(entries) => {
+                let chosen = choose(&entries, platform, what)?;
+                if chosen.size > MOST_MANIFEST {
+                    return Err(too_much(what, MOST_MANIFEST, "bytes of manifest"));
+                }
+                content = origin.document(chosen)?;
+                must_be(&content, &chosen.digest, what)?;
+                media_type = Some(chosen.media_type.clone()).filter(|said| !said.is_empty());
+                digests.push(chosen.digest.clone());
+            }
+        }
+    }
+}
+
+/// That content is what its digest says.
+fn must_be(content: &[u8], digest: &Digest, what: &str) -> Result<(), PullError> {
+    let mut hasher = Hasher::new(digest.algorithm());
+    hasher.update(content);
+    let found = hasher.finish();
+    match found == *digest {
+        true => Ok(()),
+        false => Err(PullError::Digest {
+            what: format!("{what}: {digest}"),
+            found,
+        }),
+    }
+}

@@ -1,0 +1,292 @@
+//! A pull from its beginning to its end.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use super::error::PullError;
+use super::local::{Archive, Directory, Docker, Layout};
+use super::make;
+use super::manifest::{Configuration, Descriptor, Manifest};
+use super::meter::Meter;
+use super::origin::{Origin, Resolved, resolve};
+use super::reference::Version;
+use super::registry::InRegistry;
+use super::request::{Found, Progress, PullRequest, Pulled, Source, Step};
+use super::scratch::Scratch;
+use super::settings::Settings;
+use super::vouch;
+use crate::blobs::{Blobs, Digest, Fetch, Swept};
+use crate::layers::{LayerError, Layers};
+
+/// Pulls images, any number of them at once.
+#[derive(Debug)]
+pub struct Puller {
+    settings: Settings,
+    blobs: Blobs,
+}
+
+impl Puller {
+    /// One that works in the directories of `settings`, which are made, and takes away what killed ones have left there.
+    ///
+    /// # Errors
+    /// [`PullError::Root`] for root, whoever it is in a user namespace; [`PullError::Io`].
+    pub fn new(settings: Settings) -> Result<Self, PullError> {
+        if rustix::process::geteuid().is_root() {
+            return Err(PullError::Root);
+        }
+        let path = &settings.expand;
+        let mut builder = fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(path);
+        made.map_err(PullError::io("make", path))?;
+        Scratch::sweep(path)?;
+        let blobs = Blobs::open(&settings.cache)?;
+        Ok(Self { settings, blobs })
+    }
+
+    /// What a source says of an image now. Nothing but documents is fetched.
+    ///
+    /// # Errors
+    /// [`PullError`].
+    pub fn look_up(&self, request: &PullRequest) -> Result<Found, PullError> {
+        self.open(request).map(|opened| opened.found)
+    }
+
+    /// Makes an image file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`PullError`].
+    pub fn pull(
+        &self,
+        request: &PullRequest,
+        progress: &dyn Progress,
+    ) -> Result<Pulled, PullError> {
+        progress.step(Step::Pulling);
+        let Opened {
+            origin,
+            resolved,
+            found,
+            signed_by,
+        } = self.open(request)?;
+        let fetching = Fetching {
+            blobs: &self.blobs,
+            origin: &*origin,
+            progress,
+            total: found.size,
+            what: request.source.to_string(),
+        };
+        let configuration = fetching.configuration(&resolved.manifest, request)?;
+        let layers = fetching.layers(&resolved.manifest)?;
+        progress.step(Step::Examination);
+        let scratch = Scratch::new(&self.settings.expand)?;
+        let tree = scratch.path.join("tree");
+        fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
+        let left_out = self.unpack(&tree, &resolved.manifest, layers, &configuration, progress)?;
+        progress.step(Step::Conversion);
+        let made = make::image(&tree, request.format, &request.destination, progress)?;
+        Ok(Pulled {
+            found,
+            config: configuration.config.unwrap_or_default(),
+            file: request.destination.clone(),
+            format: request.format,
+            file_digest: made.digest,
+            size: made.size,
+            left_out,
+            signed_by,
+        })
+    }
+
+    /// Takes away the blobs that were used the longest ago, until the others have no more than so many bytes.
+    ///
+    /// # Errors
+    /// [`PullError::Io`].
+    pub fn sweep(&self, most: u64) -> Result<Swept, PullError> {
+        self.blobs.sweep(most)
+    }
+
+    /// Finds the image, and whoever vouches for it.
+    fn open<'a>(&'a self, request: &'a PullRequest) -> Result<Opened<'a>, PullError> {
+        let policy = self.settings.policy.as_ref();
+        let (origin, resolved, signed_by): (Box<dyn Origin + 'a>, _, _) = match &request.source {
+            Source::Registry(reference) => {
+                let credentials = &request.credentials;
+                let origin = InRegistry::new(&self.settings, reference, credentials);
+                let resolved = self.resolve(&origin, request)?;
+                let vouch =
+                    |policy| vouch::in_registry(policy, &origin, &resolved, &request.source);
+                let signed_by = policy.map(vouch).transpose()?.flatten();
+                (Box::new(origin), resolved, signed_by)
+            }
+            source => {
+                let vouch = |policy| vouch::local(policy, source);
+                let signed_by = policy.map(vouch).transpose()?.flatten();
+                let origin = local(source)?;
+                let resolved = self.resolve(&*origin, request)?;
+                (origin, resolved, signed_by)
+            }
+        };
+        let found = self.found(&*origin, &resolved, request)?;
+        Ok(Opened {
+            origin,
+            resolved,
+            found,
+            signed_by,
+        })
+    }
+
+    fn resolve(&self, origin: &dyn Origin, request: &PullRequest) -> Result<Resolved, PullError> {
+        let pinned = match request.source.version() {
+            Some(Version::Digest(digest)) => Some(digest),
+            _ => None,
+        };
+        resolve(
+            origin,
+            &request.platform,
+            pinned,
+            &request.source.to_string(),
+        )
+    }
+
+    fn found(
+        &self,
+        origin: &dyn Origin,
+        resolved: &Resolved,
+        request: &PullRequest,
+    ) -> Result<Found, PullError> {
+        let what = request.source.to_string();
+        let size = resolved.manifest.check(&what, self.settings.most_bytes)?;
+        let digest = resolved.digest().cloned();
+        Ok(Found {
+            manifest_digest: digest.ok_or(PullError::NotFound { image: what })?,
+            size,
+            is_private: origin.is_private(),
+        })
+    }
+
+    fn unpack(
+        &self,
+        tree: &Path,
+        manifest: &Manifest,
+        blobs: Vec<File>,
+        configuration: &Configuration,
+        progress: &dyn Progress,
+    ) -> Result<super::LeftOut, PullError> {
+        let meter = Meter::new(progress, 0, None);
+        let failed = |layer: &Digest| {
+            let layer = layer.clone();
+            |source| match source {
+                LayerError::Stopped => PullError::Stopped,
+                source => PullError::Layer { layer, source },
+            }
+        };
+        let empty = Digest::of(b"");
+        let mut layers = Layers::new(tree, self.settings.bounds).map_err(failed(&empty))?;
+        let named = manifest.layers.iter().map(|layer| &layer.digest);
+        for ((layer, meant), blob) in named.zip(configuration.layers()).zip(blobs) {
+            let found = layers
+                .apply(blob, meant.algorithm(), &mut |bytes| meter.goes_on(bytes))
+                .map_err(failed(layer))?;
+            if found != *meant {
+                return Err(PullError::Digest {
+                    what: format!("layer {layer}, unpacked, which should be {meant}"),
+                    found,
+                });
+            }
+        }
+        Ok(layers.left_out())
+    }
+}
+
+/// An image that was found.
+struct Opened<'a> {
+    origin: Box<dyn Origin + 'a>,
+    resolved: Resolved,
+    found: Found,
+    signed_by: Option<String>,
+}
+
+fn local(source: &Source) -> Result<Box<dyn Origin>, PullError> {
+    Ok(match source {
+        Source::OciLayout { path, name } => {
+            Box::new(Layout::new(Directory::open(path)?, name.clone()))
+        }
+        Source::OciArchive { path, name } => {
+            Box::new(Layout::new(Archive::open(path)?, name.clone()))
+        }
+        Source::DockerArchive { path, name } => {
+            Box::new(Docker::new(Archive::open(path)?, name.as_deref())?)
+        }
+        Source::Registry(reference) => {
+            return Err(PullError::NotFound {
+                image: reference.to_string(),
+            });
+        }
+    })
+}
+
+/// Fetches an image's blobs, those that aren't there already.
+struct Fetching<'a> {
+    blobs: &'a Blobs,
+    origin: &'a dyn Origin,
+    progress: &'a dyn Progress,
+    total: u64,
+    what: String,
+}
+
+/// One of them.
+struct OneBlob<'a> {
+    origin: &'a dyn Origin,
+    descriptor: &'a Descriptor,
+    meter: Meter<'a>,
+}
+
+impl Fetch for OneBlob<'_> {
+    fn open(&self, from: u64) -> Result<Box<dyn Read + '_>, PullError> {
+        self.origin.blob(self.descriptor, from)
+    }
+
+    fn goes_on(&self, bytes: u64) -> bool {
+        self.meter.goes_on(bytes)
+    }
+}
+
+impl Fetching<'_> {
+    fn configuration(
+        &self,
+        manifest: &Manifest,
+        request: &PullRequest,
+    ) -> Result<Configuration, PullError> {
+        let mut file = self.blob(&manifest.config, 0)?;
+        let mut content = vec![];
+        let read = file.read_to_end(&mut content);
+        read.map_err(PullError::io(
+            "read the configuration of",
+            Path::new(&self.what),
+        ))?;
+        let layers = manifest.layers.len();
+        Configuration::parse(&content, &request.platform, layers, &self.what)
+    }
+
+    fn layers(&self, manifest: &Manifest) -> Result<Vec<File>, PullError> {
+        let mut before = manifest.config.size;
+        let mut files = vec![];
+        for layer in &manifest.layers {
+            files.push(self.blob(layer, before)?);
+            before += layer.size;
+            self.progress.bytes(before, Some(self.total));
+        }
+        Ok(files)
+    }
+
+    fn blob(&self, descriptor: &Descriptor, before: u64) -> Result<File, PullError> {
+        let Descriptor { digest, size, .. } = descriptor;
+        let what = format!("{}: {digest}", self.what);
+        let one = OneBlob {
+            origin: self.origin,
+            descriptor,
+            meter: Meter::new(self.progress, before, Some(self.total)),
+        };
+        self.blobs.get_or_fetch(digest, *size, &what, &one)
+    }
+}
