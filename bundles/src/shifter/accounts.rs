@@ -111,6 +111,17 @@ pub fn groups_of(group: &str, user: &str) -> Vec<u32> {
     group.lines().filter_map(of_line).collect()
 }
 
+/// The names that a `group` file has for these groups, in its order.
+pub fn named_groups(group: &str, gids: &[u32]) -> Vec<(String, u32)> {
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let gid: u32 = fields.nth(1)?.parse().ok()?;
+        gids.contains(&gid).then(|| (name.to_owned(), gid))
+    };
+    group.lines().filter_map(of_line).collect()
+}
+
 /// A site's `group` file as a container has it: every group without its members, but for `user` in the first `most`
 /// groups of theirs. A group of the user's name is one. Root's group and lines without a gid are left out.
 pub fn filtered_groups(group: &str, user: &str, most: u32) -> String {
@@ -195,5 +206,8 @@ mod tests {
         assert_eq!(User::named(passwd, "broken"), None);
         let group = "a:x:1:ann\nb:x:2:bob, ann\nc:x:3:anna\nd:x:x:ann\ne:x:5\n";
         assert_eq!(groups_of(group, "ann"), [1, 2]);
+        let named = named_groups(group, &[2, 9, 1, 5]);
+        let named: Vec<_> = named.iter().map(|(name, gid)| (&**name, *gid)).collect();
+        assert_eq!(named, [("a", 1), ("b", 2), ("e", 5)]);
     }
 }

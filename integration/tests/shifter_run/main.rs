@@ -3,6 +3,7 @@
 mod ending;
 mod hooks;
 mod inside;
+mod local;
 mod refused;
 mod site;
 mod tasks;

@@ -21,7 +21,10 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
         ),
         (&["--image=formless", "true"], "FORMAT is missing"),
         (&["--image=docker:x", "true"], "udiRootPath is missing"),
-        (&["--image=local:/", "true"], "local images aren't done yet"),
+        (
+            &["--image=local:/", "true"],
+            "the site allows no local images",
+        ),
         (
             &["-V/home/user:/etc", "true"],
             "nothing can be mounted on /etc",

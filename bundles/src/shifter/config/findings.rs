@@ -204,7 +204,7 @@ impl Findings<'_> {
             }
         }
         if self.config.allow_local_images {
-            let text = "lets users name any directory of the host's as an image; Shifter does even without it";
+            let text = "lets users name directories of theirs and root's as images; Shifter does even without it";
             self.of(Weight::Dangerous, "allowLocalChroot", text);
         }
         if self.config.root_writable {

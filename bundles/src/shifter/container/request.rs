@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub config: &'a Config,
     /// The image as it was asked for, and its identifier.
     pub image: (String, String),
+    /// Whether the image is a directory that its owner can change at any time.
+    pub image_is_local: bool,
     /// Who asks.
     pub caller: Caller,
     /// Who they are by the host's name service; used where the site allows that.

@@ -113,6 +113,7 @@ impl Site {
         Request {
             config: &self.config,
             image: ("ubuntu:22.04".to_owned(), "abc".to_owned()),
+            image_is_local: false,
             caller: Caller {
                 uid: self.uid,
                 gid: 1000,

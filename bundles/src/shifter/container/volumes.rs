@@ -133,8 +133,11 @@ pub(super) fn mount(
         limits,
     } = source;
     let places = &request.places;
-    let (from, pinned, shows) = match (part, opened) {
-        (Part::Mount(_), Some(opened)) if tree.root_path(part, &path).is_none() => {
+    // The layer and the store's images are nobody's to change.
+    let is_mounts = matches!(part, Part::Mount(_)) && tree.root_path(part, &path).is_none();
+    let is_changeable = request.image_is_local || is_mounts;
+    let (from, pinned, shows) = match opened {
+        Some(opened) if is_changeable => {
             let place = places.volumes.join(number.to_string());
             let pinned = Pinned {
                 source: duplicate(map, &opened)?,
@@ -144,7 +147,6 @@ pub(super) fn mount(
             };
             (place, Some(pinned), Shows::Hosts(opened))
         }
-        // The layer and the image are nobody's to change.
         _ => {
             let path = tree.root_path(part, &path).unwrap_or(path);
             let below = path.strip_prefix("/").unwrap_or(&path);

@@ -2,6 +2,7 @@
 
 mod access;
 mod descriptor;
+mod local;
 mod meta;
 mod store;
 #[cfg(test)]
@@ -10,5 +11,6 @@ mod words;
 
 pub use access::{Access, Caller};
 pub use descriptor::{Descriptor, DescriptorError, ImageType};
+pub use local::LocalError;
 pub use meta::{Format, Meta, MetaError, MetaProblem};
 pub use store::{Identifier, Image, Store, StoreError};

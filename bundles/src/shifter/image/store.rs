@@ -93,9 +93,16 @@ pub struct Image {
     pub file: OwnedFd,
     /// Where that is.
     pub path: PathBuf,
+    /// Whether it isn't the store's but any directory of the host's, which its owner can change at any time.
+    pub is_local: bool,
 }
 
 impl Identifier {
+    /// What stands in records for a directory that isn't in the store.
+    pub(super) fn of_local(path: &str) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Takes `text` for an identifier.
     ///
     /// # Errors
@@ -181,6 +188,7 @@ impl Store {
             meta,
             file,
             path,
+            is_local: false,
         })
     }
 

@@ -22,7 +22,7 @@ use rustix::fs::{CWD, FileType};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
 use super::Prepared;
-use super::caller::Asker;
+use super::caller::{Accounts, Asker};
 use super::hooks::Scripts;
 use super::variables::{self, LONGEST_FILE};
 use crate::commands::image::place::open_place;
@@ -148,19 +148,21 @@ impl Prepared<'_> {
         asker: &Asker,
         places: Places,
     ) -> Result<Request<'a>> {
-        if config.populate_etc && !config.users_to_import.is_empty() {
-            bail!("usersToImport: does nothing yet in this version, and the site relies on it");
-        }
+        let accounts = match config.populate_etc {
+            true => Accounts::find(&config.users_to_import, asker)?,
+            false => Accounts::default(),
+        };
         Ok(Request {
             config,
             image: (
                 self.chosen.request.clone(),
                 self.chosen.image.id.to_string(),
             ),
+            image_is_local: self.chosen.image.is_local,
             caller: asker.caller.clone(),
             user: asker.user.clone(),
-            imported: vec![],
-            groups: vec![],
+            imported: accounts.imported,
+            groups: accounts.groups,
             volumes: self.requested.volumes.clone(),
             modules: config.choose_modules(self.requested.modules.as_deref())?,
             command: self.command.clone(),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
-use bundles::shifter::accounts::{User, groups_of};
+use bundles::shifter::accounts::{User, groups_of, named_groups};
 use bundles::shifter::image::Caller;
 use nix::unistd::geteuid;
 use rustix::thread::{Gid, Uid};
@@ -83,6 +83,36 @@ impl Asker {
             done.unwrap_or_else(|_| bail!("the thread that is the user ended early"))
         })
         .with_context(|| format!("become uid {}", caller.uid))
+    }
+}
+
+/// Who and what is in a `passwd` and a `group` that are made.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    /// The site's `usersToImport`.
+    pub imported: Vec<User>,
+    /// Names and gids of all that they and the asker are in.
+    pub groups: Vec<(String, u32)>,
+}
+
+impl Accounts {
+    /// With the users of these names.
+    pub(super) fn find(names: &[String], asker: &Asker) -> Result<Self> {
+        let passwd = read(PASSWD)?;
+        let named = |name: &String| {
+            User::named(&passwd, name)
+                .with_context(|| format!("usersToImport: {name} is not in {PASSWD}"))
+        };
+        let imported = names.iter().map(named).collect::<Result<Vec<_>>>()?;
+        let group = read(GROUP)?;
+        let mut gids = asker.caller.groups.clone();
+        gids.push(asker.caller.gid);
+        for user in &imported {
+            gids.push(user.gid);
+            gids.extend(groups_of(&group, &user.name));
+        }
+        let groups = named_groups(&group, &gids);
+        Ok(Self { imported, groups })
     }
 }
 

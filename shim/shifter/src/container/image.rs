@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
-use bundles::shifter::image::{Descriptor, Identifier, Image, ImageType, Store};
+use bundles::shifter::image::{Descriptor, Identifier, Image, ImageType, LocalError, Store};
 use bundles::shifter::trusted::{self, ROOT};
 
 use super::caller::Asker;
@@ -26,10 +26,14 @@ impl Chosen {
         let descriptor = Descriptor::parse(&requested.image, default)?;
         let id = match descriptor.kind {
             ImageType::Id => descriptor.tag,
-            ImageType::Local => bail!(
-                "image {:?}: local images aren't done yet in this version",
-                requested.image
-            ),
+            ImageType::Local if config.allow_local_images => {
+                let image = asker.does(|| Image::local(&descriptor.tag, &asker.caller))??;
+                return Ok(Self {
+                    request: requested.image.clone(),
+                    image,
+                });
+            }
+            ImageType::Local => bail!(LocalError::NotAllowed(descriptor.tag)),
             ImageType::Docker | ImageType::Custom => look_up(&descriptor, config, asker)?,
         };
         let store = Store::open(&config.image_path, &ROOT)?;
