@@ -109,21 +109,24 @@ snippet() {
 
 # A Shifter site: its configuration where it always is, and a store with an image of each kind.
 make_site() {
-    mkdir -p "$home"/{udi,images,site} "$home/site/etc" /etc/shifter
-    chmod 755 "$home"/{udi,images,site} "$home/site/etc" /etc/shifter
+    mkdir -p "$home"/{udi,images,site/etc,site/shared/below} /etc/shifter
+    chmod 755 "$home"/{udi,images,site,site/etc,site/shared,site/shared/below} /etc/shifter
     cat >/etc/shifter/udiRoot.conf <<END
 udiMount=$home/udi
 imagePath=$home/images
 etcPath=$home/site/etc
 defaultImageType=id
 maxGroupCount=31
-siteFs=$home/work:/work
+siteFs=$home/work:/work;$home/site/shared:/shared:rec
 siteEnv=SHIFTER_RUNTIME=1
+module_hooked_roothook=$home/site/hook
+module_hooked_siteEnv=HOOKED=yes
 END
+    printf '%s\n' 'echo "by root" >etc/hooked' >"$home/site/hook"
     grep -E "^$USER_NAME:" /etc/passwd >"$home/site/etc/passwd"
     grep -E "^$USER_NAME:" /etc/group >"$home/site/etc/group"
     echo 'passwd: files' >"$home/site/etc/nsswitch.conf"
-    chmod 644 /etc/shifter/udiRoot.conf "$home/site/etc"/*
+    chmod 644 /etc/shifter/udiRoot.conf "$home/site/hook" "$home/site/etc"/*
     make_rootfs "$home/site/tree"
     cp "$here/slurm/exchange.sh" "$home/site/tree/bin/exchange"
     chmod 755 "$home/site/tree/bin/exchange"

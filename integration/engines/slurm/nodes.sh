@@ -12,8 +12,12 @@ while read -r directory type options; do
 done <<<"$hierarchies"
 # What else each node has of its own.
 for node; do
-    unshare --mount sh -euc 'mount -t tmpfs -o mode=755 tmpfs "$1"
+    # Shared, as systemd makes a machine's mounts.
+    unshare --mount sh -euc 'mount --make-rshared /
+        mount -t tmpfs -o mode=755 tmpfs "$1/udi"
         mkdir -p /run/shifter
         mount -t tmpfs -o mode=700 tmpfs /run/shifter
-        exec slurmd -N "$2"' sh "$home/udi" "$node"
+        mount -t tmpfs -o mode=755 tmpfs "$1/site/shared/below"
+        echo there >"$1/site/shared/below/file"
+        exec slurmd -N "$2"' sh "$home" "$node"
 done

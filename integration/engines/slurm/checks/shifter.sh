@@ -63,6 +63,17 @@ check_shifters_volumes_are_the_users() {
     rm -r "$home/work/data"
 }
 
+# Also what is mounted below a site's mount, which a module's script of root's has had before it as well.
+check_what_a_node_has_mounted_stays_when_the_container_goes() {
+    # shellcheck disable=SC2016 # the $ are the container's
+    runs "--image=id:plain --module=hooked" sh -c 'cat /etc/hooked /shared/below/file; echo "$HOOKED"'
+    gives 0
+    prints_only $'by root\nthere\nyes'
+    nothing_is_left
+    try_on_node n1 cat "$home/site/shared/below/file"
+    prints_only there
+}
+
 check_shifters_exit_code_is_the_commands() {
     runs --image=id:plain sh -c 'exit 7'
     gives 7

@@ -233,7 +233,7 @@ fn clone_of(pinned: &Pinned) -> io::Result<OwnedFd> {
     Ok(clone)
 }
 
-fn attach(tree: &OwnedFd, place: &Path) -> io::Result<()> {
+pub(super) fn attach(tree: &OwnedFd, place: &Path) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     Ok(move_mount(tree, "", CWD, place, flags)?)
 }

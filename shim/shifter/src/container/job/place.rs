@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,11 @@ use bundles::shifter::Config;
 use bundles::shifter::image::Caller;
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
-use rustix::fs::{FileType, FlockOperation, flock};
-use rustix::mount::{UnmountFlags, unmount};
+use nix::sched::{CloneFlags, setns};
+use rustix::fs::{CWD, FileType, FlockOperation, flock};
+use rustix::mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount};
+
+use crate::container::build::{attach, leave_hosts_mounts};
 
 const NONE: Option<&str> = None;
 const SHUT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
@@ -82,18 +86,50 @@ impl Jobs {
         self.path.join(&key.0)
     }
 
-    /// Makes an empty directory for the job: the user's to enter, nobody's but root's to change.
-    pub(super) fn make(&self, key: &Key, whose: &Caller) -> Result<PathBuf> {
+    /// Makes the job's directory, the user's to enter and nobody's to change, with what `fill` puts there: whole or not
+    /// at all. One that is there already is replaced.
+    ///
+    /// It is filled among mounts of this process's own, and then shown to the host. Whatever is mounted there of the
+    /// host's is a slave of the host's mount, so that taking it away takes nothing from the host.
+    pub(super) fn make(
+        &self,
+        key: &Key,
+        whose: &Caller,
+        fill: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
+        let path = self.directory(key);
+        let host = File::open("/proc/self/ns/mnt").context("open this mount namespace")?;
+        leave_hosts_mounts()?;
+        let filled = self.fill(&path, whose, fill);
+        setns(&host, CloneFlags::CLONE_NEWNS).context("come back to the host's mounts")?;
+        let tree = filled?;
         let _lock = self.lock()?;
         self.sweep();
-        let path = self.directory(key);
         take_away(&path)?;
-        DirBuilder::new()
-            .mode(0o755)
-            .create(&path)
-            .with_context(|| format!("make {}", path.display()))?;
-        cover(&path, whose, "0500")?;
-        Ok(path)
+        make_directory(&path)?;
+        attach(&tree, &path).with_context(|| format!("mount {}", path.display()))
+    }
+
+    fn fill(
+        &self,
+        path: &Path,
+        whose: &Caller,
+        fill: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<OwnedFd> {
+        let root = Caller {
+            uid: 0,
+            gid: 0,
+            groups: vec![],
+        };
+        cover(&self.path, &root, "0755")?;
+        make_directory(path)?;
+        cover(path, whose, "0500")?;
+        fill(path)?;
+        shut(path)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_RECURSIVE;
+        open_tree(CWD, path, flags).with_context(|| format!("clone {}", path.display()))
     }
 
     /// Takes it away, with all that is mounted there.
@@ -124,6 +160,11 @@ impl Jobs {
     }
 }
 
+fn make_directory(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().mode(0o755).create(path);
+    made.with_context(|| format!("make {}", path.display()))
+}
+
 /// Mounts a file system of memory, this user's, on `path`.
 pub(super) fn cover(path: &Path, whose: &Caller, mode: &str) -> Result<()> {
     let options = format!("mode={mode},uid={},gid={}", whose.uid, whose.gid);
@@ -133,7 +174,7 @@ pub(super) fn cover(path: &Path, whose: &Caller, mode: &str) -> Result<()> {
 }
 
 /// Nobody changes what is in the file system at `path` any more, not even its owner.
-pub(super) fn shut(path: &Path) -> Result<()> {
+fn shut(path: &Path) -> Result<()> {
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | SHUT;
     mount(NONE, path, NONE, flags, NONE).with_context(|| format!("shut {}", path.display()))
 }

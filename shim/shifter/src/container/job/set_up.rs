@@ -10,7 +10,7 @@ use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::image::{Caller, ImageType};
 use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap, signature};
 
-use super::place::{Jobs, Key, cover, mount_system, shut};
+use super::place::{Jobs, Key, cover, mount_system};
 use super::record::{Record, Refusal};
 use crate::container::caller::Asker;
 use crate::container::image::Chosen;
@@ -45,15 +45,17 @@ pub struct Asked {
 /// What can't be done; nothing is left then.
 pub fn set_up(config: &Config, asked: &Asked, state: &Path) -> Result<()> {
     let asker = asked.asker()?;
-    let prepared = asked.prepare(config, &asker)?;
     let jobs = Jobs::of(config)?;
-    let directory = jobs.make(&asked.key, &asker.caller)?;
-    let built = build(&directory, &prepared, config, &asker, state);
-    if built.is_err() {
+    let made = jobs.make(&asked.key, &asker.caller, |directory| {
+        // Here, among the mounts where it is built: what is opened elsewhere can't be mounted.
+        let prepared = asked.prepare(config, &asker)?;
+        build(directory, &prepared, config, &asker, state)
+    });
+    if made.is_err() {
         // The first error is the one to be told.
         let _ = super::remove(config, &asked.key, state);
     }
-    built
+    made
 }
 
 /// Leaves word for the job's user, in the place of a container, that there can't be one.
@@ -69,10 +71,9 @@ pub fn refuse(config: &Config, asked: &Asked, problem: String) -> Result<()> {
         gid,
         groups: vec![],
     };
-    let directory = Jobs::of(config)?.make(&asked.key, &whose)?;
     let request = asked.image.clone();
-    Refusal { request, problem }.write(&directory)?;
-    shut(&directory)
+    let refusal = Refusal { request, problem };
+    Jobs::of(config)?.make(&asked.key, &whose, |directory| refusal.write(directory))
 }
 
 fn build(
@@ -91,8 +92,7 @@ fn build(
     readable(&built.directory, 0o755)?;
     readable(&built.directory.join("config.json"), 0o644)?;
     prepared.record(config)?.write(directory)?;
-    cover(&made(directory, "state")?, &asker.caller, "0700")?;
-    shut(directory)
+    cover(&made(directory, "state")?, &asker.caller, "0700")
 }
 
 fn made(directory: &Path, name: &str) -> Result<PathBuf> {
