@@ -31,3 +31,4 @@ mod cve_2026_53489;
 mod discovery;
 mod exec_sealed;
 mod hostile;
+mod specification;
