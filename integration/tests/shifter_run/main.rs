@@ -1,5 +1,6 @@
 //! `shifter --image=… COMMAND`, as root on a user's behalf: what the command sees, what it can't do, and what is left.
 
+mod compat;
 mod ending;
 mod hooks;
 mod inside;

@@ -1,6 +1,7 @@
 //! `shifter`: containers of users' images on this node, as sealed bundles.
 
 mod commands;
+mod compat;
 mod container;
 pub mod images;
 mod inherited;
@@ -46,6 +47,8 @@ struct Run {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run Shifter's black-box checks on this site, and print what they find
+    Compat(commands::compat::Arguments),
     /// The site's configuration
     #[command(subcommand)]
     Config(commands::config::Command),
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
     let outcome = make_descriptors_sane(inherited.count())
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
+            Some(Command::Compat(arguments)) => commands::compat::execute(&arguments),
             Some(Command::Config(command)) => commands::config::execute(&command),
             Some(Command::Explain(arguments)) => commands::explain::execute(&arguments),
             Some(Command::Image(command)) => commands::image::execute(command),
@@ -176,6 +180,7 @@ mod tests {
     fn a_subcommand_is_the_first_word_and_else_the_containers() {
         for (line, is_subcommand) in [
             ("shifter config check", true),
+            ("shifter compat --image=x --json", true),
             ("shifter explain --image=x config check", true),
             ("shifter image inspect /x", true),
             ("shifter setupRoot -V -u a -N h1/2 id x", true),

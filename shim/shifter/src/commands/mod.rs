@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod compat;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod image;
