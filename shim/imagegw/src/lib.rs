@@ -1,9 +1,65 @@
 //! `shifter-imagegw`: the image gateway.
 
+pub mod api;
 pub mod auth;
 pub mod blobs;
+mod commands;
 pub mod configuration;
+pub mod gateway;
 pub mod layers;
+mod making;
 pub mod pull;
+pub mod queue;
+pub mod server;
 pub mod signature;
 pub mod state;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use runtime::telling::{self, Log};
+
+/// Shifter's image gateway: makes image files of what registries have, and says who may use them.
+#[derive(Debug, Parser)]
+#[command(name = "shifter-imagegw", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM, as an ordinary user
+    Serve(commands::serve::Arguments),
+    /// Read the configuration, and tell what in it is wrong, dead or doubtful
+    Check(commands::check::Arguments),
+    /// Make, list and revoke tokens
+    Token(commands::token::Arguments),
+}
+
+/// The command line as clap knows it, for whoever documents it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what this process's arguments say.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return telling::usage("shifter-imagegw", &Log::default(), &error),
+    };
+    let outcome = match cli.command {
+        Command::Serve(arguments) => commands::serve::execute(arguments),
+        Command::Check(arguments) => commands::check::execute(&arguments),
+        Command::Token(arguments) => commands::token::execute(arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        // A configuration's faults are a line each.
+        for line in error.to_string().lines().skip(1).map(str::to_owned) {
+            telling::say(&format!("shifter-imagegw: {line}\n"));
+        }
+        let first = telling::line(error.as_ref());
+        telling::say(&format!("shifter-imagegw: {first}\n"));
+        ExitCode::FAILURE
+    })
+}

@@ -43,6 +43,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it was good at another time.
+    pub(crate) fn is_of_time(&self) -> bool {
+        matches!(self, Self::Expired | Self::Rewound | Self::Replayed)
+    }
+
     pub(crate) fn of(code: u8, text: &str) -> Self {
         match code {
             14 => Self::Invalid,

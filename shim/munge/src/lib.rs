@@ -91,9 +91,25 @@ impl Munge {
         message::decoded(&answer).map_err(|fault| self.judge(fault))
     }
 
+    /// What is kept in `credential`, however old: a secret that lies on a disk so that only this site's munged can read
+    /// it. It proves nothing.
+    ///
+    /// # Errors
+    /// As [`Munge::decode`], but not for its age or because it was read before.
+    pub fn read_kept(&self, credential: &str) -> Result<Vec<u8>, Error> {
+        let answer = exchange(&self.socket, &DecodeRequest { credential }.packed())?;
+        match message::decoded(&answer) {
+            Ok(decoded) => Ok(decoded.payload),
+            Err(message::Fault::Stale(_, decoded)) => Ok(decoded.payload),
+            Err(fault) => Err(self.judge(fault)),
+        }
+    }
+
     fn judge(&self, fault: message::Fault) -> Error {
         match fault {
-            message::Fault::Refused(refusal) => Error::Refused(refusal),
+            message::Fault::Refused(refusal) | message::Fault::Stale(refusal, _) => {
+                Error::Refused(refusal)
+            }
             message::Fault::Garbled => Error::Garbled(self.socket.clone()),
         }
     }

@@ -25,6 +25,8 @@ const ANYONE: u32 = u32::MAX;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Refused(Refusal),
+    /// It is refused as a proof, and what it says is told.
+    Stale(Refusal, Box<Decoded>),
     Garbled,
 }
 
@@ -81,8 +83,8 @@ pub(crate) fn length(header: &[u8]) -> Option<usize> {
     (is_ours && length <= 4 * crate::MAX_PAYLOAD).then_some(length)
 }
 
-/// A whole answer of this kind: what follows its header and the verdict.
-fn open(answer: &[u8], kind: u8) -> Result<Reader<'_>, Fault> {
+/// A whole answer of this kind: the verdict, and what follows it.
+fn open(answer: &[u8], kind: u8) -> Result<(Option<Refusal>, Reader<'_>), Fault> {
     let mut reader = Reader(answer);
     let opened = (|| {
         reader.bytes(5)?;
@@ -93,8 +95,8 @@ fn open(answer: &[u8], kind: u8) -> Result<Reader<'_>, Fault> {
         (found == kind).then_some((code, text))
     })();
     match opened {
-        Some((0, _)) => Ok(reader),
-        Some((code, text)) => Err(Fault::Refused(Refusal::of(code, &text_of(text)))),
+        Some((0, _)) => Ok((None, reader)),
+        Some((code, text)) => Ok((Some(Refusal::of(code, &text_of(text))), reader)),
         None => Err(Fault::Garbled),
     }
 }
@@ -106,7 +108,10 @@ fn text_of(bytes: &[u8]) -> String {
 
 /// The credential in an answer to an [`EncodeRequest`].
 pub(crate) fn encoded(answer: &[u8]) -> Result<String, Fault> {
-    let mut reader = open(answer, ENCODE_ANSWER)?;
+    let (refusal, mut reader) = open(answer, ENCODE_ANSWER)?;
+    if let Some(refusal) = refusal {
+        return Err(Fault::Refused(refusal));
+    }
     let credential = reader.long().ok_or(Fault::Garbled)?;
     let credential = text_of(credential);
     let is_one = credential.starts_with("MUNGE:") && credential.ends_with(':');
@@ -115,8 +120,15 @@ pub(crate) fn encoded(answer: &[u8]) -> Result<String, Fault> {
 
 /// What an answer to a [`DecodeRequest`] says.
 pub(crate) fn decoded(answer: &[u8]) -> Result<Decoded, Fault> {
-    let mut reader = open(answer, DECODE_ANSWER)?;
-    fields(&mut reader).ok_or(Fault::Garbled)
+    let (refusal, mut reader) = open(answer, DECODE_ANSWER)?;
+    match refusal {
+        None => fields(&mut reader).ok_or(Fault::Garbled),
+        Some(refusal) if refusal.is_of_time() => Err(match fields(&mut reader) {
+            Some(decoded) => Fault::Stale(refusal, Box::new(decoded)),
+            None => Fault::Refused(refusal),
+        }),
+        Some(refusal) => Err(Fault::Refused(refusal)),
+    }
 }
 
 fn fields(reader: &mut Reader<'_>) -> Option<Decoded> {

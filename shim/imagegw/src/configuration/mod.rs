@@ -113,8 +113,6 @@ pub struct Configuration {
     pub importers: Importers,
     /// The site's program that judges an unpacked image.
     pub examiner: Option<PathBuf>,
-    /// Arguments of the programs that make images, by format.
-    pub converter_options: BTreeMap<String, Vec<String>>,
     /// Whose signatures images need.
     pub signature_policy: Option<PathBuf>,
     /// The systems that images are for.

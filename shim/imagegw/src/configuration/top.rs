@@ -43,6 +43,10 @@ fn keys(top: &mut Section, path: &Path) -> Configuration {
     for key in ["DefaultLustreReplication", "DefaultOstCount"] {
         top.dead(key, "Shifter reads and forgets it too");
     }
+    top.dead(
+        "ConverterOptions",
+        "images are always made without attributes, for root, and the same each time",
+    );
     top.dead("PullUpdateTime", "PullUpdateTimeout counts by itself");
     let state = top.path("StateDirectory").unwrap_or_else(|| STATE.into());
     let cache = top.path("CacheDirectory");
@@ -68,7 +72,6 @@ fn keys(top: &mut Section, path: &Path) -> Configuration {
         metrics: top.switch("Metrics", false),
         importers: importers(top),
         examiner: top.path("examiner"),
-        converter_options: converter_options(top),
         signature_policy: top.path("SignaturePolicy"),
         platforms: platforms(top),
         default_location: String::new(),
@@ -198,20 +201,6 @@ fn importers(top: &mut Section) -> Importers {
             Importers::Nobody
         }
     }
-}
-
-fn converter_options(top: &mut Section) -> BTreeMap<String, Vec<String>> {
-    let Some(mut section) = top.section("ConverterOptions") else {
-        return BTreeMap::new();
-    };
-    let mut options = BTreeMap::new();
-    for format in ["erofs", "squashfs"] {
-        options.insert(format.to_owned(), section.names(format));
-    }
-    section.dead("cramfs", "no image is made cramfs here");
-    section.dead("ext4", "no image is made ext4 here");
-    section.finish();
-    options
 }
 
 fn platforms(top: &mut Section) -> BTreeMap<String, Platform> {

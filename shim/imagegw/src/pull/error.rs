@@ -97,6 +97,14 @@ pub enum PullError {
         /// What is missing.
         reason: &'static str,
     },
+    /// [`super::Progress::examine`].
+    #[error("{image}: refused by the site's examiner: {reason}")]
+    Examined {
+        /// What was asked for.
+        image: String,
+        /// What it said.
+        reason: String,
+    },
     /// A layer that can't be unpacked, or may not.
     #[error("layer {layer}: {source}")]
     Layer {

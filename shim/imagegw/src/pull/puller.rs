@@ -83,6 +83,11 @@ impl Puller {
         let tree = scratch.path.join("tree");
         fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
         let left_out = self.unpack(&tree, &resolved.manifest, layers, &configuration, progress)?;
+        let judged = progress.examine(&tree);
+        judged.map_err(|reason| PullError::Examined {
+            image: request.source.to_string(),
+            reason,
+        })?;
         progress.step(Step::Conversion);
         let made = make::image(&tree, request.format, &request.destination, progress)?;
         Ok(Pulled {

@@ -205,6 +205,13 @@ pub trait Progress {
     /// So much of it is done; `total` where that is known. In Pulling, bytes of layers; in Examination, bytes of
     /// layers, unpacked; in Conversion, bytes of the image file.
     fn bytes(&self, done: u64, total: Option<u64>);
+    /// Looks at what was unpacked, before anything is made of it; an error is why nothing shall be.
+    ///
+    /// # Errors
+    /// What the site has against it.
+    fn examine(&self, _tree: &std::path::Path) -> Result<(), String> {
+        Ok(())
+    }
     /// Whether nobody wants the image any more.
     fn should_stop(&self) -> bool {
         false

@@ -1,0 +1,214 @@
+//! Which path is answered by what. The table is the only list of routes: the description in
+//! `docs/shifter-imagegw-openapi.json` is held against it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+
+use super::{openapi, shifter, upload, v2};
+use crate::gateway::{Failure, Gateway};
+use crate::server::Answered;
+
+type Route = (
+    &'static str,
+    &'static [&'static str],
+    MethodRouter<Arc<Gateway>>,
+);
+
+/// Path, methods, handlers. Below `/api/` each stands once with its slash and once without it.
+fn routes() -> Vec<Route> {
+    let mut routes = shifters();
+    routes.extend(ours());
+    routes
+}
+
+fn shifters() -> Vec<Route> {
+    vec![
+        ("/", &["get"], get(shifter::root)),
+        ("/api/status", &["get"], get(shifter::status)),
+        ("/api/list/{system}/", &["get"], get(shifter::list)),
+        (
+            "/api/lookup/{system}/{type}/{*tag}",
+            &["get"],
+            get(shifter::lookup),
+        ),
+        (
+            "/api/pull/{system}/{type}/{*tag}",
+            &["post"],
+            post(shifter::pull),
+        ),
+        (
+            "/api/doimport/{system}/{type}/{*tag}",
+            &["post"],
+            post(shifter::import),
+        ),
+        (
+            "/api/expire/{system}/{type}/{*tag}",
+            &["get"],
+            get(shifter::expire),
+        ),
+        (
+            "/api/autoexpire/{system}/",
+            &["get"],
+            get(shifter::auto_expire),
+        ),
+        ("/api/metrics/{system}/", &["get"], get(shifter::metrics)),
+        ("/api/queue/{system}/", &["get"], get(shifter::queue)),
+    ]
+}
+
+fn ours() -> Vec<Route> {
+    vec![
+        ("/metrics", &["get"], get(v2::metrics)),
+        ("/v2/status", &["get"], get(v2::status)),
+        ("/v2/openapi.json", &["get"], get(openapi::openapi)),
+        ("/v2/systems/{system}/images", &["get"], get(v2::images)),
+        (
+            "/v2/systems/{system}/images/{id}",
+            &["get", "delete"],
+            get(v2::image).delete(v2::delete),
+        ),
+        (
+            "/v2/systems/{system}/names/{type}/{*tag}",
+            &["get"],
+            get(v2::named),
+        ),
+        (
+            "/v2/systems/{system}/pulls/{type}/{*tag}",
+            &["post"],
+            post(v2::pull),
+        ),
+        (
+            "/v2/systems/{system}/imports/{*tag}",
+            &["post"],
+            post(upload::import),
+        ),
+        ("/v2/systems/{system}/queue", &["get"], get(v2::queue)),
+        (
+            "/v2/systems/{system}/queue/{number}",
+            &["delete"],
+            delete(v2::cancel),
+        ),
+        (
+            "/v2/systems/{system}/expire/{type}/{*tag}",
+            &["post"],
+            post(v2::expire),
+        ),
+        (
+            "/v2/systems/{system}/autoexpire",
+            &["post"],
+            post(v2::auto_expire),
+        ),
+        ("/v2/systems/{system}/lookups", &["get"], get(v2::lookups)),
+    ]
+}
+
+/// Everything that the gateway answers.
+pub fn router(gateway: &Arc<Gateway>) -> Router {
+    let mut router = Router::new();
+    for (path, _, handlers) in routes() {
+        if let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) {
+            router = router.route(bare, handlers.clone());
+        }
+        router = router.route(path, handlers);
+    }
+    router
+        .fallback(|| async { Failure::unknown("there is nothing at this path") })
+        .method_not_allowed_fallback(|| async {
+            let told = Failure::bad("this path has no such method").into_response();
+            (StatusCode::METHOD_NOT_ALLOWED, told).into_response()
+        })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(gateway),
+            every_answer,
+        ))
+        .with_state(Arc::clone(gateway))
+}
+
+/// What holds for every answer: it is counted, kept by nobody, and taken for what it says it is.
+async fn every_answer(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", |path| path.as_str())
+        .to_owned();
+    let method = known(request.method()).to_owned();
+    let mut response = next.run(request).await;
+    let answer = Answered {
+        route,
+        method,
+        status: response.status().as_u16(),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    gateway.metrics.answered(&answer, seconds);
+    tracing::debug!(
+        method = answer.method,
+        route = answer.route,
+        status = answer.status,
+        seconds,
+        "answered"
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// A method's name, of those that there are: made-up ones would make endless series.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_description_has_every_route_and_no_other() {
+        let ours: BTreeSet<String> = routes()
+            .into_iter()
+            .flat_map(|(path, methods, _)| {
+                // OpenAPI has no name for the rest of a path.
+                let path = path.replace("{*", "{");
+                methods.iter().map(move |method| format!("{method} {path}"))
+            })
+            .collect();
+        let description: Value = serde_json::from_str(openapi::TEXT).unwrap();
+        let described: BTreeSet<String> = description["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().keys();
+                methods
+                    .filter(|key| key.as_str() != "parameters")
+                    .map(move |method| format!("{method} {path}"))
+            })
+            .collect();
+        assert_eq!(ours, described);
+    }
+}

@@ -1,0 +1,8 @@
+//! The process: from its configuration to its end.
+
+mod metrics;
+mod start;
+mod unprivileged;
+
+pub use metrics::{Answered, Metrics};
+pub use start::start;
