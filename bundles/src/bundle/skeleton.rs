@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::XattrFlags;
+use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
 use rustix::io::Errno;
 
 /// What stands at a path of the skeleton.
@@ -23,6 +23,8 @@ pub(crate) enum Entry {
         mode: u32,
     },
     Link(PathBuf),
+    /// Nothing, whatever a layer below has there: a whiteout of overlayfs.
+    Absent,
 }
 
 impl Entry {
@@ -53,7 +55,14 @@ impl Skeleton {
                 mode: 0o644,
             }
         };
-        self.entries.entry(path.to_path_buf()).or_insert(entry);
+        self.add_unless_there(path, entry);
+    }
+
+    /// Hides what a layer below has at `path`, where the skeleton is a layer of an overlay. What is added there later
+    /// counts.
+    pub fn add_absent(&mut self, path: &Path) {
+        self.add_parents(path);
+        self.add_unless_there(path, Entry::Absent);
     }
 
     /// Adds a directory of this mode with the directories above it.
@@ -104,9 +113,13 @@ impl Skeleton {
             .skip(1)
             .filter(|path| *path != Path::new("/"))
         {
-            self.entries
-                .entry(parent.to_path_buf())
-                .or_insert(Entry::DIRECTORY);
+            self.add_unless_there(parent, Entry::DIRECTORY);
+        }
+    }
+
+    fn add_unless_there(&mut self, path: &Path, entry: Entry) {
+        if matches!(self.entry(path), None | Some(Entry::Absent)) {
+            self.entries.insert(path.to_path_buf(), entry);
         }
     }
 
@@ -124,6 +137,7 @@ impl Skeleton {
                     std::fs::write(&here, content).and_then(|()| set_mode(&here, *mode))
                 }
                 Entry::Link(target) => symlink(target, &here),
+                Entry::Absent => make_whiteout(&here),
             };
             made.map_err(|error| (path.clone(), error))?;
         }
@@ -137,6 +151,12 @@ fn make_directory(path: &Path, mode: u32, hides: bool) -> io::Result<()> {
         rustix::fs::setxattr(path, HIDES, b"y", XattrFlags::CREATE)?;
     }
     set_mode(path, mode)
+}
+
+/// Anybody can make one: the kernel knows that this device leads nowhere.
+fn make_whiteout(path: &Path) -> io::Result<()> {
+    let kind = FileType::CharacterDevice;
+    Ok(mknodat(CWD, path, kind, Mode::empty(), 0)?)
 }
 
 /// Whether the directory hides the one of a layer below.

@@ -74,6 +74,11 @@ const CHECKS: [Check; 18] = [
     programs::policy,
 ];
 
+/// What root can do so that users have user namespaces here, where they haven't.
+pub fn remedy_for_user_namespaces() -> Option<String> {
+    users::judge_user_namespaces().remedy
+}
+
 /// Looks at everything; changes nothing.
 pub fn examine(asked: &Asked) -> Vec<Finding> {
     CHECKS.iter().map(|check| check(asked)).collect()

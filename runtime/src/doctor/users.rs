@@ -45,9 +45,18 @@ fn judge_privilege(uid: u32, capabilities: u64) -> Finding {
 }
 
 pub(super) fn user_namespaces(_: &Asked) -> Finding {
+    let finding = judge_user_namespaces();
+    if geteuid().is_root() {
+        finding
+    } else {
+        finding.essential()
+    }
+}
+
+pub(super) fn judge_user_namespaces() -> Finding {
     const NAME: &str = "user namespaces";
     let number = |path: &str| text(path).trim().parse::<u64>().ok();
-    let finding = if number("/proc/sys/user/max_user_namespaces") == Some(0) {
+    if number("/proc/sys/user/max_user_namespaces") == Some(0) {
         Finding::missing(
             NAME,
             "switched off",
@@ -62,11 +71,6 @@ pub(super) fn user_namespaces(_: &Asked) -> Finding {
         Finding::limited(NAME, found, remedy)
     } else {
         Finding::ok(NAME, "for everybody")
-    };
-    if geteuid().is_root() {
-        finding
-    } else {
-        finding.essential()
     }
 }
 

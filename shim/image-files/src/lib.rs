@@ -7,4 +7,4 @@ mod superblock;
 mod sys;
 
 pub use superblock::{FileSystem, Kind, NotAnImage};
-pub use sys::spawn_mortal;
+pub use sys::{spawn_mortal, spawn_server};

@@ -81,6 +81,17 @@ impl Kind {
         }
     }
 
+    /// As `.meta` files call it.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Squashfs => Format::Squashfs,
+            Self::Erofs => Format::Erofs,
+            Self::Ext4 => Format::Ext4,
+            Self::Xfs => Format::Xfs,
+            Self::Cramfs => Format::Cramfs,
+        }
+    }
+
     /// What a `.meta` file calls so; none for a directory.
     pub fn of(format: Format) -> Option<Self> {
         Some(match format {

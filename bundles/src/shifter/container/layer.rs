@@ -9,10 +9,6 @@ use crate::bundle::Skeleton;
 use crate::shifter::accounts::{NSSWITCH, User, filtered_groups};
 use crate::shifter::image::Caller;
 use crate::shifter::records::shifter_config;
-use crate::shifter::trusted::{self, TrustError};
-
-/// The most that a file of `etcPath` may hold, in bytes: it is copied into every container.
-const MAX_SIZE: u64 = 16 << 20;
 
 /// Directories that a container has whatever its image is.
 const DIRECTORIES: [&str; 11] = [
@@ -37,14 +33,8 @@ pub(super) fn user(request: &Request<'_>) -> Result<User, ContainerError> {
     {
         return Ok(user);
     }
-    let passwd = match &request.config.etc_path {
-        Some(directory) => directory.join("passwd"),
-        None => PathBuf::from("passwd"),
-    };
-    let text = match &request.config.etc_path {
-        Some(_) => text_of(request, &passwd)?,
-        None => String::new(),
-    };
+    let text = request.site_files.text("passwd").unwrap_or_default();
+    let passwd = request.site_files.path("passwd");
     User::find(&text, uid).ok_or(ContainerError::Unknown { uid, passwd })
 }
 
@@ -75,7 +65,7 @@ pub(super) fn make(
     let files = if request.config.populate_etc {
         made(request, identity, user)
     } else {
-        copied(request, user)?
+        copied(request, user)
     };
     for (name, content) in files {
         layer.add_file(&Path::new("/etc").join(name), content);
@@ -126,57 +116,19 @@ fn made(request: &Request<'_>, identity: &Caller, user: &User) -> Vec<(String, V
 }
 
 /// Files of `/etc` from `etcPath`.
-fn copied(request: &Request<'_>, user: &User) -> Result<Vec<(String, Vec<u8>)>, ContainerError> {
-    let directory = request.config.etc_path.clone().unwrap_or_default();
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| ContainerError::File {
-            key: "etcPath".to_owned(),
-            path,
-            source,
+fn copied(request: &Request<'_>, user: &User) -> Vec<(String, Vec<u8>)> {
+    let files = request.site_files.files().iter().cloned();
+    let filtered = |(name, content): (String, Vec<u8>)| {
+        if name != "group" {
+            return vec![(name, content)];
         }
+        let text = String::from_utf8_lossy(&content);
+        let most = request.config.max_group_count;
+        let text = filtered_groups(&text, &user.name, most);
+        vec![
+            (name, text.into_bytes()),
+            ("group.orig".to_owned(), content),
+        ]
     };
-    let mut files = vec![];
-    for entry in fs::read_dir(&directory).map_err(failed(&directory))? {
-        let entry = entry.map_err(failed(&directory))?;
-        let path = entry.path();
-        // What a link leads to counts, as for cp.
-        if !fs::metadata(&path).map_err(failed(&path))?.is_file() {
-            continue;
-        }
-        let name = entry
-            .file_name()
-            .into_string()
-            .map_err(|_| ContainerError::NotText(path.clone()))?;
-        let mut content = read(request, &path)?;
-        if name == "group" {
-            let text = String::from_utf8_lossy(&content);
-            let most = request.config.max_group_count;
-            let filtered = filtered_groups(&text, &user.name, most).into_bytes();
-            files.push(("group.orig".to_owned(), content));
-            content = filtered;
-        }
-        files.push((name, content));
-    }
-    for needed in ["passwd", "group", "nsswitch.conf"] {
-        if !files.iter().any(|(name, _)| name == needed) {
-            let path = directory.join(needed);
-            return Err(failed(&path)(io::ErrorKind::NotFound.into()));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read(request: &Request<'_>, path: &Path) -> Result<Vec<u8>, ContainerError> {
-    let failed = |source: TrustError| ContainerError::Untrusted {
-        key: "etcPath".to_owned(),
-        source,
-    };
-    trusted::read(path, request.owners, MAX_SIZE).map_err(failed)
-}
-
-fn text_of(request: &Request<'_>, path: &Path) -> Result<String, ContainerError> {
-    let content = read(request, path)?;
-    Ok(String::from_utf8_lossy(&content).into_owned())
+    files.flat_map(filtered).collect()
 }

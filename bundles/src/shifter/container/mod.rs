@@ -19,6 +19,7 @@ mod mount;
 mod read;
 mod request;
 mod site;
+mod site_files;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use oci_spec::runtime::Spec;
 pub use error::ContainerError;
 pub use hooks::{Left, LeftMount, RootHook, RunHook, Stage, StageMount};
 pub use request::{Places, Request};
+pub use site_files::SiteFiles;
 pub use volumes::{Pinned, Source};
 
 use super::accounts;
@@ -84,6 +86,7 @@ impl<'a> Draft<'a> {
             layer: layer::make(&request, &identity, &user)?,
             mounts: vec![],
             site_mounts: 0,
+            without_root: request.user_namespace && request.places.system.is_none(),
         };
         for directory in ["/var/run", "/var/spool"] {
             let directory = Path::new(directory);
@@ -154,11 +157,14 @@ impl<'a> Draft<'a> {
             request,
             identity,
             mut tree,
-            mounts,
+            mut mounts,
             mut pinned,
         } = self;
         tree.mounts.truncate(tree.site_mounts);
         pinned.extend(site::pinned(&request.places, tree.mounts)?);
+        if tree.without_root {
+            mounts.iter_mut().for_each(Planned::bring_all_below);
+        }
         let mut notes = vec![];
         let working_directory = working_directory.unwrap_or_else(|| {
             notes.push(format!(

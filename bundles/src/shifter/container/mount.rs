@@ -49,6 +49,27 @@ impl Limits {
     }
 }
 
+impl Planned {
+    /// Where it is a bind mount, mounts what is mounted below its source as well, to which all options apply then.
+    /// What a user namespace hasn't mounted itself it can't uncover: mount_namespaces(7).
+    pub(super) fn bring_all_below(&mut self) {
+        let is_part_of_sys = |mount: &Mount| mount.destination().starts_with("/sys");
+        let options = self.mount.options().clone().unwrap_or_default();
+        if is_part_of_sys(&self.mount) || !options.iter().any(|option| option == "bind") {
+            return;
+        }
+        let mut all = vec![];
+        for option in options {
+            let below = format!("r{option}");
+            if !["bind", "private", "slave"].contains(&option.as_str()) {
+                all.push(option);
+            }
+            all.push(below);
+        }
+        self.mount.set_options(Some(all));
+    }
+}
+
 pub(super) fn planned(
     destination: &Path,
     typ: &str,

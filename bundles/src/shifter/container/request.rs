@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::SiteFiles;
 use crate::shifter::Config;
 use crate::shifter::accounts::User;
 use crate::shifter::config::Module;
@@ -46,8 +47,8 @@ pub struct Request<'a> {
     pub user_namespace: bool,
     /// Where the container is built.
     pub places: Places,
-    /// Whose files root may act upon: [`trusted::ROOT`](crate::shifter::trusted::ROOT).
-    pub owners: &'a [u32],
+    /// The site's files for `/etc`.
+    pub site_files: &'a SiteFiles,
 }
 
 /// Where a container is built, and where on the host what every container shares is.
@@ -65,9 +66,11 @@ pub struct Places {
     pub var_temporary: PathBuf,
     /// The host's `/dev/shm`.
     pub shared_memory: PathBuf,
-    /// Where root mounts what the container has of the host's, for a runtime that isn't root's, which could reach or
-    /// mount not all of it: a sysfs as `sys`, and the site's mounts by number.
+    /// Where what the container has of the host's is mounted beforehand, by number, for a runtime that isn't root's: it could
+    /// reach not all of it, and leave nothing out that is mounted below.
     pub host: Option<PathBuf>,
+    /// A sysfs that root has mounted for it.
+    pub system: Option<PathBuf>,
 }
 
 impl Places {
@@ -81,6 +84,7 @@ impl Places {
             var_temporary: "/var/tmp".into(),
             shared_memory: "/dev/shm".into(),
             host: None,
+            system: None,
         }
     }
 }

@@ -9,6 +9,8 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use super::mount::{Limits, Planned, bind, file_system, planned};
 use super::tree::{Found, LastLink, Shown, Shows, Tree};
 use super::{ContainerError, Pinned, Places, Request, RunHook, hooks};
+use crate::bundle::Entry;
+use crate::promise::SYS_PARTS;
 use crate::shifter::volumes::VolumeMap;
 
 const UDI_IMAGE: &str = "/opt/udiImage";
@@ -35,7 +37,14 @@ pub(super) fn mounts(
     };
     let hook = config.pre_mount_hook.as_deref();
     run("sitePreMountHook", hook, tree, &mut sites)?;
-    let mut all = own(request.places.host.as_deref());
+    let mut all = vec![file_system(
+        "/proc",
+        "proc",
+        &["nosuid", "nodev", "noexec"],
+        "every container has it",
+    )];
+    all.extend(system(request, tree));
+    all.extend(devices());
     all.extend(host(request, tree)?);
     sites.extend(udi_image(request, tree)?);
     for map in &config.site_fs {
@@ -57,28 +66,8 @@ pub(super) fn mounts(
     Ok(all)
 }
 
-/// The kernel's.
-fn own(host: Option<&Path>) -> Vec<Planned> {
-    let why_system = "MPI and OpenMP look here for processors and network cards";
-    let options = ["nosuid", "nodev", "noexec", "ro"];
-    let system = match host {
-        None => file_system("/sys", "sysfs", &options, why_system),
-        Some(host) => planned(
-            Path::new("/sys"),
-            "bind",
-            &host.join("sys"),
-            &["bind", "nosuid", "nodev", "noexec", "ro", "private"],
-            why_system.to_owned(),
-        ),
-    };
-    vec![
-        file_system(
-            "/proc",
-            "proc",
-            &["nosuid", "nodev", "noexec"],
-            "every container has it",
-        ),
-        system,
+fn devices() -> [Planned; 2] {
+    [
         file_system(
             "/dev",
             "tmpfs",
@@ -98,6 +87,32 @@ fn own(host: Option<&Path>) -> Vec<Planned> {
             "terminals of its own",
         ),
     ]
+}
+
+/// `/sys`: the kernel's, what root has mounted, or, in a user namespace that sees the host's network and so can't mount
+/// one, the parts of the host's that MPI needs.
+fn system(request: &Request<'_>, tree: &mut Tree<'_>) -> Vec<Planned> {
+    const WHY: &str = "MPI and OpenMP look here for processors and network cards";
+    const SHOWN: [&str; 6] = ["bind", "nosuid", "nodev", "noexec", "ro", "private"];
+    let shown = |path: &Path, source: &Path| planned(path, "bind", source, &SHOWN, WHY.to_owned());
+    match &request.places.system {
+        Some(source) => vec![shown(Path::new("/sys"), source)],
+        None if request.user_namespace => SYS_PARTS
+            .map(Path::new)
+            .into_iter()
+            .filter(|part| part.is_dir())
+            .map(|part| {
+                tree.layer.add_target(part, true);
+                shown(part, part)
+            })
+            .collect(),
+        None => vec![file_system(
+            "/sys",
+            "sysfs",
+            &["nosuid", "nodev", "noexec", "ro"],
+            WHY,
+        )],
+    }
 }
 
 /// The host's, that every container shares.
@@ -158,20 +173,21 @@ fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>,
         let source = module.copy_path.iter();
         wanted.extend(source.map(|source| (key.clone(), destination.clone(), source.clone())));
     }
-    let has_image = tree
-        .image_has(udi_image)
-        .map_err(|errno| ContainerError::Image {
-            path: UDI_IMAGE.to_owned(),
-            source: errno.into(),
-        })?;
-    if has_image {
-        tree.layer.add_hiding(udi_image);
-    }
+    let failed = |errno: rustix::io::Errno| ContainerError::Image {
+        path: UDI_IMAGE.to_owned(),
+        source: errno.into(),
+    };
+    tree.hide_images(udi_image).map_err(failed)?;
     let mut all = vec![];
     for (key, destination, source) in wanted {
         let (source, _) = show(request, tree, &destination, &source, false, &key)?;
         let why = format!("{key} of the site");
         all.push(planned(&destination, "bind", &source, &READ_ONLY, why));
+    }
+    let modules = udi_image.join("modules");
+    // Of what is hidden one by one, this is back.
+    if tree.without_root && matches!(tree.layer.entry(&modules), Some(Entry::Directory { .. })) {
+        tree.hide_images(&modules).map_err(failed)?;
     }
     Ok(all)
 }
@@ -248,8 +264,8 @@ fn show(
     let limits = Limits::of(&opened).map_err(failed)?;
     tree.mounts.push(Shown {
         destination: destination.to_path_buf(),
+        recursive: recursive || tree.must_show_below(&opened),
         source: Shows::Hosts(opened),
-        recursive,
         limits,
     });
     Ok((from, limits))

@@ -16,6 +16,7 @@ use crate::vectors::{Wrong, vectors};
 struct Site {
     directory: tempfile::TempDir,
     owners: Vec<u32>,
+    site_files: SiteFiles,
     config: Config,
     uid: u32,
 }
@@ -95,8 +96,10 @@ impl Site {
         );
         let text = text.replace('@', base.to_str().unwrap());
         let config = Config::parse(text.as_bytes(), Path::new("udiRoot.conf")).unwrap();
+        let owners = vec![0, me];
         Self {
-            owners: vec![0, me],
+            site_files: SiteFiles::read(&config, &owners).unwrap_or_default(),
+            owners,
             config,
             uid,
             directory,
@@ -139,8 +142,9 @@ impl Site {
                 var_temporary: base.join("var-tmp"),
                 shared_memory: base.join("shm"),
                 host: None,
+                system: None,
             },
-            owners: &self.owners,
+            site_files: &self.site_files,
         }
     }
 
@@ -250,6 +254,7 @@ fn without_root_a_bundle_has_a_user_namespace_and_leaves_groups_alone() {
     let mut request = site.request("");
     request.user_namespace = true;
     request.places.host = Some("/run/udi/host".into());
+    request.places.system = Some("/run/udi/host/sys".into());
     let container = site.container(request).unwrap();
     let report = check(&container.spec, Kind::Shifter);
     assert!(report.is_kept(), "{}", report.summary());
@@ -533,14 +538,6 @@ fn what_a_container_cannot_be_made_for_is_told_in_a_line() {
             refused("optUdiImage=/nosuch", same),
             "optUdiImage: /nosuch: No such file",
         ),
-        (
-            refused("etcPath=@/etc", same),
-            "etcPath: @/etc/passwd: No such file",
-        ),
-        (
-            refused("", |request| request.owners = &[4_294_967_294]),
-            "etcPath: / belongs to uid 0",
-        ),
     ] {
         assert!(message.contains(says), "{message}");
     }
@@ -619,6 +616,45 @@ fn a_script_that_fails_ends_it() {
     };
     let error = Draft::begin(site.request(""), image.as_fd(), &mut run).unwrap_err();
     assert_eq!(error.to_string(), "sitePreMountHook: /pre: exit status 3");
+}
+
+#[test]
+fn the_sites_files_are_there_and_roots() {
+    let site = Site::new("etcPath=@/etc");
+    let error = SiteFiles::read(&site.config, &site.owners).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("etcPath: ") && error.contains("/etc/passwd: No such file"),
+        "{error}"
+    );
+    let error = SiteFiles::read(&site.config, &[4_294_967_294]).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("etcPath: / belongs to uid 0"), "{error}");
+}
+
+/// Who has only the rights of a user namespace can't leave out what the host has mounted below, nor mount a sysfs.
+#[test]
+fn without_root_everything_below_comes_along_and_keeps_its_limits() {
+    let site = Site::new("");
+    let mut request = site.request("/home/u:/mnt:ro");
+    request.user_namespace = true;
+    let container = site.container(request).unwrap();
+    let report = check(&container.spec, Kind::Shifter);
+    assert!(report.is_kept(), "{}", report.summary());
+    let mounts = container.spec.mounts().iter().flatten();
+    for mount in mounts.filter(|mount| mount.typ().as_deref() == Some("bind")) {
+        let options = mount.options().clone().unwrap_or_default();
+        let has = |option: &str| options.iter().any(|have| have == option);
+        if mount.destination().starts_with("/sys") {
+            assert!(has("bind") && has("ro"), "{mount:?}");
+        } else {
+            assert!(has("rbind") && has("rnosuid") && has("rnodev"), "{mount:?}");
+            assert_eq!(has("ro"), has("rro"), "{mount:?}");
+        }
+    }
+    let all = destinations(&container);
+    assert!(all.contains(&"/sys/devices".to_owned()), "{all:?}");
+    assert!(!all.contains(&"/sys".to_owned()), "{all:?}");
 }
 
 #[test]

@@ -11,9 +11,10 @@ use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::{Mount, Spec};
 use rustix::fs::{
-    CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat,
+    CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat,
 };
 use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::mount::Limits;
 use crate::bundle::{Entry, Skeleton};
@@ -51,6 +52,8 @@ pub(super) struct Tree<'a> {
     pub mounts: Vec<Shown>,
     /// How many of them are the site's; the user's follow.
     pub site_mounts: usize,
+    /// Whether it is made in a user namespace: attributes of root's can't be given then.
+    pub without_root: bool,
 }
 
 /// Which part of the tree something is in.
@@ -121,6 +124,7 @@ impl<'a> Tree<'a> {
             layer: Skeleton::default(),
             site_mounts: mounts.len(),
             mounts,
+            without_root: false,
         }
     }
 
@@ -242,6 +246,7 @@ impl<'a> Tree<'a> {
                 kind: FileType::RegularFile,
                 opened: None,
             })),
+            Some(Entry::Absent) => Ok(Found::Nothing),
             None if self.is_hidden(path) => Ok(Found::Nothing),
             None => {
                 let below = path.strip_prefix("/").unwrap_or(path);
@@ -268,11 +273,39 @@ impl<'a> Tree<'a> {
         mounts.any(|mount| path.starts_with(&mount.destination))
     }
 
-    /// Whether the image itself has something at `path`.
-    pub(super) fn image_has(&self, path: &Path) -> Result<bool, Errno> {
+    /// Whether `source` can be mounted with what is mounted below it only: a user namespace uncovers nothing that others have
+    /// covered (mount_namespaces(7)).
+    pub(super) fn must_show_below(&self, source: &OwnedFd) -> bool {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH;
+        self.without_root && matches!(open_tree(source, "", flags), Err(Errno::INVAL))
+    }
+
+    /// Hides what the image has in the directory `path`.
+    pub(super) fn hide_images(&mut self, path: &Path) -> Result<(), Errno> {
         let below = path.strip_prefix("/").unwrap_or(path);
-        let found = open(self.image, below, ResolveFlags::empty(), Part::Image)?;
-        Ok(!matches!(found, Found::Nothing))
+        let Found::There(there) = open(self.image, below, ResolveFlags::empty(), Part::Image)?
+        else {
+            return Ok(());
+        };
+        if !self.without_root {
+            self.layer.add_hiding(path);
+            return Ok(());
+        }
+        let opened = there.opened.filter(|_| there.kind == FileType::Directory);
+        let Some((directory, _)) = opened else {
+            return Ok(());
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(directory, ".", flags, Mode::empty())?;
+        for entry in Dir::read_from(directory)? {
+            let name = OsString::from_vec(entry?.file_name().to_bytes().to_vec());
+            if name != "." && name != ".." {
+                self.layer.add_absent(&path.join(name));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the layer has something above `path` that lets nothing of the image through.
@@ -413,6 +446,7 @@ mod tests {
             image: image.as_fd(),
             layer,
             site_mounts: 1,
+            without_root: false,
             mounts: vec![Shown {
                 destination: "/home".into(),
                 source: Shows::Hosts(directory(&base.join("home"))),

@@ -133,6 +133,8 @@ pub(super) fn mount(
         limits,
     } = source;
     let places = &request.places;
+    let below = |opened: &OwnedFd| tree.must_show_below(opened);
+    let recursive = opened.as_ref().is_some_and(below);
     // The layer and the store's images are nobody's to change.
     let is_mounts = matches!(part, Part::Mount(_)) && tree.root_path(part, &path).is_none();
     let is_changeable = request.image_is_local || is_mounts;
@@ -143,7 +145,7 @@ pub(super) fn mount(
                 source: duplicate(map, &opened)?,
                 place: place.clone(),
                 is_directory,
-                recursive: false,
+                recursive,
             };
             (place, Some(pinned), Shows::Hosts(opened))
         }
@@ -160,7 +162,7 @@ pub(super) fn mount(
     tree.mounts.push(Shown {
         destination: destination.clone(),
         source: shows,
-        recursive: false,
+        recursive,
         limits: limits.and(asked),
     });
     let why = format!("volume {map} of the user's");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
 
-use super::access::{Access, Caller};
+use super::access::Caller;
 use super::meta::{Format, Meta};
 use super::store::{Identifier, Image};
 
@@ -81,15 +81,7 @@ impl Image {
         may_read(&file).map_err(failed)?;
         Ok(Self {
             id: Identifier::of_local(text),
-            meta: Meta {
-                format: Format::Vfs,
-                environment: vec![],
-                entry_point: None,
-                command: None,
-                working_directory: None,
-                access: Access::default(),
-                passed_over: vec![],
-            },
+            meta: Meta::saying_nothing(Format::Vfs),
             file,
             path: path.to_path_buf(),
             is_local: true,

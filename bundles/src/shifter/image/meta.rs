@@ -107,6 +107,19 @@ impl Format {
 }
 
 impl Meta {
+    /// Of an image without such a file.
+    pub(super) fn saying_nothing(format: Format) -> Self {
+        Self {
+            format,
+            environment: vec![],
+            entry_point: None,
+            command: None,
+            working_directory: None,
+            access: Access::default(),
+            passed_over: vec![],
+        }
+    }
+
     /// Reads the text of the file at `path`.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ const MAX_IDENTIFIER: usize = 240;
 const OTHERS: u32 = 0o022;
 
 /// An image's name in the store: letters, digits, `_`, `.`, `-`, and the first a letter or digit. It can't lead
-/// anywhere else.
+/// anywhere else. That of an [image of a user's](Image::of_users) is its path, which nobody looks for in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identifier(String);
 
@@ -119,6 +119,19 @@ impl Identifier {
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Image {
+    /// A user's own file, open, at `path`: of no store, so that its path is its name and nobody says anything about it.
+    pub fn of_users(file: OwnedFd, path: PathBuf, format: Format) -> Self {
+        Self {
+            id: Identifier(path.display().to_string()),
+            meta: Meta::saying_nothing(format),
+            file,
+            path,
+            is_local: false,
+        }
     }
 }
 

@@ -2,4 +2,4 @@
 
 mod child;
 
-pub use child::spawn_mortal;
+pub use child::{spawn_mortal, spawn_server};

@@ -15,7 +15,6 @@ use bundles::shifter::container::{Draft, Pinned, Places, Request};
 use bundles::shifter::image::Caller;
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use runtime::sys::{MountAttr, mount_setattr};
 use runtime::telling;
 use rustix::fs::{CWD, FileType};
@@ -24,9 +23,10 @@ use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use super::Prepared;
 use super::caller::{Accounts, Asker};
 use super::hooks::Scripts;
+use super::mode::Mode;
 use super::variables::{self, LONGEST_FILE};
 use crate::commands::image::place::open_place;
-use crate::images::{Held, Node};
+use crate::images::Shown;
 
 const NONE: Option<&str> = None;
 
@@ -50,7 +50,7 @@ pub struct Built {
     /// What isn't as it was asked for, a line each.
     pub notes: Vec<String>,
     /// The image stays mounted on this node for as long.
-    _image: Held,
+    _image: Shown,
 }
 
 impl Built {
@@ -62,14 +62,6 @@ impl Built {
     }
 }
 
-/// Puts this process into a mount namespace of its own. What the host mounts later still appears in it, for a site's
-/// `slave` mounts.
-pub(super) fn leave_hosts_mounts() -> Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)
-        .context("make the mount namespace one's own")
-}
-
 impl Prepared<'_> {
     /// Builds it.
     pub(super) fn build(
@@ -79,9 +71,19 @@ impl Prepared<'_> {
         state: &Path,
         for_use: Use,
     ) -> Result<Built> {
-        let udi = cover_udi_mount(config)?;
-        let held = Node::open(state)?.hold(&self.chosen.image)?;
-        self.build_in(&udi, config, asker, held, None, for_use)
+        cover(&self.udi_mount)?;
+        if asker.mode == Mode::Rootless {
+            // Where what is below a directory has to be shown with it, this isn't. What is on it can be bound.
+            mount(NONE, &self.udi_mount, NONE, MsFlags::MS_UNBINDABLE, NONE)
+                .context("keep udiMount from what is shown")?;
+            cover(&self.udi_mount)?;
+        }
+        let shown = asker.mode.show(&self.chosen, state)?;
+        let host = (asker.mode == Mode::Rootless).then(|| self.udi_mount.join("host"));
+        if let Some(host) = &host {
+            fs::create_dir(host).with_context(|| format!("make {}", host.display()))?;
+        }
+        self.build_in(&self.udi_mount, config, asker, shown, host, for_use)
     }
 
     /// Builds it in the directory `udi`, around an image that is held. With a directory `host` for what is the host's it
@@ -91,7 +93,7 @@ impl Prepared<'_> {
         udi: &Path,
         config: &Config,
         asker: &Asker,
-        held: Held,
+        shown: Shown,
         host: Option<PathBuf>,
         for_use: Use,
     ) -> Result<Built> {
@@ -99,10 +101,12 @@ impl Prepared<'_> {
         for made in [&image, &volumes] {
             fs::create_dir(made).with_context(|| format!("make {}", made.display()))?;
         }
-        held.attach(open_place(&image)?)?;
+        shown.attach(open_place(&image)?)?;
         let root = File::open(&image).with_context(|| format!("open {}", image.display()))?;
         let rootfs = directory.join("rootfs");
         let mut places = Places::on_host(&rootfs, &volumes);
+        places.system = host.clone().filter(|_| asker.mode == Mode::Rootful);
+        places.system = places.system.map(|host| host.join("sys"));
         places.host = host;
         let request = self.request(config, asker, places)?;
         let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
@@ -130,7 +134,7 @@ impl Prepared<'_> {
             attach_pinned(pinned).with_context(|| format!("mount {}", pinned.place.display()))?;
         }
         bundle::write(&directory, &container.spec, &container.layer)?;
-        attach_overlay(udi, &rootfs, &image, writable).context("mount the overlay")?;
+        attach_overlay(udi, &rootfs, &image, writable, asker.mode).context("mount the overlay")?;
         if self.options.is_some_and(|options| options.writable) {
             give_root(&rootfs, asker).context("give the root directory to the user")?;
         }
@@ -138,7 +142,7 @@ impl Prepared<'_> {
         Ok(Built {
             directory,
             notes,
-            _image: held,
+            _image: shown,
         })
     }
 
@@ -172,9 +176,9 @@ impl Prepared<'_> {
                 || self.options.is_some_and(|options| options.writable),
             umask: self.umask,
             hosts: self.hosts.clone(),
-            user_namespace: places.host.is_some(),
+            user_namespace: asker.mode == Mode::Rootless || places.host.is_some(),
             places,
-            owners: &ROOT,
+            site_files: &self.site_files,
         })
     }
 }
@@ -186,8 +190,8 @@ pub(super) fn umask() -> u32 {
     mask.as_raw_mode()
 }
 
-/// An empty file system of memory on the site's `udiMount`; what the host has there stays as it is.
-fn cover_udi_mount(config: &Config) -> Result<PathBuf> {
+/// The site's `udiMount`, free of links.
+pub(super) fn udi_mount(config: &Config) -> Result<PathBuf> {
     let wanted = config
         .udi_mount
         .as_ref()
@@ -196,15 +200,19 @@ fn cover_udi_mount(config: &Config) -> Result<PathBuf> {
     if found.kind != FileType::Directory {
         bail!("udiMount: {} is not a directory", wanted.display());
     }
+    Ok(found.path)
+}
+
+/// Mounts an empty file system of memory on `directory`; what the host has there stays as it is.
+fn cover(directory: &Path) -> Result<()> {
     mount(
         Some("shifter"),
-        &found.path,
+        directory,
         Some("tmpfs"),
         SHUT,
         Some("mode=0700"),
     )
-    .with_context(|| format!("mount {}", found.path.display()))?;
-    Ok(found.path)
+    .with_context(|| format!("mount {}", directory.display()))
 }
 
 fn attach_pinned(pinned: &Pinned) -> io::Result<()> {
@@ -246,7 +254,13 @@ fn give_root(rootfs: &Path, asker: &Asker) -> Result<()> {
 
 /// The root file system: the layer, which is there already, over the image. A writable one keeps what is written in
 /// memory, until the container ends.
-fn attach_overlay(udi: &Path, rootfs: &Path, image: &Path, writable: bool) -> Result<()> {
+fn attach_overlay(
+    udi: &Path,
+    rootfs: &Path,
+    image: &Path,
+    writable: bool,
+    mode: Mode,
+) -> Result<()> {
     // What an image says of itself in attributes leads nowhere.
     let mut options = format!(
         "redirect_dir=nofollow,metacopy=off,lowerdir={}:{}",
@@ -260,9 +274,13 @@ fn attach_overlay(udi: &Path, rootfs: &Path, image: &Path, writable: bool) -> Re
             fs::create_dir(made)?;
         }
         options += &format!(",upperdir={},workdir={}", upper.display(), work.display());
+        if mode == Mode::Rootless {
+            // Other names of attributes are root's.
+            options += ",userxattr";
+        }
         // The root directory of the container is the upper one.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&upper, mode)?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&upper, open)?;
     } else {
         flags |= MsFlags::MS_RDONLY;
     }

@@ -5,9 +5,13 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use bundles::shifter::accounts::{User, groups_of, named_groups};
 use bundles::shifter::image::Caller;
-use nix::unistd::geteuid;
-use rustix::thread::{Gid, Uid};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use nix::unistd::{Gid, getegid, geteuid, getgid, getgroups, getuid};
+use rustix::thread::{
+    self, CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
+
+use super::mode::Mode;
 
 /// Not through the name service: it loads whatever library nsswitch.conf(5) names, as root.
 const PASSWD: &str = "/etc/passwd";
@@ -16,18 +20,19 @@ const GROUP: &str = "/etc/group";
 /// Whose container it is.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
+    /// With whose rights it is made.
+    pub mode: Mode,
     pub caller: Caller,
     /// Their line in the host's `passwd`, where it has one.
     pub user: Option<User>,
 }
 
 impl Asker {
-    /// Who `--user` names.
+    /// Who this process is, or, where that is root, whom `--user` names.
     pub(super) fn find(named: Option<&str>) -> Result<Self> {
-        if !geteuid().is_root() {
-            bail!(
-                "this version makes containers as root only; hint: as root, shifter --user NAME …"
-            );
+        let mode = Mode::of_this_process();
+        if mode == Mode::Rootless {
+            return Self::this_process(named);
         }
         let named =
             named.context("root can't have a container; hint: say whose it is, --user NAME")?;
@@ -44,7 +49,7 @@ impl Asker {
                 groups: vec![gid],
             };
             let user = User::find(&passwd, uid);
-            return Ok(Self { caller, user });
+            return Ok(Self { mode, caller, user });
         }
         let user = User::named(&passwd, named)
             .with_context(|| format!("--user {named}: is not in {PASSWD}; hint: UID:GID"))?;
@@ -56,34 +61,83 @@ impl Asker {
             groups,
         };
         Ok(Self {
+            mode,
             caller,
             user: Some(user),
         })
     }
 
-    /// Does `work` on a thread that is this user, with their rights and none of root's.
+    /// The user who calls, as the kernel knows them.
+    fn this_process(named: Option<&str>) -> Result<Self> {
+        if getuid() != geteuid() || getgid() != getegid() {
+            bail!("this program is not meant to be setuid; hint: chmod ug-s");
+        }
+        let groups = getgroups().context("ask for this process's groups")?;
+        let caller = Caller {
+            uid: getuid().as_raw(),
+            gid: getgid().as_raw(),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+        };
+        if caller.groups.contains(&0) {
+            bail!(
+                "you are in root's group, which nobody leaves without root; hint: root makes the container, --user"
+            );
+        }
+        let user = User::find(&read(PASSWD)?, caller.uid);
+        if let Some(named) = named {
+            let ids = format!("{}:{}", caller.uid, caller.gid);
+            let is_callers = named == ids || user.as_ref().is_some_and(|user| user.name == named);
+            if !is_callers {
+                bail!("--user {named}: only root makes containers for others");
+            }
+        }
+        Ok(Self {
+            mode: Mode::Rootless,
+            caller,
+            user,
+        })
+    }
+
+    /// Does `work` on a thread with this user's rights: none of root's, nor of the user namespace's.
     pub(super) fn does<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        let caller = &self.caller;
+        if self.mode == Mode::Rootless && capabilities(None)?.effective.is_empty() {
+            // No thread: there is no user namespace yet, and only a process without any can enter one.
+            return Ok(work());
+        }
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || -> Result<T> {
-                // Of this thread only: these are the system calls, not the C library's functions.
-                let groups: Vec<Gid> = caller
-                    .groups
-                    .iter()
-                    .map(|gid| Gid::from_raw(*gid))
-                    .collect();
-                let gid = Gid::from_raw(caller.gid);
-                let uid = Uid::from_raw(caller.uid);
-                set_thread_groups(&groups)?;
-                set_thread_res_gid(gid, gid, gid)?;
-                set_thread_res_uid(uid, uid, uid)?;
+                match self.mode {
+                    Mode::Rootful => self.become_caller()?,
+                    Mode::Rootless => drop_capabilities()?,
+                }
                 Ok(work())
             });
             let done = thread.join();
             done.unwrap_or_else(|_| bail!("the thread that is the user ended early"))
         })
-        .with_context(|| format!("become uid {}", caller.uid))
+        .with_context(|| format!("become uid {}", self.caller.uid))
     }
+
+    /// Of this thread only: these are the system calls, not the C library's functions.
+    fn become_caller(&self) -> Result<()> {
+        let Caller { uid, gid, groups } = &self.caller;
+        let groups: Vec<thread::Gid> = groups.iter().copied().map(thread::Gid::from_raw).collect();
+        let (uid, gid) = (thread::Uid::from_raw(*uid), thread::Gid::from_raw(*gid));
+        set_thread_groups(&groups)?;
+        set_thread_res_gid(gid, gid, gid)?;
+        set_thread_res_uid(uid, uid, uid)?;
+        Ok(())
+    }
+}
+
+/// Of this thread only.
+fn drop_capabilities() -> Result<()> {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, none)?)
 }
 
 /// Who and what is in a `passwd` and a `group` that are made.
@@ -131,6 +185,7 @@ mod tests {
             return;
         }
         let asker = Asker {
+            mode: Mode::Rootful,
             caller: Caller {
                 uid: 4242,
                 gid: 4343,

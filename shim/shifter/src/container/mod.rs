@@ -6,17 +6,20 @@ mod hooks;
 pub(crate) mod hosts;
 mod image;
 pub(crate) mod job;
+mod mode;
 mod options;
 mod variables;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bundles::shifter::config::USUAL_PATH;
+use bundles::shifter::container::SiteFiles;
 use bundles::shifter::trusted::ROOT;
 use bundles::shifter::{Config, command};
 use nix::unistd::geteuid;
-use runtime::container::{self, Bundle, RunOptions, Store};
+use runtime::container::{self, Bundle, CgroupManager, RunOptions, Store};
 use runtime::{own_executable, telling};
 
 pub use build::Built;
@@ -27,6 +30,7 @@ use crate::inherited::Inherited;
 use caller::Asker;
 use image::Chosen;
 use job::Step;
+use mode::Mode;
 use variables::{ImageSays, Requested};
 
 /// Runs the command of `options` in a container and gives its exit code.
@@ -43,9 +47,8 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
         }
     }
     let (config, asker) = site_and_asker(options)?;
-    // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
-    build::leave_hosts_mounts()?;
     let prepared = prepare(options, &config, &asker)?;
+    asker.mode.leave_hosts_mounts()?;
     let store = Store::at(options.root.clone());
     // Until the container has ended.
     let mut kept = None;
@@ -60,6 +63,10 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
         Bundle::load(&kept.insert(built).directory)
     };
     let mut run = RunOptions::default();
+    if asker.mode == Mode::Rootless {
+        // A job's step stays in its own, so that its limits and its accounting hold.
+        run.create.host.cgroup_manager = CgroupManager::Disabled;
+    }
     run.create.preserve_fds = inherited.pass_on(&prepared.environment);
     let ended = container::run(&store, &run, bundle);
     drop(kept);
@@ -72,9 +79,8 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
 /// What can't be done; nothing is left then.
 pub fn look_at<T>(options: &Options, look: impl FnOnce(&Built) -> Result<T>) -> Result<T> {
     let (config, asker) = site_and_asker(options)?;
-    // Before anything is opened: what was opened among the host's mounts can't be mounted elsewhere.
-    build::leave_hosts_mounts()?;
     let prepared = prepare(options, &config, &asker)?;
+    asker.mode.leave_hosts_mounts()?;
     let built = prepared.build(&config, &asker, &options.state.state, Use::Look)?;
     built.tell();
     look(&built)
@@ -97,7 +103,7 @@ fn here() -> String {
     here.display().to_string()
 }
 
-/// What is known before anything is mounted.
+/// What is known before anything is mounted: all that has to be root's has been looked at.
 struct Prepared<'a> {
     /// The user's; a job's container has none.
     options: Option<&'a Options>,
@@ -112,11 +118,13 @@ struct Prepared<'a> {
     hosts: Option<String>,
     /// What isn't as it could be, a line each.
     notes: Vec<String>,
+    site_files: SiteFiles,
+    udi_mount: PathBuf,
 }
 
 fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<Prepared<'a>> {
     let requested = Requested::of(options)?;
-    let chosen = Chosen::find(&requested, config, asker)?;
+    let chosen = Chosen::find(&requested, config, asker, options.policy.as_deref())?;
     let meta = &chosen.image.meta;
     let words = command::command_line(&options.entry_point(), &options.command, meta)?;
     let environment = chosen.variables(&requested, options, config, asker, &[])?;
@@ -135,6 +143,8 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         chosen,
         command: words,
         working_directory: directory,
+        site_files: SiteFiles::read(config, &ROOT)?,
+        udi_mount: build::udi_mount(config)?,
         requested,
     })
 }

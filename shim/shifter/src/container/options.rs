@@ -9,8 +9,8 @@ use crate::commands::image::place::State;
 /// Which container, for whom, and what runs in it.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The image: docker:NAME, custom:NAME or id:IDENTIFIER
-    #[arg(short, long, value_name = "[TYPE:]NAME")]
+    /// The image: docker:NAME, custom:NAME or id:IDENTIFIER, or a file of your own, beginning with / or ./
+    #[arg(short, long, value_name = "[TYPE:]NAME|FILE")]
     pub image: Option<String>,
     /// What is to be where in the container; several are separated by ; or given one by one
     #[arg(short = 'V', long = "volume", value_name = "FROM:TO[:ro]")]
@@ -56,12 +56,15 @@ pub struct Options {
         default_missing_value = ""
     )]
     pub workdir: Option<String>,
-    /// Whose container it is; only root can say so, and root has to
+    /// Whose container it is: root has to say so, and nobody else can be anybody else
     #[arg(short, long, value_name = "NAME|UID:GID")]
     pub user: Option<String>,
     /// The site's configuration [default: /etc/shifter/udiRoot.conf]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The site's policy, which says what reads users' own images: fuse, kernel or none
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<String>,
     /// Directory for the state of containers [default: opt-runtime's]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,

@@ -14,6 +14,7 @@ use runtime::own_executable;
 
 use super::Options;
 use super::caller::Asker;
+use super::mode::Mode;
 
 /// Variables about who one is: name, name again, home directory, shell.
 const OF_USER: [&str; 4] = ["USER", "LOGNAME", "HOME", "SHELL"];
@@ -128,6 +129,7 @@ pub(super) fn environment(
 
 /// The variables of this process. Those that are about root are the user's, where it is root's.
 fn callers(asker: Option<&Asker>) -> Vec<(String, String)> {
+    let asker = asker.filter(|asker| asker.mode == Mode::Rootful);
     let is_roots = |name: &str| {
         let session = name.starts_with("XDG_") || name.starts_with("SUDO_");
         asker.is_some() && (session || OF_USER.contains(&name))

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use runtime::sys::{MountAttr, mount_setattr};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -96,8 +97,9 @@ fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
 /// # Errors
 /// [`ImageError`].
 pub(super) fn mount_directory(directory: impl AsFd, path: &Path) -> Result<OwnedFd, ImageError> {
-    let mount = clone(directory)
-        .map_err(|errno| failed(path.to_path_buf(), "bind", errno, String::new()))?;
+    let told = |operation| move |errno| failed(path.to_path_buf(), operation, errno, String::new());
+    let again = open_again(directory, path).map_err(told("open once more"))?;
+    let mount = clone(again).map_err(told("bind"))?;
     let attributes = MountAttr {
         set: ATTRIBUTES.bits().into(),
         propagation: libc::MS_PRIVATE,
@@ -110,6 +112,18 @@ pub(super) fn mount_directory(directory: impl AsFd, path: &Path) -> Result<Owned
         told: String::new(),
     })?;
     Ok(mount)
+}
+
+/// The directory `directory`, opened at `path` in this mount namespace: what was opened in another can't be mounted here.
+/// The descriptor says whether it is still the one that was looked at.
+fn open_again(directory: impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let again = openat(CWD, path, flags, Mode::empty())?;
+    let (one, other) = (fstat(directory)?, fstat(&again)?);
+    match (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino) {
+        true => Ok(again),
+        false => Err(Errno::STALE),
+    }
 }
 
 /// Another mount of what is mounted at `mount`, nowhere yet, with the same attributes.

@@ -4,6 +4,8 @@ mod error;
 mod kernel;
 pub mod own;
 mod share;
+mod shown;
 
 pub use error::ImageError;
 pub use share::{Held, Node, Use};
+pub use shown::{ShowError, Shown};

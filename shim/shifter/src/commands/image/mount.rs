@@ -101,9 +101,9 @@ fn serve_own(arguments: &Arguments) -> Result<ExitCode> {
     }
     let file = open_as(Path::new(&arguments.image), &whom(arguments))?;
     enter_namespace()?;
-    serve(&file, &arguments.directory)
-        .with_context(|| arguments.image.clone())?
-        .serve_on();
+    let served = serve(&file).with_context(|| arguments.image.clone())?;
+    served.attach(open_place(&arguments.directory)?)?;
+    served.serve_on();
     set_no_new_privs(true).context("set no_new_privs")?;
     command.replace_this_process()
 }

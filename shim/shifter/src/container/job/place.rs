@@ -16,7 +16,8 @@ use nix::sched::{CloneFlags, setns};
 use rustix::fs::{CWD, FileType, FlockOperation, flock};
 use rustix::mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount};
 
-use crate::container::build::{attach, leave_hosts_mounts};
+use crate::container::build::attach;
+use crate::container::mode::Mode;
 
 const NONE: Option<&str> = None;
 const SHUT: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
@@ -99,7 +100,7 @@ impl Jobs {
     ) -> Result<()> {
         let path = self.directory(key);
         let host = File::open("/proc/self/ns/mnt").context("open this mount namespace")?;
-        leave_hosts_mounts()?;
+        Mode::Rootful.leave_hosts_mounts()?;
         let filled = self.fill(&path, whose, fill);
         setns(&host, CloneFlags::CLONE_NEWNS).context("come back to the host's mounts")?;
         let tree = filled?;

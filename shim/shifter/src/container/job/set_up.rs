@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
+use bundles::shifter::container::SiteFiles;
 use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::image::{Caller, ImageType};
+use bundles::shifter::trusted::ROOT;
 use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap, signature};
 
 use super::place::{Jobs, Key, cover, mount_system};
@@ -15,8 +17,8 @@ use super::record::{Record, Refusal};
 use crate::container::caller::Asker;
 use crate::container::image::Chosen;
 use crate::container::variables::Requested;
-use crate::container::{Prepared, Use};
-use crate::images::Node;
+use crate::container::{Prepared, Use, build};
+use crate::images::{Node, Shown};
 
 /// What is asked for a job. All of it may be the job's user's own words.
 #[derive(Debug, Clone)]
@@ -88,7 +90,8 @@ fn build(
     held.keep(&directory.display().to_string())?;
     let host = made(directory, "host")?;
     mount_system(&made(&host, "sys")?)?;
-    let built = prepared.build_in(directory, config, asker, held, Some(host), Use::Run)?;
+    let shown = Shown::Held(held);
+    let built = prepared.build_in(directory, config, asker, shown, Some(host), Use::Run)?;
     readable(&built.directory, 0o755)?;
     readable(&built.directory.join("config.json"), 0o644)?;
     prepared.record(config)?.write(directory)?;
@@ -144,7 +147,7 @@ impl Asked {
         if self.is_identifier {
             requested.image = self.by_identifier()?;
         }
-        let mut chosen = Chosen::find(&requested, config, asker)?;
+        let mut chosen = Chosen::find(&requested, config, asker, None)?;
         chosen.request.clone_from(&self.image);
         let modules = config.choose_modules(self.modules.as_deref())?;
         // The user's own variables come with each step.
@@ -168,6 +171,8 @@ impl Asked {
             umask: 0o022,
             hosts: self.hosts.clone(),
             notes: vec![],
+            site_files: SiteFiles::read(config, &ROOT)?,
+            udi_mount: build::udi_mount(config)?,
         })
     }
 

@@ -1,12 +1,12 @@
 //! An image mounted by a program of the user's, through FUSE.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, memfd_create, openat};
+use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, fstat, memfd_create, openat};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
@@ -48,6 +48,16 @@ pub enum FuseError {
         /// What to do.
         hint: &'static str,
     },
+    /// Users have no FUSE here.
+    #[error(
+        "open /dev/fuse: {source}; hint: {remedy}, or an image that is a directory (opt-runtime doctor tells more)"
+    )]
+    NoDevice {
+        /// The cause.
+        source: io::Error,
+        /// What root can do.
+        remedy: &'static str,
+    },
     /// A system call failed.
     #[error("serve an image: {operation}: {source}")]
     Io {
@@ -70,9 +80,24 @@ pub enum FuseError {
 #[derive(Debug)]
 pub struct Served {
     child: Child,
+    /// A mount of the image, nowhere yet: read-only, nosuid, nodev.
+    pub mount: OwnedFd,
 }
 
 impl Served {
+    /// Mounts the image on the directory `at` of this mount namespace.
+    ///
+    /// # Errors
+    /// [`FuseError::Io`].
+    pub fn attach(&self, at: impl AsFd) -> Result<(), FuseError> {
+        let flags =
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(&self.mount, "", at, "", flags).map_err(|errno| FuseError::Io {
+            operation: "put the mount in its place",
+            source: errno.into(),
+        })
+    }
+
     /// Serves on as long as this process lives, whatever program it becomes.
     pub fn serve_on(self) {
         std::mem::forget(self);
@@ -86,12 +111,12 @@ impl Drop for Served {
     }
 }
 
-/// Mounts the image in `file`, read-only, nosuid and nodev, on the directory `at` of this process's mount namespace,
-/// which has to be one where it may mount. The program that serves it mounts nothing and needs no right to.
+/// Mounts the image in `file`, read-only, nosuid and nodev, nowhere yet. This process's mount namespace has to be one where
+/// it may mount; the program that serves the image mounts nothing and needs no right to.
 ///
 /// # Errors
 /// [`FuseError`].
-pub fn serve(file: &File, at: &Path) -> Result<Served, FuseError> {
+pub fn serve(file: &File) -> Result<Served, FuseError> {
     let kind = FileSystem::of(file)?.kind;
     let (program, path) = server(kind)?;
     let failed = |operation| move |source| FuseError::Io { operation, source };
@@ -99,10 +124,8 @@ pub fn serve(file: &File, at: &Path) -> Result<Served, FuseError> {
     let said = memfd_create("said", MemfdFlags::CLOEXEC);
     let mut said = File::from(said.map_err(|errno| failed("make a file in memory")(errno.into()))?);
     let to_said = said.try_clone().map_err(failed("open a descriptor"))?;
-    let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    let device = openat(CWD, "/dev/fuse", flags, Mode::empty())
-        .map_err(|errno| failed("open /dev/fuse")(errno.into()))?;
-    mount(&device, at).map_err(|errno| failed("mount")(errno.into()))?;
+    let device = open_device()?;
+    let mount = mount(&device).map_err(|errno| failed("mount")(errno.into()))?;
     let mut command = Command::new(path);
     // The image is its standard input, which it opens again by name: the name is that of the open file.
     command
@@ -113,12 +136,12 @@ pub fn serve(file: &File, at: &Path) -> Result<Served, FuseError> {
         .stderr(to_said);
     fcntl_setfd(&device, FdFlags::empty())
         .map_err(|errno| failed("hand /dev/fuse on")(errno.into()))?;
-    let child = image_files::spawn_mortal(&mut command).map_err(failed("start its program"))?;
-    let mut served = Served { child };
+    let child = image_files::spawn_server(&mut command).map_err(failed("start its program"))?;
+    let mut served = Served { child, mount };
     // From here on the connection is the program's alone, and ends with it.
     drop(device);
     // Answered by the program, or by its end.
-    if fs::metadata(at).is_err() {
+    if fstat(&served.mount).is_err() {
         served.child.wait().map_err(failed("wait"))?;
         let complaint = complaint(&mut said);
         return Err(FuseError::GaveUp { program, complaint });
@@ -126,10 +149,19 @@ pub fn serve(file: &File, at: &Path) -> Result<Served, FuseError> {
     Ok(served)
 }
 
-/// Mounts what is served through `device`.
-fn mount(device: &OwnedFd, at: &Path) -> Result<(), Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let place = openat(CWD, at, flags, Mode::empty())?;
+fn open_device() -> Result<OwnedFd, FuseError> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    openat(CWD, "/dev/fuse", flags, Mode::empty()).map_err(|errno| FuseError::NoDevice {
+        source: errno.into(),
+        remedy: match errno {
+            Errno::ACCESS | Errno::PERM => "chmod 0666 /dev/fuse, as udev makes it",
+            _ => "modprobe fuse",
+        },
+    })
+}
+
+/// Mounts what is served through `device`, nowhere yet.
+fn mount(device: &OwnedFd) -> Result<OwnedFd, Errno> {
     let context = fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [
         ("fd", device.as_raw_fd().to_string()),
@@ -141,10 +173,10 @@ fn mount(device: &OwnedFd, at: &Path) -> Result<(), Errno> {
         fsconfig_set_string(&context, key, value)?;
     }
     fsconfig_set_flag(&context, "ro")?;
+    // Files' modes count, as for the kernel's own file systems.
+    fsconfig_set_flag(&context, "default_permissions")?;
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, kernel::ATTRIBUTES)?;
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(mount, "", place, "", flags)
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, kernel::ATTRIBUTES)
 }
 
 fn server(kind: Kind) -> Result<(&'static str, PathBuf), FuseError> {

@@ -65,16 +65,10 @@ impl Node {
     /// # Errors
     /// [`ImageError`].
     pub fn hold(&self, image: &Image) -> Result<Held, ImageError> {
-        let Some(kind) = Kind::of(image.meta.format) else {
-            debug_assert_eq!(image.meta.format, Format::Vfs);
-            let mount = kernel::mount_directory(&image.file, &image.path)?;
-            return Ok(Held {
-                mount,
-                connection: None,
-                path: image.path.clone(),
-            });
-        };
-        self.hold_file(&image.file, kind, &image.path)
+        match Kind::of(image.meta.format) {
+            Some(kind) => self.hold_file(&image.file, kind, &image.path),
+            None => Held::directory(image),
+        }
     }
 
     /// Likewise for an open file of a user's, at `path` when it was opened: only where the site's policy has the kernel
@@ -234,6 +228,19 @@ impl Node {
 }
 
 impl Held {
+    /// An image that is a directory, which needs nobody who keeps it.
+    ///
+    /// # Errors
+    /// [`ImageError`]: it can't be mounted, or its path leads to another directory than the one that was opened.
+    pub fn directory(image: &Image) -> Result<Self, ImageError> {
+        debug_assert_eq!(image.meta.format, Format::Vfs);
+        Ok(Self {
+            mount: kernel::mount_directory(&image.file, &image.path)?,
+            connection: None,
+            path: image.path.clone(),
+        })
+    }
+
     /// Mounts the image on the directory `at` of this mount namespace.
     ///
     /// # Errors
