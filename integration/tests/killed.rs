@@ -12,18 +12,23 @@ use serde_json::json;
 /// A generous watchdog: cleaning up takes milliseconds.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A run of a command that waits, by `opt-server` or `opt-runtime`.
+/// A run of a command that waits, by `opt-server` or `opt-runtime`, which makes an id up or is given one.
 fn waiting(bench: &Bench, by: &str) -> Running {
     let command = Probe::on(bench).command();
-    let tool: Tool = if by == "opt-server" {
-        let project = bench.directory("project");
-        bench
-            .serve(&project, &json!([command]))
-            .args(["probe", "hold"])
-    } else {
-        bench
-            .sealed(&format!("bundle-{}", rand()), &command, &["hold"])
-            .run(bench)
+    let bundle = || bench.sealed(&format!("bundle-{}", rand()), &command, &["hold"]);
+    let tool: Tool = match by {
+        "opt-server" => {
+            let project = bench.directory("project");
+            bench
+                .serve(&project, &json!([command]))
+                .args(["probe", "hold"])
+        }
+        "opt-runtime ID" => bench
+            .runtime()
+            .args(["run", "--bundle"])
+            .arg(bundle().directory)
+            .arg("named"),
+        _ => bundle().run(bench),
     };
     let mut running = tool.start();
     running.wait_for("ready");
@@ -59,7 +64,7 @@ fn is_gone(pid: i32) -> bool {
 /// The cgroups of the containers that the bench's state directory names.
 fn cgroups_of(bench: &Bench) -> Vec<PathBuf> {
     let ids = bench.state_names();
-    let ids = ids.iter().filter(|id| !id.starts_with('@'));
+    let ids = ids.iter().filter(|id| !id.starts_with(['@', '%']));
     ids.flat_map(|id| host::cgroups_of(id)).collect()
 }
 
@@ -107,6 +112,12 @@ fn nothing_is_left_of_an_opt_runtime_run_whose_process_is_killed() {
 }
 
 #[test]
+fn nothing_is_left_of_a_run_with_an_id_of_its_callers() {
+    assert!(nothing_is_left_when_killed("opt-runtime ID", 0));
+    assert!(nothing_is_left_when_killed("opt-runtime ID", 1));
+}
+
+#[test]
 fn nothing_is_left_whichever_other_process_of_a_run_is_killed() {
     let killed = (1..).take_while(|place| nothing_is_left_when_killed("opt-server", *place));
     assert_ne!(killed.count(), 0, "the run is a single process");
@@ -114,7 +125,7 @@ fn nothing_is_left_whichever_other_process_of_a_run_is_killed() {
 
 #[test]
 fn the_next_run_sweeps_what_is_left_when_all_are_killed_at_once() {
-    for by in ["opt-server", "opt-runtime"] {
+    for by in ["opt-server", "opt-runtime", "opt-runtime ID"] {
         let bench = Bench::new();
         let mut running = waiting(&bench, by);
         let processes = tree(running.pid());

@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::delete::remove_everything;
 use super::process::{ProcessId, children, is_alive};
-use super::store::{SCRATCH_PREFIX, Store};
+use super::store::{RUN_PREFIX, SCRATCH_PREFIX, Store};
 use super::supervise::Signals;
 use super::terminal::{Attached, CallerTerminal};
 use super::{Error, Result};
@@ -106,14 +106,14 @@ pub(super) fn split(
     };
     drop(socket);
     let made_up = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
-    let id = id.map(str::to_owned).or(made_up);
+    let id = id.map(str::to_owned).or_else(|| made_up.clone());
     let code = match guard(worker, signals, &own_socket) {
         Some(code) => code,
         None => {
             end_children();
-            if let Some(id) = &id {
+            if let (Some(id), Some(run)) = (&id, &made_up) {
                 // There is nobody left to tell but the next run, which sweeps.
-                let _ = remove_run(store, id);
+                let _ = remove_run(store, id).and_then(|()| store.forget_run(run));
                 when_killed(id);
             }
             128 + Signal::SIGKILL as i32
@@ -128,6 +128,8 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
     let pid = rustix::process::Pid::from_raw(worker.as_raw())?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
     let mut terminal: Option<Attached> = None;
+    // Its end stays to be read when the worker has closed the other one on its way out.
+    let mut socket = Some(socket);
     loop {
         let is_asked = wait_for_news(&process, signals, socket, terminal.as_ref());
         while let Ok(Some(signal)) = signals.next() {
@@ -139,8 +141,10 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
         if let Some(terminal) = &mut terminal {
             terminal.turn();
         }
-        if is_asked {
-            answer(socket, signals, &mut terminal);
+        if let Some(open) = socket.filter(|_| is_asked)
+            && !answer(open, signals, &mut terminal)
+        {
+            socket = None;
         }
         match waitpid(worker, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => {}
@@ -154,27 +158,26 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
 fn wait_for_news(
     worker: &OwnedFd,
     signals: &Signals,
-    socket: &OwnedFd,
+    socket: Option<&OwnedFd>,
     terminal: Option<&Attached>,
 ) -> bool {
     let mut waiting = vec![
-        PollFd::new(socket, PollFlags::IN),
         PollFd::new(worker, PollFlags::IN),
         PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
     ];
     waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
+    waiting.extend(socket.map(|socket| PollFd::new(socket, PollFlags::IN)));
     let _ = poll(&mut waiting, None);
-    waiting
-        .first()
-        .is_some_and(|socket| socket.revents().contains(PollFlags::IN))
+    let last = waiting.last().filter(|_| socket.is_some());
+    last.is_some_and(|socket| socket.revents().contains(PollFlags::IN))
 }
 
-/// Does what the worker asks, and tells it so.
-fn answer(socket: &OwnedFd, signals: &mut Signals, terminal: &mut Option<Attached>) {
+/// Does what the worker asks, and tells it so; whether it may ask more.
+fn answer(socket: &OwnedFd, signals: &mut Signals, terminal: &mut Option<Attached>) -> bool {
     let mut what = [0; 16];
     let received = passing::receive(socket, &mut what, RecvFlags::DONTWAIT);
     let Ok((1.., master)) = received else {
-        return;
+        return received.is_err();
     };
     let attached = match (master, CallerTerminal::find()) {
         (Some(master), Some(callers)) => signals
@@ -193,6 +196,7 @@ fn answer(socket: &OwnedFd, signals: &mut Signals, terminal: &mut Option<Attache
     };
     // A worker that is gone shows elsewhere.
     let _ = passing::send(socket, &text, None);
+    true
 }
 
 /// Kills and reaps everything that the worker's death left to this process.
@@ -214,24 +218,38 @@ fn remove_run(store: &Store, id: &str) -> Result<()> {
     store.remove_scratch(id)
 }
 
-/// Removes the containers and scratch directories of runs that are gone with their guardians.
+/// Removes the containers and scratch directories of runs that are gone with their guardians. Containers that nobody
+/// held in the foreground aren't looked into, however many there are.
 ///
 /// What can't be removed now is left for the next sweep; the caller's own work must not fail for it.
 pub fn sweep(store: &Store) {
+    let is_over = |run: &str| made_up_by(run).is_some_and(|run| !is_alive(run));
     for name in store.names().unwrap_or_default() {
         if let Some(id) = name.strip_prefix(SCRATCH_PREFIX) {
-            if made_up_by(id).is_some_and(|run| !is_alive(run)) {
+            if is_over(id) {
                 let _ = remove_run(store, id);
             }
-            continue;
+        } else if let Some(run) = name.strip_prefix(RUN_PREFIX) {
+            if is_over(run)
+                && let Some(id) = store.noted_run(run)
+            {
+                let _ = sweep_held(store, &id, run).and_then(|()| store.forget_run(run));
+            }
+        } else if is_over(&name) {
+            let _ = sweep_held(store, &name, &name);
         }
-        let run = match store.open_unless_locked(&name) {
-            Some(container) => container.snapshot.supervisor,
-            None => made_up_by(&name),
-        };
-        if run.is_some_and(|run| !is_alive(run)) {
-            let _ = remove_everything(store, &name);
-        }
+    }
+}
+
+/// Removes the container `id`, if it is there as `run` left it: not one that was kept, nor another of this name.
+fn sweep_held(store: &Store, id: &str, run: &str) -> Result<()> {
+    let holder = match store.open_unless_locked(id) {
+        Some(container) => container.snapshot.supervisor,
+        None => made_up_by(id),
+    };
+    match holder {
+        Some(holder) if made_up_by(run) == Some(holder) => remove_everything(store, id),
+        _ => Ok(()),
     }
 }
 

@@ -97,7 +97,11 @@ fn run_in_foreground(
     let guardian = guardian::split(store, options.id.as_deref(), &mut signals, when_killed)?;
     sweep(store);
     let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
-    let id = options.id.clone().unwrap_or_else(|| made_up_id(worker));
+    let run = made_up_id(worker);
+    if let Some(id) = &options.id {
+        store.note_run(&run, id)?;
+    }
+    let id = options.id.clone().unwrap_or_else(|| run.clone());
     let mut hold = Hold {
         signals: &signals,
         guardian: Some(&guardian),
@@ -109,7 +113,9 @@ fn run_in_foreground(
     // What was lent stays so while a container is there that may use it: the next run sweeps.
     let cleaned = match store.check_free(&id) {
         Err(_) if !options.keep => Ok(()),
-        _ => store.remove_scratch(&id),
+        _ => store
+            .remove_scratch(&id)
+            .and_then(|()| store.forget_run(&run)),
     };
     let outcome = ended?;
     cleaned?;

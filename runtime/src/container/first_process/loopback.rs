@@ -1,6 +1,8 @@
 //! The loopback interface of a new network namespace, which the kernel makes and leaves down.
 
-use nix::sched::CloneFlags;
+use std::fs::File;
+
+use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, geteuid};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -17,13 +19,26 @@ pub(super) fn bring_up(spec: &Spec, pid: Pid) -> Result<()> {
     if !namespaces::is_new(spec, LinuxNamespaceType::Network) {
         return Ok(());
     }
-    // In a child: root of a user namespace, as rootless engines have it, can't come back to the host's network.
-    let mut namespaces = CloneFlags::CLONE_NEWNET;
     if !geteuid().is_root() {
         // Only with the privileges over the user namespace.
-        namespaces |= CloneFlags::CLONE_NEWUSER;
+        let namespaces = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUSER;
+        return in_child(pid.as_raw(), namespaces, change);
     }
-    in_child(pid.as_raw(), namespaces, change)
+    let own = "/proc/thread-self/ns/net";
+    let own = File::open(own).map_err(Error::io("open", own))?;
+    // Root of a user namespace, as rootless engines have it, can't come back to the host's network.
+    if setns(&own, CloneFlags::CLONE_NEWNET).is_err() {
+        return in_child(pid.as_raw(), CloneFlags::CLONE_NEWNET, change);
+    }
+    let theirs = format!("/proc/{pid}/ns/net");
+    let theirs = File::open(&theirs).map_err(Error::io("open", theirs))?;
+    setns(theirs, CloneFlags::CLONE_NEWNET)
+        .map_err(Error::step("enter the container's network namespace"))?;
+    let changed = change();
+    setns(own, CloneFlags::CLONE_NEWNET).map_err(Error::step(
+        "come back from the container's network namespace",
+    ))?;
+    changed
 }
 
 fn change() -> Result<()> {

@@ -5,7 +5,7 @@ mod lock;
 
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
 pub(super) const SCRATCH_PREFIX: char = '@';
+
+/// Begins the name of a link from a run in the foreground to the id that its caller gave it; no id can hold it.
+pub(super) const RUN_PREFIX: char = '%';
 
 /// The directory that holds one directory a container.
 #[derive(Debug, Clone)]
@@ -211,6 +214,41 @@ impl Store {
         self.root.join(format!("{SCRATCH_PREFIX}{id}"))
     }
 
+    /// Notes that `run`, a name of it, holds the container `id` in the foreground: whoever sweeps finds it without
+    /// looking into every container.
+    ///
+    /// # Errors
+    /// Where the link can't be made.
+    pub(super) fn note_run(&self, run: &str, id: &str) -> Result<()> {
+        self.make()?;
+        let link = self.run_path(run);
+        symlink(id, &link).map_err(Error::io("link", &link))
+    }
+
+    /// The id that [`Self::note_run`] noted.
+    pub(super) fn noted_run(&self, run: &str) -> Option<String> {
+        let id = fs::read_link(self.run_path(run)).ok()?;
+        id.into_os_string().into_string().ok()
+    }
+
+    /// Ends that; one that wasn't noted is fine.
+    ///
+    /// # Errors
+    /// Where the link can't be removed.
+    pub(super) fn forget_run(&self, run: &str) -> Result<()> {
+        let link = self.run_path(run);
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", link)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn run_path(&self, run: &str) -> PathBuf {
+        self.root.join(format!("{RUN_PREFIX}{run}"))
+    }
+
     pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
         let path = self.scratch_path(id);
         lend::give_back(&path)?;
@@ -248,11 +286,11 @@ impl Store {
     /// Where the store can't be read; a store that doesn't exist is empty.
     pub fn ids(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| !name.starts_with(SCRATCH_PREFIX));
+        names.retain(|name| !name.starts_with([SCRATCH_PREFIX, RUN_PREFIX]));
         Ok(names)
     }
 
-    /// Everything in the store: ids, and scratch directories behind their prefix.
+    /// Everything in the store: ids, and scratch directories and noted runs behind their prefixes.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
