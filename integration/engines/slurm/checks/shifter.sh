@@ -196,3 +196,16 @@ check_two_jobs_on_a_node_share_the_images_mount() {
     scancel "$job"
     nothing_is_left
 }
+
+# Nobody is left then who could tell Slurm how the command ended, or who ends it: the job's own end does.
+check_nothing_is_left_where_slurms_own_hold_of_the_step_was_killed() {
+    begins_to_sleep
+    pkill -KILL -f "^slurmstepd: \[$job\.0\]"
+    scancel "$job"
+    soon has_ended
+    nothing_is_left
+}
+
+has_ended() {
+    ! has_state RUNNING && ! has_state COMPLETING
+}

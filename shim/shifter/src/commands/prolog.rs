@@ -43,20 +43,21 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let config = arguments.site.configuration()?;
-    let number = |name: &str| -> Result<u32> {
-        let text = env::var(name).with_context(|| name.to_owned())?;
-        text.parse().with_context(|| format!("{name}={text:?}"))
-    };
+    let number = |name: &str| env::var(name).ok()?.parse().ok();
     let mut asked = Asked {
         key: Key::of_this_process()?,
         user: env::var("SLURM_JOB_USER").ok(),
-        uid: Some(number("SLURM_JOB_UID")?),
-        gid: Some(number("SLURM_JOB_GID")?),
+        uid: Some(number("SLURM_JOB_UID").context("SLURM_JOB_UID is no number")?),
+        // Older versions of Slurm don't tell it.
+        gid: number("SLURM_JOB_GID"),
         image: String::new(),
         is_identifier: false,
         volumes: String::new(),
         modules: None,
-        hosts: hosts::told(hosts::OF_PROLOG)?,
+        hosts: hosts::told(hosts::OF_PROLOG).unwrap_or_else(|error| {
+            telling::say(&format!("shifter: no /var/hostsfile: {error}\n"));
+            None
+        }),
     };
     let made = request.and_then(|request| {
         asked.image = request.image;

@@ -13,6 +13,7 @@
 //! All of it is mounts, so taking the mounts away in the epilog takes away everything, whatever was killed before.
 
 mod place;
+mod processes;
 mod record;
 mod remove;
 mod set_up;

@@ -65,14 +65,13 @@ pub fn set_up(config: &Config, asked: &Asked, state: &Path) -> Result<()> {
 /// # Errors
 /// Where there is no place for it.
 pub fn refuse(config: &Config, asked: &Asked, problem: String) -> Result<()> {
-    let (Some(uid), Some(gid)) = (asked.uid, asked.gid) else {
+    let Some(uid) = asked.uid else {
         bail!(problem);
     };
-    let whose = Caller {
-        uid,
-        gid,
-        groups: vec![],
-    };
+    // Of a directory that its owner alone enters.
+    let gid = asked.gid.unwrap_or_default();
+    let groups = vec![];
+    let whose = Caller { uid, gid, groups };
     let request = asked.image.clone();
     let refusal = Refusal { request, problem };
     Jobs::of(config)?.make(&asked.key, &whose, |directory| refusal.write(directory))
