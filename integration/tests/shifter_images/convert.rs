@@ -247,7 +247,7 @@ fn a_conversion_that_is_stopped_ends_its_program_and_leaves_nothing() {
 fn what_can_not_be_converted_is_refused_with_a_way_out() {
     let home = Home::new();
     let refused = |source: &Path, name: &str, text: &str| {
-        let outcome = home.convert(source, name).expect(125);
+        let outcome = home.convert(source, name).arg("--quiet").expect(125);
         assert!(
             outcome.one_line().contains(text),
             "no \"{text}\": {outcome}"
@@ -258,7 +258,8 @@ fn what_can_not_be_converted_is_refused_with_a_way_out() {
     home.store
         .bench
         .file("layout/oci-layout", "{\"imageLayoutVersion\": \"1.0.0\"}");
-    refused(&layout, "made.erofs", "is an OCI layout");
+    refused(&layout, "made.", "is an OCI layout");
+    refused(&layout, "made.erofs", "index.json");
     refused(
         &home.store.make("it", "ext4"),
         "made.erofs",
@@ -283,4 +284,115 @@ fn what_can_not_be_converted_is_refused_with_a_way_out() {
             .contains("root's rights are not for reading images"),
         "{outcome}"
     );
+}
+
+/// After `kill -9`, what it left is the next one's to take away; what another is at work in isn't.
+#[test]
+fn what_a_killed_conversion_leaves_is_taken_away_by_the_next_one() {
+    let home = Home::new();
+    let image = home.store.make("source", "squashfs");
+    let began = home.path("began");
+    let script = format!("echo $$ >>{}; exec sleep 1000", began.display());
+    let programs = home.instead_of("mkfs.erofs", &script);
+    let pids = || fs::read_to_string(&began).unwrap_or_default();
+    let start = |name: &str, number: usize| {
+        let running = home.convert_with(&programs, &image, name).start();
+        wait_until("the program runs", SOON, || {
+            pids().lines().count() == number
+        });
+        running
+    };
+    let killed = start("killed.erofs", 1);
+    let working = start("working.erofs", 2);
+    killed.signal(nix::libc::SIGKILL);
+    killed.wait();
+    let pid = pids().lines().next().expect("a pid").to_owned();
+    wait_until("its program is killed", SOON, || {
+        !Path::new("/proc").join(&pid).exists()
+    });
+    let left = || {
+        let names = host::names_in(&home.directory).into_iter();
+        let left = names.filter(|name| name.starts_with(".shifter-convert-"));
+        left.count()
+    };
+    assert_eq!(left(), 2);
+    home.convert(&image, "made.erofs").expect(0);
+    assert_eq!(left(), 1);
+    working.signal(nix::libc::SIGTERM);
+    working.wait();
+    home.assert_holds(&["began", "made.erofs"]);
+}
+
+/// A layout with two images: `plain`, and one of the name `other`.
+const LAYOUT: &str = r#"
+import gzip, hashlib, io, json, os, sys, tarfile
+top = sys.argv[1]
+os.makedirs(top + '/blobs/sha256')
+def blob(data):
+    digest = hashlib.sha256(data).hexdigest()
+    open(f'{top}/blobs/sha256/{digest}', 'wb').write(data)
+    return {'digest': 'sha256:' + digest, 'size': len(data)}
+def layer(files):
+    text = io.BytesIO()
+    with tarfile.open(fileobj=text, mode='w') as tar:
+        for name, content, mode in files:
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = mode, len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return text.getvalue()
+manifests = []
+for name in ('plain', 'other'):
+    layers = [layer([('a', b'lower', 0o600), ('b', b'gone', 0o644)]),
+              layer([('.wh.b', b'', 0o644), ('name', name.encode(), 0o4755)])]
+    diffs = ['sha256:' + hashlib.sha256(one).hexdigest() for one in layers]
+    config = {'architecture': sys.argv[2], 'os': 'linux', 'config': {}, 'rootfs': {'type': 'layers', 'diff_ids': diffs}}
+    kind = 'application/vnd.oci.image.'
+    described = [dict(blob(gzip.compress(one)), mediaType=kind + 'layer.v1.tar+gzip') for one in layers]
+    config = dict(blob(json.dumps(config).encode()), mediaType=kind + 'config.v1+json')
+    manifest = {'schemaVersion': 2, 'mediaType': kind + 'manifest.v1+json', 'config': config, 'layers': described}
+    manifests.append(dict(blob(json.dumps(manifest).encode()), mediaType=kind + 'manifest.v1+json',
+                          annotations={'org.opencontainers.image.ref.name': name}))
+json.dump({'schemaVersion': 2, 'manifests': manifests}, open(top + '/index.json', 'w'))
+json.dump({'imageLayoutVersion': '1.0.0'}, open(top + '/oci-layout', 'w'))
+"#;
+
+#[test]
+fn a_layout_becomes_an_image() {
+    let home = Home::new();
+    let layout = home.store.bench.directory("layout");
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    Tool::new("/usr/bin/python3")
+        .args(["-c", LAYOUT])
+        .arg(&layout)
+        .arg(architecture)
+        .expect(0);
+    for (name, format) in [("plain", "erofs"), ("other", "squashfs")] {
+        let source = layout.with_file_name(format!("layout:{name}"));
+        let made = format!("made.{format}");
+        let outcome = home.convert(&source, &made).expect(0);
+        let told = "setuid and setgid bits taken away: 1;";
+        assert!(outcome.stderr.contains(told), "{outcome}");
+        fs::copy(home.path(&made), home.store.path("made", format)).expect("copy");
+        home.store.describe("made", format);
+        let shown = home
+            .store
+            .script("made", "cd $1; ls; cat a name; stat -c ' %A %u' a name")
+            .expect(0);
+        assert_eq!(
+            shown.stdout,
+            format!("a\nname\nlower{name} -rw-r--r-- 0\n -rwxr-xr-x 0\n"),
+            "{shown}"
+        );
+        fs::remove_file(home.path(&made)).expect("remove");
+        home.assert_holds(&[]);
+    }
+    // Which one?
+    let outcome = home.convert(&layout, "made.erofs").expect(125);
+    let last = outcome.stderr.lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains("it has several images"), "{outcome}");
+    home.assert_holds(&[]);
 }

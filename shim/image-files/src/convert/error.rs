@@ -29,7 +29,7 @@ pub enum ConvertError {
     },
     /// Layers, not a tree.
     #[error(
-        "{} is an OCI layout, whose layers have to be unpacked; hint: umoci unpack --rootless, and convert its rootfs",
+        "{} is an OCI layout, whose layers are unpacked into an image; hint: NAME.erofs or NAME.squashfs",
         .0.display()
     )]
     OciLayout(PathBuf),

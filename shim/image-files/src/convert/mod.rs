@@ -5,25 +5,23 @@
 mod clean;
 mod copy;
 mod error;
+mod place;
+mod scratch;
 mod tool;
 mod write;
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fsync, openat, renameat_with};
+use std::fs::File;
+use std::path::Path;
 
 pub use clean::{Cleaned, clean, harmless};
 pub use error::ConvertError;
+pub use place::Place;
+pub use scratch::Scratch;
 pub use tool::Watch;
 pub use write::{write_erofs, write_squashfs};
 
 use crate::superblock::{FileSystem, Kind};
 use tool::{Tool, Untroubled};
-
-/// What a conversion's working directory is called, beside the destination.
-const SCRATCH: &str = ".shifter-convert-";
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +61,13 @@ impl Conversion<'_> {
     /// [`ConvertError`]; the destination is as it was then, and nothing is beside it.
     pub fn run(&self, watch: &mut dyn Watch) -> Result<Cleaned, ConvertError> {
         let source = self.look()?;
-        self.must_be_free()?;
-        let above = match self.destination.parent() {
-            Some(above) if !above.as_os_str().is_empty() => above,
-            _ => Path::new("."),
+        let place = Place {
+            path: self.destination,
+            replace: self.replace,
         };
-        let scratch = Scratch::new(above)?;
-        let (tree, image) = (scratch.path.join("tree"), scratch.path.join("image"));
+        place.must_be_free()?;
+        let scratch = Scratch::new(place.above())?;
+        let [tree, image] = ["tree", "image"].map(|name| scratch.path().join(name));
         self.unpack(source, &tree, watch)?;
         watch.step("clean");
         let cleaned = clean::clean(&tree)?;
@@ -85,7 +83,7 @@ impl Conversion<'_> {
             }
         };
         watch.step("put it in its place");
-        self.put(&made, above)?;
+        place.put(&made)?;
         Ok(cleaned)
     }
 
@@ -116,16 +114,6 @@ impl Conversion<'_> {
         }
     }
 
-    fn must_be_free(&self) -> Result<(), ConvertError> {
-        let path = self.destination;
-        match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(ConvertError::io("look at", path)(error)),
-            Ok(found) if self.replace && !found.is_dir() => Ok(()),
-            Ok(_) => Err(ConvertError::Exists(path.to_path_buf())),
-        }
-    }
-
     fn unpack(
         &self,
         source: Source,
@@ -143,31 +131,6 @@ impl Conversion<'_> {
             }
         }
     }
-
-    /// Moves what was made to its place, once it is on the disk.
-    fn put(&self, made: &Path, above: &Path) -> Result<(), ConvertError> {
-        sync(made)?;
-        let flags = match self.replace {
-            true => RenameFlags::empty(),
-            false => RenameFlags::NOREPLACE,
-        };
-        let destination = self.destination;
-        match renameat_with(CWD, made, CWD, destination, flags) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::EXIST) => {
-                return Err(ConvertError::Exists(destination.to_path_buf()));
-            }
-            Err(errno) => return Err(ConvertError::io("rename to", destination)(errno)),
-        }
-        sync(above)
-    }
-}
-
-fn sync(path: &Path) -> Result<(), ConvertError> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::empty())
-        .and_then(fsync)
-        .map_err(ConvertError::io("write to the disk", path))
 }
 
 fn unpacker(kind: Kind, tree: &Path) -> Tool {
@@ -192,26 +155,5 @@ fn unpacker(kind: Kind, tree: &Path) -> Tool {
                 code: 2,
                 lines_with: "because you're not superuser",
             }),
-    }
-}
-
-/// A directory that nobody else gets into, and that vanishes.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn new(above: &Path) -> Result<Self, ConvertError> {
-        let path = above.join(format!("{SCRATCH}{}", std::process::id()));
-        rustix::fs::mkdir(&path, Mode::RWXU).map_err(ConvertError::io("make", &path))?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // An unpacked directory may be closed even to its owner.
-        let _ = clean::clean(&self.path);
-        let _ = fs::remove_dir_all(&self.path);
     }
 }

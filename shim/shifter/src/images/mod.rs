@@ -2,6 +2,7 @@
 
 mod error;
 mod kernel;
+pub mod layout;
 pub mod own;
 mod share;
 mod shown;

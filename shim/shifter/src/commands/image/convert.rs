@@ -9,7 +9,9 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use runtime::telling;
 
-use image_files::convert::{Conversion, Target, Watch};
+use crate::images::layout::Layout;
+use image_files::convert::{Conversion, Place, Target, Watch};
+use imagegw::pull::LeftOut;
 
 /// Arguments of `image convert`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub struct Arguments {
     /// Tell nothing but errors
     #[arg(long)]
     quiet: bool,
-    /// A squashfs or EROFS image, or a directory
+    /// A squashfs or EROFS image, a directory, or an OCI layout: DIRECTORY[:NAME]
     source: PathBuf,
     /// What is made: NAME.squashfs, NAME.erofs, or a directory, whose name ends with a dot or a slash
     destination: PathBuf,
@@ -49,6 +51,15 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
             arguments.destination.display()
         );
     };
+    let layout = Layout::find(&arguments.source);
+    let format = match target {
+        Target::Squashfs => Some(imagegw::pull::Format::Squashfs),
+        Target::Erofs => Some(imagegw::pull::Format::Erofs),
+        Target::Directory => None,
+    };
+    if let (Some(layout), Some(format)) = (layout, format) {
+        return arguments.of_layout(&layout, format);
+    }
     let conversion = Conversion {
         source: &arguments.source,
         destination: &arguments.destination,
@@ -70,6 +81,29 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 impl Arguments {
+    fn of_layout(&self, layout: &Layout, format: imagegw::pull::Format) -> Result<ExitCode> {
+        let place = Place {
+            path: &self.destination,
+            replace: self.force,
+        };
+        let mut progress = Progress::new(self.quiet);
+        let pulled = layout.convert(&place, format, &mut progress);
+        progress.end_line();
+        let pulled = pulled?;
+        let LeftOut {
+            special,
+            set_id,
+            attributes,
+        } = pulled.left_out;
+        progress.tell(&format!(
+            "{}, {}; setuid and setgid bits taken away: {set_id}; devices, pipes and sockets left out: {special}; \
+             extended attributes: {attributes}",
+            pulled.found.manifest_digest,
+            megabytes(pulled.size),
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+
     fn target(&self) -> Option<Target> {
         let by_ending = || {
             let text = self.destination.to_string_lossy();
