@@ -133,6 +133,8 @@ END
     mksquashfs "$home/site/tree" "$home/images/squashed.squashfs" -noappend -quiet -no-progress
     mkfs.erofs --quiet "$home/images/plain.erofs" "$home/site/tree"
     ln "$home/images/plain.erofs" "$home/images/secret.erofs"
+    cp -a "$home/site/tree" "$home/images/unpacked."
+    describe unpacked VFS
     describe squashed squashfs
     describe plain erofs
     describe secret erofs USERACL:7

@@ -9,7 +9,8 @@ check_a_forged_state_makes_slurm_kill_nobody() {
     as_user sbatch --container=BUNDLE --output=batch.out <<<$'#!/bin/sh\necho started\nsleep 300'
     submitted
     wrote started
-    forge "$home/containers/$USER_NAME"/*/ "$victim"
+    # Their names begin with the node's.
+    forge "$home/containers/$USER_NAME"/n*/ "$victim"
     kill_runtimes
     soon all_idle
     kill -0 "$victim" || no "root killed its own process for a user"

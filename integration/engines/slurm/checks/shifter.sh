@@ -95,6 +95,22 @@ check_shifters_tasks_on_two_nodes_find_each_other() {
     nothing_is_left
 }
 
+# As a user can on any machine: nobody has prepared anything.
+check_shifters_tasks_find_each_other_where_nothing_was_prepared() {
+    as_user srun --nodes=2 --ntasks=4 --overcommit --mpi=pmi2 \
+        "$place/bin/shifter" --root="$home/work/state" --image=id:unpacked exchange
+    gives 0
+    prints "task 1 of 4 on descriptor 3 knows of-$(hostname)-and-2"
+    [ "$(wc -l <<<"$out")" = 4 ] || no "not four lines"
+    rm -r "$home/work/state"
+    # shellcheck disable=SC2016
+    as_user srun --nodes=2 --ntasks-per-node=1 "$place/bin/shifter" --root="$home/work/state" --image=id:unpacked \
+        sh -c 'echo $(cat /var/hostsfile)'
+    prints_only $'n1 n2\nn1 n2'
+    rm -r "$home/work/state"
+    nothing_is_left
+}
+
 check_shifters_tasks_know_their_place_and_their_jobs_hosts() {
     # shellcheck disable=SC2016
     runs --image=id:plain --nodes=2 --ntasks-per-node=2 --overcommit --label \
