@@ -17,6 +17,11 @@ pub fn shifter() -> PathBuf {
     product("shifter")
 }
 
+/// `shifter-imagegw`, the product's.
+pub fn shifter_imagegw() -> PathBuf {
+    product("shifter-imagegw")
+}
+
 /// The program that runs inside sandboxes and tells what it sees; built with the tests.
 pub fn probe_path() -> PathBuf {
     existing(build_directory().join("probe"))

@@ -31,7 +31,9 @@ mod tool;
 pub mod weaken;
 
 pub use bench::{Bench, NOISE};
-pub use binaries::{gams, model, opt_runtime, opt_server, probe_path, require_program, shifter};
+pub use binaries::{
+    gams, model, opt_runtime, opt_server, probe_path, require_program, shifter, shifter_imagegw,
+};
 pub use bundle::Bundle;
 pub use container::{Container, Runtime, is_by_systemd};
 pub use ordinary::Ordinary;

@@ -33,6 +33,8 @@ enum Command {
     Serve(commands::serve::Arguments),
     /// Read the configuration, and tell what in it is wrong, dead or doubtful
     Check(commands::check::Arguments),
+    /// Make an image file of a registry's image, a layout or an archive, without a server
+    Make(commands::make::Arguments),
     /// Make, list and revoke tokens
     Token(commands::token::Arguments),
 }
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(arguments) => commands::serve::execute(arguments),
         Command::Check(arguments) => commands::check::execute(&arguments),
+        Command::Make(arguments) => commands::make::execute(arguments),
         Command::Token(arguments) => commands::token::execute(arguments),
     };
     outcome.unwrap_or_else(|error| {

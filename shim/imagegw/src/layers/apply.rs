@@ -242,6 +242,11 @@ impl<'a> Applying<'a> {
         if written != size {
             return Err(LayerError::Broken("a file is cut off".to_owned()));
         }
+        self.left.padding(match is_sparse {
+            // The size of what is stored, not of what comes of it.
+            true => entry.header().entry_size().unwrap_or(0),
+            false => size,
+        });
         if is_sparse {
             let read = self.left.read() - before;
             self.left.hole(size.saturating_sub(read))?;

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::error::LayerError;
 
+/// What an archive is made of, bytes.
+const BLOCK: u64 = 512;
+
 /// The most bytes that are read for one entry besides a file's content: headers, long names, attributes.
 const HEADERS: u64 = 1 << 20;
 
@@ -37,6 +40,7 @@ pub(super) struct Left {
     bytes: Cell<u64>,
     entries: Cell<u64>,
     headers: Cell<u64>,
+    padding: Cell<u64>,
 }
 
 impl Left {
@@ -46,6 +50,7 @@ impl Left {
             bytes: Cell::new(bounds.bytes),
             entries: Cell::new(bounds.entries),
             headers: Cell::new(HEADERS),
+            padding: Cell::new(0),
         })
     }
 
@@ -62,6 +67,12 @@ impl Left {
     /// An entry's content is read, or what is behind the last entry.
     pub(super) fn content(&self) {
         self.headers.set(u64::MAX);
+    }
+
+    /// What follows a file of this size fills its last block; it may be missing at the end of an archive, as umoci's
+    /// `insert` leaves it.
+    pub(super) fn padding(&self, size: u64) {
+        self.padding.set(size.next_multiple_of(BLOCK) - size);
     }
 
     /// Counts one more entry.
@@ -129,9 +140,17 @@ impl<R: Read> Read for Leashed<R> {
         }
         let most = usize::try_from(bytes.min(headers)).unwrap_or(usize::MAX);
         let most = most.min(buffer.len());
-        let length = self
-            .inner
-            .read(buffer.get_mut(..most).unwrap_or_default())?;
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let padding = self.left.padding.get();
+        let length = match self.inner.read(buffer)? {
+            0 => {
+                let most = usize::try_from(padding).unwrap_or(0).min(buffer.len());
+                buffer.get_mut(..most).unwrap_or_default().fill(0);
+                most
+            }
+            length => length,
+        };
+        self.left.padding.set(padding.saturating_sub(length as u64));
         self.left.bytes.set(bytes - length as u64);
         self.left.headers.set(headers - length as u64);
         Ok(length)

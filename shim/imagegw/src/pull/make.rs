@@ -49,13 +49,15 @@ pub(super) fn image(
         .and_then(|file| Ok((file.try_clone()?, file.metadata()?.len())))
         .map_err(PullError::io("open", &part.0))?;
     let digest = digest(&mut file).map_err(PullError::io("read", &part.0))?;
+    let above = match place.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    let directory = File::open(above).map_err(PullError::io("open", above))?;
     file.sync_all()
         .and_then(|()| fs::rename(&part.0, place))
         .map_err(PullError::io("put in its place", place))?;
-    let above = part.0.parent().unwrap_or(place);
-    File::open(above)
-        .and_then(|above| Ok(fsync(above)?))
-        .map_err(PullError::io("write to the disk", above))?;
+    fsync(&directory).map_err(PullError::io("write to the disk", above))?;
     progress.bytes(size, Some(size));
     Ok(Made { digest, size })
 }

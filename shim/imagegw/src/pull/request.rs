@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::{Reference, Version};
+use super::reference::{BadReference, Reference, Version};
 use crate::blobs::Digest;
 
 /// One image that is wanted.
@@ -78,6 +78,40 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// Reads one as skopeo writes it: `docker://HOST[:PORT]/REPOSITORY:TAG` (or `@DIGEST`), `oci:DIRECTORY[:NAME]`,
+    /// `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REPOSITORY:TAG]`.
+    ///
+    /// # Errors
+    /// [`BadReference`].
+    pub fn parse(text: &str) -> Result<Self, BadReference> {
+        let bad = |reason| BadReference {
+            text: text.to_owned(),
+            reason,
+        };
+        if let Some(reference) = text.strip_prefix("docker://") {
+            let (host, _) = reference
+                .split_once('/')
+                .ok_or_else(|| bad("has no repository: docker://HOST/REPOSITORY:TAG"))?;
+            return Reference::parse(reference, host, |name| name == host).map(Self::Registry);
+        }
+        let (kind, rest) = text.split_once(':').unwrap_or(("", text));
+        let (path, name) = match rest.split_once(':') {
+            Some((path, name)) => (PathBuf::from(path), Some(name.to_owned())),
+            None => (PathBuf::from(rest), None),
+        };
+        if rest.is_empty() || name.as_deref() == Some("") {
+            return Err(bad("has no path or an empty name: KIND:PATH[:NAME]"));
+        }
+        match kind {
+            "oci" => Ok(Self::OciLayout { path, name }),
+            "oci-archive" => Ok(Self::OciArchive { path, name }),
+            "docker-archive" => Ok(Self::DockerArchive { path, name }),
+            _ => Err(bad(
+                "is none of docker://…, oci:…, oci-archive:… and docker-archive:…",
+            )),
+        }
+    }
+
     /// The tag or digest that was asked for.
     pub fn version(&self) -> Option<&Version> {
         match self {
@@ -314,6 +348,38 @@ mod tests {
             ..ImageConfig::default()
         };
         assert_eq!(config, meant);
+    }
+
+    #[test]
+    fn sources_are_read_as_skopeo_writes_them() {
+        for text in [
+            "oci:/srv/layout",
+            "oci:/srv/layout:name",
+            "oci-archive:a.tar:x",
+            "docker-archive:a.tar:a.io/x:1",
+        ] {
+            assert_eq!(Source::parse(text).unwrap().to_string(), text);
+        }
+        for (text, meant) in [
+            ("docker://a.io:5000/x/y:1", "a.io:5000/x/y:1"),
+            ("docker://localhost/y:1", "localhost/y:1"),
+        ] {
+            assert_eq!(Source::parse(text).unwrap().to_string(), meant);
+        }
+        for text in [
+            "",
+            "x",
+            "oci:",
+            "oci:/a:",
+            "dir:/x",
+            "docker:x",
+            "docker://x:1",
+            "docker://a/x",
+            "docker://u@a/x:1",
+            "docker://a/../x:1",
+        ] {
+            Source::parse(text).expect_err(text);
+        }
     }
 
     #[test]

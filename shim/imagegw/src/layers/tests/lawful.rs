@@ -207,3 +207,24 @@ fn of_two_entries_of_one_name_the_last_one_counts_whatever_they_are() {
         ["d l", "f a=2", "f d=3", "f l/y=4", "l m>a"]
     );
 }
+
+#[test]
+fn an_archive_may_end_with_the_last_byte_of_its_last_file() {
+    for (content, is_whole) in [
+        ("x", true),
+        (&*"x".repeat(512), true),
+        ("", true),
+        ("x", false),
+    ] {
+        let mut archive = [file("a", "1"), file("b", content)].concat();
+        archive.truncate(3 * 512 + content.len() - usize::from(!is_whole));
+        let applied = apply_within(SMALL, &[archive]);
+        match is_whole {
+            true => assert_eq!(
+                applied.told(),
+                ["f a=1".to_owned(), format!("f b={content}")]
+            ),
+            false => assert!(applied.refused().contains("broken")),
+        }
+    }
+}

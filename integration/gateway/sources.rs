@@ -1,0 +1,75 @@
+//! Images that are on this host, as skopeo writes them in every form.
+
+use std::fs;
+
+use integration::Tool;
+
+use crate::fixture::User;
+use crate::images;
+
+#[test]
+fn a_layout_and_every_archive_of_an_image_give_the_same_file() {
+    let user = User::new();
+    let layout = images::layout(&user.bench);
+    let shown = layout.display();
+    let path = |name: &str| user.bench.path(name).display().to_string();
+    let (oci, docker) = (path("oci.tar"), path("docker.tar"));
+    for target in [
+        format!("oci-archive:{oci}:v1"),
+        format!("docker-archive:{docker}:app:v1"),
+    ] {
+        let source = format!("oci:{shown}:v1");
+        Tool::new("skopeo")
+            .args(["copy", &source, &target])
+            .expect(0);
+    }
+    let mut sums = vec![];
+    for (source, file) in [
+        (format!("oci:{shown}:v1"), "layout.erofs"),
+        (format!("oci:{shown}"), "only.erofs"),
+        (format!("oci-archive:{oci}:v1"), "oci.erofs"),
+        (format!("docker-archive:{docker}:app:v1"), "docker.erofs"),
+        (format!("docker-archive:{docker}"), "docker-only.erofs"),
+    ] {
+        let made = user.made(&[], &source, file);
+        assert_eq!(made["config"]["Entrypoint"][0], "/bin/sh", "{source}");
+        sums.push(made["sha256"].clone());
+    }
+    assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
+    let held = user.held("docker.erofs");
+    assert!(held.contains(&"d/kept 644 kept".to_owned()), "{held:?}");
+    for (source, fault) in [
+        (format!("oci:{shown}:v2"), "not found"),
+        (format!("oci-archive:{oci}:v2"), "not found"),
+        (format!("docker-archive:{docker}:app:v2"), "not found"),
+        (format!("oci-archive:{docker}"), "not found"),
+        (
+            format!("oci:{}", user.bench.path("nowhere").display()),
+            "nowhere",
+        ),
+        (
+            format!("docker-archive:{}", user.file("text", "no archive")),
+            "no tar archive",
+        ),
+    ] {
+        let told = user.refused(&[], &source, "refused.erofs");
+        assert!(told.contains(fault), "{source}: {told}");
+    }
+}
+
+#[test]
+fn a_layout_whose_blobs_are_links_leads_nowhere() {
+    let user = User::new();
+    let layout = images::layout(&user.bench);
+    let blobs = layout.join("blobs/sha256");
+    for entry in fs::read_dir(&blobs).unwrap() {
+        let path = entry.unwrap().path();
+        let elsewhere = user.bench.path("elsewhere");
+        fs::create_dir_all(&elsewhere).unwrap();
+        let moved = elsewhere.join(path.file_name().unwrap());
+        fs::rename(&path, &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, &path).unwrap();
+    }
+    let told = user.refused(&[], &format!("oci:{}", layout.display()), "image.erofs");
+    assert!(told.contains("open"), "{told}");
+}
