@@ -44,9 +44,9 @@ pub struct Arguments {
     /// A registry that has the same and is asked first
     #[arg(long, value_name = "URL")]
     mirror: Vec<String>,
-    /// Where blobs are kept for the next time, and images unpacked
-    #[arg(long, value_name = "DIRECTORY", default_value_os_t = default_cache())]
-    cache: PathBuf,
+    /// Where blobs are kept for the next time, and images unpacked; else ~/.cache/shifter-imagegw
+    #[arg(long, value_name = "DIRECTORY")]
+    cache: Option<PathBuf>,
     /// Tell nothing but errors
     #[arg(long)]
     quiet: bool,
@@ -67,10 +67,8 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode> {
         let shown = arguments.file.display();
         bail!("{shown}: its ending says no format; hint: --format erofs");
     };
-    let mut settings = Settings::new(
-        arguments.cache.join("blobs"),
-        arguments.cache.join("expand"),
-    );
+    let cache = arguments.cache.unwrap_or_else(default_cache);
+    let mut settings = Settings::new(cache.join("blobs"), cache.join("expand"));
     let mut credentials = Credentials::Anonymous;
     if let Source::Registry(reference) = &source {
         let host = reference.registry();
