@@ -6,7 +6,7 @@ use std::path::Path;
 
 use integration::{Tool, host};
 
-use crate::site::{Site, USER};
+use crate::site::Site;
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");

@@ -1,4 +1,5 @@
-//! `shifter --image=… COMMAND`, as root on a user's behalf: what the command sees, what it can't do, and what is left.
+//! `shifter --image=… COMMAND`, as root on a user's behalf and without root: what the command sees, what it can't do, and what is
+//! left.
 
 mod compat;
 mod ending;
@@ -6,6 +7,7 @@ mod hooks;
 mod inside;
 mod local;
 mod refused;
+mod rootless;
 mod site;
 mod tasks;
 mod told;

@@ -1,0 +1,67 @@
+//! What is refused, in one line that says what and why, with nothing left.
+
+use super::Home;
+
+#[test]
+fn what_takes_root_is_told_in_one_line_and_leaves_nothing() {
+    for (lines, groups, arguments, says) in [
+        (
+            "",
+            "1234",
+            &["--user=nobody"][..],
+            "only root makes containers for others",
+        ),
+        (
+            "",
+            "1234",
+            &["--user=1235:1234"],
+            "only root makes containers for others",
+        ),
+        ("", "1234,0", &[], "you are in root's group"),
+        (
+            "sitePreMountHook=/bin/true",
+            "1234",
+            &[],
+            "sitePreMountHook",
+        ),
+        (
+            "",
+            "1234",
+            &["-V/site/data:/etc"],
+            "nothing can be mounted on /etc",
+        ),
+        ("", "1234", &["-V/closed/open:/x"], "Permission denied"),
+    ] {
+        let home = Home::new(lines);
+        let tool = home.user(groups, "").arg("--image=plain");
+        let outcome = tool.args(arguments).arg("true").expect(125);
+        let line = outcome.one_line();
+        assert!(
+            line.starts_with("shifter: ") && line.contains(says),
+            "{line}"
+        );
+        home.assert_nothing_left(&outcome);
+    }
+    let home = Home::new("");
+    let tool = home.user("1234", "").arg("--image=plain");
+    tool.args(["--user=1234:1234", "true"]).expect(0);
+}
+
+/// Root's word counts here as well, though nothing of root's is at stake.
+#[test]
+fn a_configuration_that_others_could_have_written_is_not_read() {
+    use std::os::unix::fs::PermissionsExt;
+    for (name, mode) in [
+        ("udiRoot.conf", 0o666),
+        ("etc/passwd", 0o666),
+        ("images", 0o777),
+    ] {
+        let home = Home::new("");
+        let path = home.site.path(name);
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("chmod");
+        let outcome = home.shifter("plain").arg("true").expect(125);
+        let line = outcome.one_line();
+        assert!(line.contains("may be written by others"), "{name}: {line}");
+        home.assert_nothing_left(&outcome);
+    }
+}
