@@ -30,5 +30,6 @@ mod cve_2026_41579;
 mod cve_2026_53489;
 mod discovery;
 mod exec_sealed;
+mod faults;
 mod hostile;
 mod specification;

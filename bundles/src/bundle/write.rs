@@ -88,12 +88,15 @@ fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
     let failed = |path: PathBuf| move |source| BundleError::Io { path, source };
     let path = directory.join("config.json");
     let text = to_json(spec).map_err(|error| failed(path.clone())(error.into()))?;
+    // Under its name it is whole, wherever the writer is killed.
+    let begun = directory.join("config.json.new");
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&path)
+        .open(&begun)
         .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+        .and_then(|()| fs::rename(&begun, &path))
         .map_err(failed(path))
 }
 
