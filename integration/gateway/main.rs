@@ -1,7 +1,16 @@
-//! `shifter-imagegw` against real registries, and images as other people's tools make them.
+//! `shifter-imagegw` and `shifterimg` against real registries and a real munged, as sites and users run them, and images
+//! as other people's tools make them.
 
+mod clients;
 mod fixture;
 mod images;
+mod munged;
+mod origin;
+mod proofs;
+mod protocol;
 mod pulls;
+mod restarts;
+mod serving;
 mod signatures;
+mod sites;
 mod sources;

@@ -22,6 +22,11 @@ pub fn shifter_imagegw() -> PathBuf {
     product("shifter-imagegw")
 }
 
+/// `shifterimg`, the product's.
+pub fn shifterimg() -> PathBuf {
+    product("shifterimg")
+}
+
 /// The program that runs inside sandboxes and tells what it sees; built with the tests.
 pub fn probe_path() -> PathBuf {
     existing(build_directory().join("probe"))

@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use runtime::telling::{self, Log};
 
+use configuration::ConfigurationError;
+
 /// Shifter's image gateway: makes image files of what registries have, and says who may use them.
 #[derive(Debug, Parser)]
 #[command(name = "shifter-imagegw", version, disable_help_subcommand = true)]
@@ -57,12 +59,20 @@ pub fn main() -> ExitCode {
         Command::Token(arguments) => commands::token::execute(arguments),
     };
     outcome.unwrap_or_else(|error| {
-        // A configuration's faults are a line each.
-        for line in error.to_string().lines().skip(1).map(str::to_owned) {
+        for line in lines(&error) {
             telling::say(&format!("shifter-imagegw: {line}\n"));
         }
-        let first = telling::line(error.as_ref());
-        telling::say(&format!("shifter-imagegw: {first}\n"));
         ExitCode::FAILURE
     })
+}
+
+/// What went wrong: one line, or one for each fault of a configuration.
+fn lines(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref() {
+        Some(ConfigurationError::Faults { path, faults }) => {
+            let line = |fault: &String| format!("{}: {fault}", path.display());
+            faults.iter().map(line).collect()
+        }
+        _ => vec![telling::line(error.as_ref())],
+    }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::configuration::{Configuration, USUAL_PATH};
+use super::read;
+use crate::configuration::USUAL_PATH;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub struct Arguments {
 
 /// Reads the configuration, and tells what in it has no effect or is doubtful.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    let configuration = Configuration::read(&arguments.config)?;
+    let configuration = read(&arguments.config)?;
     for warning in &configuration.warnings {
         println!("{}: {warning}", arguments.config.display());
     }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::configuration::{Configuration, USUAL_PATH};
+use super::read;
+use crate::configuration::USUAL_PATH;
 use crate::server;
 
 /// Arguments of `serve`.
@@ -24,7 +25,7 @@ pub struct Arguments {
 
 /// Serves until it is told to end.
 pub fn execute(arguments: Arguments) -> Result<ExitCode> {
-    let mut configuration = Configuration::read(&arguments.config)?;
+    let mut configuration = read(&arguments.config)?;
     if let Some(listen) = arguments.listen {
         configuration.listen = listen;
     }

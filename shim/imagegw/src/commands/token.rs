@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
+use super::read;
 use crate::auth::{NewToken, Tokens};
-use crate::configuration::{Configuration, USUAL_PATH};
+use crate::configuration::USUAL_PATH;
 
 /// Arguments of `token`.
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,7 @@ enum What {
 
 /// Makes, lists or revokes tokens, as the gateway's user.
 pub fn execute(arguments: Arguments) -> Result<ExitCode> {
-    let configuration = Configuration::read(&arguments.config)?;
+    let configuration = read(&arguments.config)?;
     if nix::unistd::geteuid().is_root() {
         bail!("the tokens are the gateway's: do this as its user");
     }

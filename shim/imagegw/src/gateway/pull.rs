@@ -1,5 +1,6 @@
 //! Asking for a pull, and asking again how it stands: both are the same request.
 
+use std::io;
 use std::sync::Arc;
 
 use super::lookup::may_use;
@@ -114,9 +115,23 @@ impl Gateway {
         own.or_else(default).cloned()
     }
 
+    /// Refuses what is new where the disk is nearly full.
+    fn must_have_space(&self) -> Result<(), Failure> {
+        let found = rustix::fs::statvfs(&self.configuration.state).map_err(io::Error::from)?;
+        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        if free < self.configuration.limits.free {
+            tracing::warn!(free, "nearly no space left: nothing new is begun");
+            return Err(Failure::unavailable(
+                "the gateway has no space left; try again later",
+            ));
+        }
+        Ok(())
+    }
+
     /// Refuses what would be one too many.
     pub(super) fn may_begin(&self, memory: &Memory, session: &Session) -> Result<(), Failure> {
         self.must_not_drain()?;
+        self.must_have_space()?;
         let limits = &self.configuration.limits;
         let unfinished = || memory.pulls().filter(|pull| !pull.status.is_final());
         let own = unfinished().filter(|pull| pull.requester.uid == session.uid);

@@ -222,6 +222,7 @@ fn gateway(
     }
     let mut configuration =
         Configuration::parse(text.to_string().as_bytes(), Path::new("im.json")).unwrap();
+    configuration.limits.free = 0;
     alter(&mut configuration);
     let maker: Arc<Table> = Arc::clone(table);
     Gateway {

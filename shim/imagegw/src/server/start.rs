@@ -31,6 +31,8 @@ const ROUND: Duration = Duration::from_secs(10);
 pub fn start(configuration: Configuration, maker: Arc<dyn Maker>) -> Result<()> {
     log(configuration.log_level);
     unprivileged::must_be()?;
+    // What is made here is nobody else's; what is for others is given its mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     for warning in &configuration.warnings {
         tracing::warn!("{}: {warning}", configuration.path.display());
     }

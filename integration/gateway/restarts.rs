@@ -1,0 +1,79 @@
+//! A gateway that ends at any moment, and what the next one finds.
+
+use integration::wait_until;
+use serde_json::{Value, json};
+
+use crate::serving::{ANN, Gateway, SOON};
+
+fn status(gateway: &Gateway, tag: &str) -> Value {
+    let path = format!("/api/pull/cluster/docker/{tag}/");
+    let answer = gateway.ask_as(ANN, "POST", &path, "{}");
+    answer.json()["status"].clone()
+}
+
+fn wait_for(gateway: &Gateway, tag: &str, wanted: &str) {
+    wait_until(&format!("{tag} is {wanted}"), SOON, || {
+        status(gateway, tag) == wanted
+    });
+}
+
+/// Asks for an image, and waits until its layer is fetched and doesn't come.
+fn held(gateway: &Gateway) {
+    gateway.origin.hold();
+    status(gateway, "tools/x:1");
+    wait_until("the layer is asked for", SOON, || gateway.origin.held() > 0);
+    assert_eq!(status(gateway, "tools/x:1"), "PULLING");
+    assert!(gateway.images().is_empty(), "half an image is seen");
+}
+
+#[test]
+fn a_gateway_that_was_killed_goes_on_with_its_pulls() {
+    let mut gateway = Gateway::start();
+    held(&gateway);
+    gateway.kill();
+    gateway.origin.release();
+    gateway.start_again();
+    // Nobody has to ask again for that.
+    wait_until("both files are there", SOON, || gateway.images().len() == 2);
+    wait_for(&gateway, "tools/x:1", "READY");
+    let id = gateway.origin.id();
+    assert_eq!(
+        gateway.images(),
+        [format!("{id}.erofs"), format!("{id}.meta")]
+    );
+    // What is ready stays so, and needs no pull.
+    let fetched = gateway.origin.fetched();
+    gateway.kill();
+    gateway.start_again();
+    assert_eq!(status(&gateway, "tools/x:1"), "READY");
+    assert_eq!(gateway.origin.fetched(), fetched);
+}
+
+#[test]
+fn a_gateway_that_is_told_to_end_leaves_its_pulls_to_the_next() {
+    let mut gateway = Gateway::start();
+    held(&gateway);
+    status(&gateway, "tools/y:1");
+    gateway.origin.release();
+    assert_eq!(gateway.end(), Some(0), "{}", gateway.log());
+    gateway.start_again();
+    for tag in ["tools/x:1", "tools/y:1"] {
+        wait_for(&gateway, tag, "READY");
+    }
+}
+
+#[test]
+fn many_pulls_at_once_are_all_done_and_what_they_share_is_fetched_once() {
+    let more = json!({ "Limits": { "FreeMegabytes": 0, "PullsPerUser": 100 }, "WorkerThreads": 4 });
+    let gateway = Gateway::with(&more);
+    let tags: Vec<String> = (0..100).map(|number| format!("tools/x:{number}")).collect();
+    for tag in &tags {
+        let told = status(&gateway, tag);
+        assert!(told.is_string(), "{tag}: {told}");
+    }
+    for tag in &tags {
+        wait_for(&gateway, tag, "READY");
+    }
+    assert_eq!(gateway.images().len(), 2);
+    assert_eq!(gateway.origin.fetched(), 1);
+}
