@@ -113,6 +113,12 @@ check_setup_root_takes_shifters_arguments() {
         sh -c 'cat /var/hostsfile /var/shifterConfig.json; ls -d /mnt /data'
     gives 0
     prints_only $'one\none\ntwo\n{"identifier":"squashed","user":"alice","volMap":"/tmp:/data;/work:/mnt","modules":""}/data\n/mnt'
+    try_on_node n1 setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env SLURM_JOB_ID=999 \
+        "$place/bin/shifter" explain --workdir=/mnt some words
+    gives 0
+    prints "command: some words"
+    prints "working directory: /mnt"
+    prints "volume /work:/mnt of the user's"
     # Once more takes the place of the first.
     as_prolog 999 setupRoot -u "$USER_NAME" id plain
     gives 0

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use bundles::promise;
-use runtime::container::Bundle;
 use runtime::telling;
 
 use crate::container::{self, Options};
@@ -22,8 +21,7 @@ pub struct Arguments {
 
 /// Prints every mount and why it is there, identity, limits, system calls and environment.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    let text = container::look_at(&arguments.options, |built| {
-        let bundle = Bundle::load(&built.directory)?;
+    let text = container::look_at(&arguments.options, |bundle| {
         let explanation = promise::explain(&bundle.spec, bundle.kind, vec![]);
         Ok(match arguments.json {
             true => format!("{}\n", serde_json::to_string_pretty(&explanation)?),

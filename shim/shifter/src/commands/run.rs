@@ -24,10 +24,10 @@ pub fn execute(arguments: &Arguments, inherited: Inherited) -> Result<ExitCode> 
     if !arguments.dry_run {
         return container::run(&arguments.options, inherited);
     }
-    let text = container::look_at(&arguments.options, |built| {
-        Ok(std::fs::read_to_string(
-            built.directory.join("config.json"),
-        )?)
+    let text = container::look_at(&arguments.options, |bundle| {
+        // In the order of config.json, where everything is sorted.
+        let spec = serde_json::to_value(&bundle.spec)?;
+        Ok(format!("{}\n", serde_json::to_string_pretty(&spec)?))
     })?;
     telling::print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -22,7 +22,6 @@ use nix::unistd::geteuid;
 use runtime::container::{self, Bundle, CgroupManager, RunOptions, Store};
 use runtime::{own_executable, telling};
 
-pub use build::Built;
 use build::Use;
 pub use options::Options;
 
@@ -73,17 +72,24 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     Ok(ExitCode::from(ended?.code))
 }
 
-/// Builds the container of `options` where nobody sees it, for `look`.
+/// Builds the container of `options` where nobody sees it, for `look`, or has it look at the one that a job's prolog has
+/// built.
 ///
 /// # Errors
 /// What can't be done; nothing is left then.
-pub fn look_at<T>(options: &Options, look: impl FnOnce(&Built) -> Result<T>) -> Result<T> {
+pub fn look_at<T>(options: &Options, look: impl FnOnce(&Bundle) -> Result<T>) -> Result<T> {
+    if !geteuid().is_root() {
+        let config = site(options)?;
+        if let Some(step) = Step::find(options, &config)? {
+            return look(&step.bundle()?);
+        }
+    }
     let (config, asker) = site_and_asker(options)?;
     let prepared = prepare(options, &config, &asker)?;
     asker.mode.leave_hosts_mounts()?;
     let built = prepared.build(&config, &asker, &options.state.state, Use::Look)?;
     built.tell();
-    look(&built)
+    look(&Bundle::load(&built.directory)?)
 }
 
 fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {

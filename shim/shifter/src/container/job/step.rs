@@ -64,11 +64,11 @@ impl<'a> Step<'a> {
         }))
     }
 
-    /// Runs the command and gives its exit code.
+    /// The bundle that the prolog has made, with the command as its process.
     ///
     /// # Errors
-    /// What can't be done.
-    pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
+    /// What can't be read, or isn't as it is asked for.
+    pub(crate) fn bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::load(&self.directory.join("bundle"))?;
         let rootfs = File::open(&bundle.rootfs).context("open the root file system")?;
         let directory = self.directory_inside(&bundle, &rootfs)?;
@@ -82,8 +82,20 @@ impl<'a> Step<'a> {
             }
         };
         let environment = self.environment(&file)?;
+        self.adapt(&mut bundle, environment, directory)?;
+        Ok(bundle)
+    }
+
+    /// Runs the command and gives its exit code.
+    ///
+    /// # Errors
+    /// What can't be done.
+    pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
+        let bundle = self.bundle()?;
+        let process = bundle.spec.process().as_ref();
+        let environment = process.and_then(|process| process.env().as_deref());
         let create = CreateOptions {
-            preserve_fds: inherited.pass_on(&environment),
+            preserve_fds: inherited.pass_on(environment.unwrap_or_default()),
             // The step's, so that its limits and its accounting hold.
             host: HostOptions {
                 cgroup_manager: CgroupManager::Disabled,
@@ -91,7 +103,6 @@ impl<'a> Step<'a> {
             },
             ..CreateOptions::default()
         };
-        self.adapt(&mut bundle, environment, directory)?;
         let state = self.options.root.clone();
         let store = Store::at(Some(state.unwrap_or_else(|| self.directory.join("state"))));
         let options = RunOptions {
