@@ -1,6 +1,7 @@
 //! `shifter --image=… COMMAND`, as root on a user's behalf and without root: what the command sees, what it can't do, and what is
 //! left.
 
+mod cache;
 mod compat;
 mod ending;
 mod hooks;

@@ -50,7 +50,7 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
         ),
         (
             &["-V/home/user:/x:perNodeCache=size=1G", "true"],
-            "does nothing yet",
+            "the site has no perNodeCachePath",
         ),
         (
             &["--module=nosuch", "true"],

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::keys::{self, Standing};
 use super::{Config, modules};
+use crate::shifter::container::wanted_caches;
 use crate::shifter::trusted::{self, TrustError};
 use crate::shifter::volumes::{Propagation, VolumeMap};
 
@@ -125,10 +126,6 @@ impl Findings<'_> {
                 match known.standing {
                     Standing::Used => {}
                     Standing::Unused(why) => self.add(Weight::Dead, line, key, why),
-                    Standing::NotYet => {
-                        let text = "does nothing yet in this version";
-                        self.add(Weight::Dead, line, key, text);
-                    }
                     Standing::Deprecated => {
                         let text = "is deprecated and does nothing";
                         self.add(Weight::Deprecated, line, key, text);
@@ -237,8 +234,11 @@ impl Findings<'_> {
 
     fn mount(&mut self, key: &str, map: &VolumeMap) {
         if map.cache.is_some() {
-            let text = format!("{map}: perNodeCache does nothing yet in this version");
-            return self.of(Weight::Dead, key, text);
+            let modules = [];
+            if let Err(error) = wanted_caches(self.config, &modules, std::slice::from_ref(map)) {
+                self.of(Weight::Doubtful, key, error.to_string());
+            }
+            return;
         }
         if let Some((_, why)) = REVEALING.iter().find(|(path, _)| *path == map.from) {
             self.of(Weight::Dangerous, key, format!("{map}: {why}"));
@@ -282,7 +282,7 @@ impl Findings<'_> {
             self.of(Weight::Dangerous, "imageGateway", text);
         }
         if config.cache.path.is_some() && config.cache.size_limit == 0 {
-            let text = "is missing: a user's cache may be of any size";
+            let text = "is missing: a user's caches may take all that is free there";
             self.of(Weight::Doubtful, "perNodeCacheSizeLimit", text);
         }
     }

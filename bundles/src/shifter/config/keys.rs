@@ -14,8 +14,6 @@ pub(super) enum Standing {
     Unused(&'static str),
     /// Shifter itself warns of it.
     Deprecated,
-    /// Not done yet in this version.
-    NotYet,
 }
 
 /// A key.
@@ -53,7 +51,7 @@ const fn needed(
     }
 }
 
-use Standing::{Deprecated, NotYet, Unused, Used};
+use Standing::{Deprecated, Unused, Used};
 
 const BUNDLE: Standing = Unused("a container is built in a directory of its own");
 const HELPER: Standing = Unused("no helper program is run");
@@ -80,7 +78,7 @@ pub(super) static KEYS: &[Key] = &[
     needed("mvPath", HELPER, path),
     needed("chmodPath", HELPER, path),
     needed("ddPath", HELPER, path),
-    key("mkfsXfsPath", NotYet, |config, value| { config.mkfs_xfs = Some(value.path()?); Ok(()) }),
+    key("mkfsXfsPath", Used, |config, value| { config.mkfs_xfs = Some(value.path()?); Ok(()) }),
     needed("rootfsType", BUNDLE, |_, value| value.text().map(drop)),
     key("optUdiImage", Used, |config, value| { config.opt_udi_image = Some(value.path()?); Ok(()) }),
     key("sitePreMountHook", Used, |config, value| { config.pre_mount_hook = Some(value.path()?); Ok(()) }),
@@ -97,7 +95,7 @@ pub(super) static KEYS: &[Key] = &[
     key("allowLocalChroot", Used, |config, value| { config.allow_local_images = value.flag(); Ok(()) }),
     key("mountUdiRootWritable", Used, |config, value| { config.root_writable = value.flag(); Ok(()) }),
     key("mountPropagationStyle", Used, |config, value| { config.propagation = propagation(value)?; Ok(()) }),
-    key("perNodeCachePath", NotYet, |config, value| { config.cache.path = Some(value.path()?); Ok(()) }),
+    key("perNodeCachePath", Used, |config, value| { config.cache.path = Some(value.path()?); Ok(()) }),
     key("perNodeCacheSizeLimit", Used, |config, value| { config.cache.size_limit = value.bytes()?; Ok(()) }),
     key("perNodeCacheAllowedFsType", Used, |config, value| { config.cache.allowed.extend(value.words()); Ok(()) }),
     key("imageGateway", Used, |config, value| { config.gateways.extend(value.words()); Ok(()) }),

@@ -12,6 +12,7 @@
 //! What was opened is mounted at [`Pinned::place`], the layer is written and mounted over the image at
 //! [`Places::rootfs`], and the bundle can be run.
 
+mod caches;
 mod error;
 mod hooks;
 mod layer;
@@ -32,6 +33,7 @@ use std::path::Path;
 
 use oci_spec::runtime::Spec;
 
+pub use caches::{Cache, wanted_caches};
 pub use error::ContainerError;
 pub use hooks::{Left, LeftMount, RootHook, RunHook, Stage, StageMount};
 pub use request::{Places, Request};

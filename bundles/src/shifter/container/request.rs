@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SiteFiles;
+use super::caches::Cache;
 use crate::shifter::Config;
 use crate::shifter::accounts::User;
 use crate::shifter::config::Module;
@@ -28,6 +29,8 @@ pub struct Request<'a> {
     pub groups: Vec<(String, u32)>,
     /// The user's volumes.
     pub volumes: Vec<VolumeMap>,
+    /// The caches of the site's and the user's volumes.
+    pub caches: Vec<Cache>,
     /// The modules, in the order in which they were asked for.
     pub modules: Vec<&'a Module>,
     /// The command and its arguments.

@@ -8,7 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 
 use super::mount::{Limits, Planned, bind, file_system, planned};
 use super::tree::{Found, LastLink, Shown, Shows, Tree};
-use super::{ContainerError, Pinned, Places, Request, RunHook, hooks};
+use super::{ContainerError, Pinned, Places, Request, RunHook, caches, hooks};
 use crate::bundle::Entry;
 use crate::promise::SYS_PARTS;
 use crate::shifter::volumes::VolumeMap;
@@ -203,18 +203,16 @@ fn site_mount(
         map: map.to_string(),
         reason,
     };
-    if map.cache.is_some() {
-        return Err(refuse(
-            "perNodeCache does nothing yet in this version".to_owned(),
-        ));
-    }
     // Links of the image's on the way are followed; the last one would only be in the way.
     let to = Path::new(&map.to);
     let followed = tree
         .follow(to, LastLink::Kept)
         .map_err(|errno| refuse(format!("{}: {errno}", map.to)))?;
     let destination = followed.path;
-    let source = Path::new(&map.from);
+    let source = match map.cache {
+        Some(_) => caches::open(request, map)?.0,
+        None => PathBuf::from(&map.from),
+    };
     if let Found::Nothing = followed.found
         && let super::tree::Part::Mount(_) = followed.above.part
     {
@@ -223,7 +221,7 @@ fn site_mount(
             destination.display()
         )));
     }
-    let (source, limits) = show(request, tree, &destination, source, map.recursive, key)?;
+    let (source, limits) = show(request, tree, &destination, &source, map.recursive, key)?;
     if let Some(shown) = tree.mounts.last_mut() {
         shown.limits.read_only |= map.read_only;
     }

@@ -126,6 +126,7 @@ impl Site {
             imported: vec![],
             groups: vec![],
             volumes: VolumeMap::parse(volumes, Asker::User).unwrap(),
+            caches: vec![],
             modules,
             command: vec!["/bin/sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             environment: vec!["PATH=/usr/bin:/bin".to_owned()],
@@ -532,7 +533,7 @@ fn what_a_container_cannot_be_made_for_is_told_in_a_line() {
         ),
         (
             refused("siteFs=/usr:/x:perNodeCache=size=1", same),
-            "perNodeCache does nothing yet",
+            "no cache was made",
         ),
         (
             refused("optUdiImage=/nosuch", same),

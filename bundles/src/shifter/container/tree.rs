@@ -61,6 +61,8 @@ pub(super) struct Tree<'a> {
 pub(super) enum Part {
     Layer,
     Image,
+    /// A file system of the container's own.
+    Cache,
     /// The mount of this number.
     Mount(usize),
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::mount::{Limits, Planned, bind};
 use super::tree::{Found, LastLink, Part, Shown, Shows, There, Tree};
-use super::{ContainerError, Request};
+use super::{ContainerError, Request, caches};
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::{Asker, Propagation, VolumeMap, check_target};
 
@@ -49,7 +49,14 @@ fn refuse(map: &VolumeMap, reason: impl Into<String>) -> ContainerError {
 pub(super) fn open(tree: &Tree<'_>, map: &VolumeMap) -> Result<Source, ContainerError> {
     let told = |errno: Errno| refuse(map, format!("{}: {errno}", map.from));
     if map.cache.is_some() {
-        return Err(refuse(map, "perNodeCache does nothing yet in this version"));
+        // Opened by root: the way there isn't the user's.
+        return Ok(Source {
+            path: PathBuf::new(),
+            part: Part::Cache,
+            is_directory: true,
+            opened: None,
+            limits: Limits::default(),
+        });
     }
     let followed = tree
         .follow(Path::new(&map.from), LastLink::Followed)
@@ -137,7 +144,11 @@ pub(super) fn mount(
     let recursive = opened.as_ref().is_some_and(below);
     // The layer and the store's images are nobody's to change.
     let is_mounts = matches!(part, Part::Mount(_)) && tree.root_path(part, &path).is_none();
-    let is_changeable = request.image_is_local || is_mounts;
+    let is_changeable = request.image_is_local || is_mounts || part == Part::Cache;
+    let opened = match part {
+        Part::Cache => Some(caches::open(request, map)?.1),
+        _ => opened,
+    };
     let (from, pinned, shows) = match opened {
         Some(opened) if is_changeable => {
             let place = places.volumes.join(number.to_string());
@@ -208,7 +219,7 @@ fn target(
         Found::There(there) => must_be_users(tree, map, there, caller)?,
         Found::Nothing => match followed.above.part {
             Part::Layer | Part::Image => {}
-            Part::Mount(_) => {
+            Part::Mount(_) | Part::Cache => {
                 let reason =
                     format!("{shown} is not there, and can't be made in what is the host's");
                 return Err(refuse(map, reason));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bundles::bundle;
 use bundles::shifter::Config;
-use bundles::shifter::container::{Draft, Pinned, Places, Request};
+use bundles::shifter::container::{Draft, Pinned, Places, Request, wanted_caches};
 use bundles::shifter::image::Caller;
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
@@ -21,6 +21,7 @@ use rustix::fs::{CWD, FileType};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
 use super::Prepared;
+use super::caches;
 use super::caller::{Accounts, Asker};
 use super::hooks::Scripts;
 use super::mode::Mode;
@@ -108,7 +109,9 @@ impl Prepared<'_> {
         places.system = host.clone().filter(|_| asker.mode == Mode::Rootful);
         places.system = places.system.map(|host| host.join("sys"));
         places.host = host;
-        let request = self.request(config, asker, places)?;
+        let mut request = self.request(config, asker, places)?;
+        let wanted = wanted_caches(config, &request.modules, &request.volumes)?;
+        request.caches = caches::make(wanted, &volumes, config, asker, for_use)?;
         let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
         let writable = request.root_writable;
         let mut draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
@@ -168,6 +171,7 @@ impl Prepared<'_> {
             imported: accounts.imported,
             groups: accounts.groups,
             volumes: self.requested.volumes.clone(),
+            caches: vec![],
             modules: config.choose_modules(self.requested.modules.as_deref())?,
             command: self.command.clone(),
             environment: self.environment.clone(),

@@ -1,6 +1,7 @@
 //! One container, from a command line to its end.
 
 mod build;
+mod caches;
 mod caller;
 mod hooks;
 pub(crate) mod hosts;

@@ -50,12 +50,15 @@ pub(super) fn mount(file: &File, found: FileSystem, path: &Path) -> Result<Owned
             other => return other,
         }
     }
-    let device = sys::attach_loop_device(file.as_fd()).map_err(|source| ImageError::Mount {
-        path: path.to_path_buf(),
-        operation: "make a loop device",
-        source,
-        told: String::new(),
-    })?;
+    let device =
+        sys::attach_loop_device(file.as_fd(), sys::Access::ReadOnly).map_err(|source| {
+            ImageError::Mount {
+                path: path.to_path_buf(),
+                operation: "make a loop device",
+                source,
+                told: String::new(),
+            }
+        })?;
     // The mount holds the device from here on.
     create(kind, device.as_raw_fd(), path)
 }

@@ -11,6 +11,13 @@ const LOOP_CONFIGURE: libc::c_ulong = 0x4C0A;
 const LO_FLAGS_READ_ONLY: u32 = 1;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;
 
+/// What can be done through a loop device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
 /// How often another process may take the device that was free.
 const TRIES: usize = 64;
 
@@ -41,12 +48,12 @@ struct LoopConfig {
     reserved: [u64; 8],
 }
 
-/// Makes a loop device of an open file: read-only, and free again as soon as neither a mount nor a descriptor, as the
+/// Makes a loop device of an open file, free again as soon as neither a mount nor a descriptor, as the
 /// one returned, uses it.
 ///
 /// # Errors
 /// Those of loop(4); `EBUSY` where others always were faster.
-pub(crate) fn attach_loop_device(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub(crate) fn attach_loop_device(file: BorrowedFd<'_>, access: Access) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     let control = open("/dev/loop-control", flags, Mode::empty())?;
     for _ in 0..TRIES {
@@ -55,8 +62,12 @@ pub(crate) fn attach_loop_device(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         if number < 0 {
             return Err(io::Error::last_os_error());
         }
-        let device = File::open(format!("/dev/loop{number}"))?;
-        match configure(device.as_fd(), file) {
+        // The device can do what it is opened for when it is configured.
+        let device = File::options()
+            .read(true)
+            .write(access == Access::ReadWrite)
+            .open(format!("/dev/loop{number}"))?;
+        match configure(device.as_fd(), file, access) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             other => return other.map(|()| device.into()),
         }
@@ -64,7 +75,11 @@ pub(crate) fn attach_loop_device(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Err(io::Error::from_raw_os_error(libc::EBUSY))
 }
 
-fn configure(device: BorrowedFd<'_>, file: BorrowedFd<'_>) -> io::Result<()> {
+fn configure(device: BorrowedFd<'_>, file: BorrowedFd<'_>, access: Access) -> io::Result<()> {
+    let read_only = match access {
+        Access::ReadOnly => LO_FLAGS_READ_ONLY,
+        Access::ReadWrite => 0,
+    };
     let config = LoopConfig {
         fd: file.as_raw_fd().cast_unsigned(),
         block_size: 0,
@@ -77,7 +92,7 @@ fn configure(device: BorrowedFd<'_>, file: BorrowedFd<'_>) -> io::Result<()> {
             number: 0,
             encrypt_type: 0,
             encrypt_key_size: 0,
-            flags: LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR,
+            flags: read_only | LO_FLAGS_AUTOCLEAR,
             file_name: [0; 64],
             crypt_name: [0; 64],
             encrypt_key: [0; 32],

@@ -4,4 +4,4 @@ mod environment;
 mod loop_device;
 
 pub(crate) use environment::set_variable;
-pub(crate) use loop_device::attach_loop_device;
+pub(crate) use loop_device::{Access, attach_loop_device};
