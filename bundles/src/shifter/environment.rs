@@ -56,6 +56,8 @@ pub struct Sources<'a> {
     pub options: &'a [(String, String)],
     /// Those that the user takes away.
     pub unset: &'a [String],
+    /// Those of the devices.
+    pub devices: &'a [(String, String)],
     /// Those of the modules, in this order.
     pub modules: &'a [&'a Module],
     /// The site's, which have the last word.
@@ -79,6 +81,9 @@ impl Environment {
         }
         for name in sources.unset {
             environment.unset(name);
+        }
+        for (name, value) in sources.devices {
+            environment.set(name, value);
         }
         let modules = sources.modules.iter().map(|module| &module.environment);
         for site in modules.chain(sources.site) {
@@ -230,6 +235,7 @@ mod tests {
                 file: &file,
                 options: &options,
                 unset: &["F".to_owned()],
+                devices: &[],
                 modules,
                 site: Some(&config.environment),
             });

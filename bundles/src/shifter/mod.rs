@@ -4,6 +4,7 @@
 //! was given (a character that it doesn't like is deleted), it is refused here, with the rule that it breaks.
 
 pub mod accounts;
+pub mod cdi;
 pub mod command;
 pub mod config;
 pub mod container;

@@ -3,6 +3,7 @@
 
 mod cache;
 mod compat;
+mod devices;
 mod ending;
 mod hooks;
 mod inside;

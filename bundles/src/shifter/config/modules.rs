@@ -8,7 +8,7 @@ use super::{Config, SiteEnvironment};
 use crate::shifter::volumes::VolumeMap;
 
 /// The keys of a module, behind `module_NAME_`.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "siteEnv",
     "siteEnvPrepend",
     "siteEnvAppend",
@@ -19,6 +19,7 @@ pub(super) const KEYS: [&str; 10] = [
     "roothook",
     "userhook",
     "enabled",
+    "cdi",
 ];
 
 /// A module of the site's.
@@ -38,6 +39,8 @@ pub struct Module {
     pub root_hook: Option<PathBuf>,
     /// A script that the user runs inside before the command.
     pub user_hook: Option<PathBuf>,
+    /// Devices that come with it, `VENDOR/CLASS=NAME`; not one of Shifter's keys, which passes over it.
+    pub devices: Vec<String>,
     /// Whether it can be chosen.
     pub enabled: bool,
 }
@@ -57,6 +60,7 @@ impl Module {
             copy_path: None,
             root_hook: None,
             user_hook: None,
+            devices: vec![],
             enabled: true,
         }
     }
@@ -73,6 +77,7 @@ impl Module {
             "copyPath" => self.copy_path = Some(value.path()?),
             "roothook" => self.root_hook = Some(value.path()?),
             "userhook" => self.user_hook = Some(value.path()?),
+            "cdi" => self.devices = value.words(),
             "enabled" => self.enabled = value.flag(),
             _ => {}
         }

@@ -6,6 +6,7 @@ use super::SiteFiles;
 use super::caches::Cache;
 use crate::shifter::Config;
 use crate::shifter::accounts::User;
+use crate::shifter::cdi::Devices;
 use crate::shifter::config::Module;
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::VolumeMap;
@@ -31,6 +32,8 @@ pub struct Request<'a> {
     pub volumes: Vec<VolumeMap>,
     /// The caches of the site's and the user's volumes.
     pub caches: Vec<Cache>,
+    /// What the devices need that were asked for.
+    pub devices: Devices,
     /// The modules, in the order in which they were asked for.
     pub modules: Vec<&'a Module>,
     /// The command and its arguments.

@@ -47,6 +47,18 @@ pub(super) fn mounts(
     all.extend(devices());
     all.extend(host(request, tree)?);
     sites.extend(udi_image(request, tree)?);
+    for mount in &request.devices.mounts {
+        let map = VolumeMap {
+            from: mount.from.display().to_string(),
+            to: mount.to.display().to_string(),
+            read_only: !mount.writable,
+            recursive: false,
+            propagation: None,
+            cache: None,
+        };
+        let key = format!("device {}", mount.device);
+        sites.push(site_mount(request, tree, &key, &map)?);
+    }
     for map in &config.site_fs {
         sites.push(site_mount(request, tree, "siteFs", map)?);
     }

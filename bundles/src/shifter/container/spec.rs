@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 
 use oci_spec::runtime::{
-    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Process,
-    Root, Spec, User,
+    Linux, LinuxDevice, LinuxDeviceType, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace,
+    LinuxNamespaceType, Process, Root, Spec, User,
 };
 
 use super::Request;
 use super::hooks;
 use super::mount::Planned;
 use super::site::any_is_slave;
-use crate::promise::{KIND_ANNOTATION, Kind, USER_HOOKS_ANNOTATION, seal, why_key};
+use crate::promise::{
+    EXCEPTION_ANNOTATION, Exception, KIND_ANNOTATION, Kind, USER_HOOKS_ANNOTATION, seal, why_key,
+};
+use crate::shifter::cdi::Node;
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::signature;
 
@@ -79,7 +82,7 @@ fn linux(request: &Request<'_>, identity: &Caller, mounts: &[Planned]) -> Linux 
         .set_namespaces(Some(namespaces.collect()))
         .set_rootfs_propagation(Some(propagation.to_owned()))
         .set_resources(None)
-        .set_devices(None)
+        .set_devices(Some(devices(request)).filter(|all| !all.is_empty()))
         .set_masked_paths(None)
         .set_readonly_paths(None);
     if request.user_namespace {
@@ -96,6 +99,23 @@ fn itself(id: u32) -> Option<Vec<LinuxIdMapping>> {
     let mapping = mapping.container_id(id).host_id(id).size(1_u32);
     // It is whole, so the builder has nothing to say.
     mapping.build().ok().map(|mapping| vec![mapping])
+}
+
+/// Device files, as they are on the host.
+fn devices(request: &Request<'_>) -> Vec<LinuxDevice> {
+    let device = |node: &Node| {
+        let mut device = LinuxDevice::default();
+        device
+            .set_path(node.path.clone())
+            .set_typ(LinuxDeviceType::C)
+            .set_major(node.major.into())
+            .set_minor(node.minor.into())
+            .set_file_mode(Some(node.mode))
+            .set_uid(Some(node.uid))
+            .set_gid(Some(node.gid));
+        device
+    };
+    request.devices.nodes.iter().map(device).collect()
 }
 
 /// What it was made from, for tools, and why each mount is there.
@@ -117,6 +137,11 @@ fn annotations(request: &Request<'_>, mounts: &[Planned]) -> HashMap<String, Str
         ),
     ] {
         annotations.insert(key.to_owned(), value);
+    }
+    for node in &request.devices.nodes {
+        let exception = Exception::Device(node.path.clone());
+        let why = format!("device {}, as the site's specification has it", node.device);
+        annotations.insert(format!("{EXCEPTION_ANNOTATION}{exception}"), why);
     }
     let hooks = hooks::of_user(request);
     annotations.extend(hooks.map(|hooks| (USER_HOOKS_ANNOTATION.to_owned(), hooks)));

@@ -9,6 +9,7 @@ use super::*;
 use crate::bundle::Entry;
 use crate::promise::{Kind, USER_HOOKS_ANNOTATION, check};
 use crate::shifter::Config;
+use crate::shifter::cdi::{Devices, Node};
 use crate::shifter::volumes::{Asker, VolumeMap};
 use crate::vectors::{Wrong, vectors};
 
@@ -127,6 +128,7 @@ impl Site {
             groups: vec![],
             volumes: VolumeMap::parse(volumes, Asker::User).unwrap(),
             caches: vec![],
+            devices: Devices::default(),
             modules,
             command: vec!["/bin/sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             environment: vec!["PATH=/usr/bin:/bin".to_owned()],
@@ -602,6 +604,34 @@ fn root_runs_the_sites_scripts_in_shifters_order() {
     let annotations = container.spec.annotations().clone().unwrap();
     assert_eq!(annotations[USER_HOOKS_ANNOTATION], r#"["/u"]"#);
     assert!(check(&container.spec, Kind::Shifter).is_kept());
+}
+
+/// The promise allows just these, and only by name.
+#[test]
+fn a_device_is_an_exception_of_its_own() {
+    let site = Site::new("");
+    let mut request = site.request("");
+    request.devices.nodes.push(Node {
+        path: "/dev/nought".into(),
+        major: 1,
+        minor: 5,
+        mode: 0o640,
+        uid: 0,
+        gid: 44,
+        device: "x.org/dev=one".to_owned(),
+    });
+    let container = site.container(request).unwrap();
+    let report = check(&container.spec, Kind::Shifter);
+    assert!(report.is_kept(), "{}", report.summary());
+    let asked = crate::promise::exceptions(&container.spec).unwrap();
+    let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["device./dev/nought"]);
+    let devices = container.spec.linux().as_ref().unwrap().devices().clone();
+    let [device] = &devices.unwrap()[..] else {
+        panic!("one device");
+    };
+    assert_eq!((device.major(), device.minor()), (1, 5));
+    assert_eq!((device.file_mode(), device.gid()), (Some(0o640), Some(44)));
 }
 
 #[test]

@@ -129,7 +129,8 @@ impl Prepared<'_> {
             let found = asker.does(|| draft.read_file(&inside, LONGEST_FILE))?;
             let file = variables::of_file(path, found)?;
             let (chosen, requested) = (&self.chosen, &self.requested);
-            let environment = chosen.variables(requested, options, config, asker, &file)?;
+            let more = (&self.devices, &*file);
+            let environment = chosen.variables(requested, options, config, asker, more)?;
             draft.set_environment(environment);
         }
         let container = draft.finish(here)?;
@@ -172,6 +173,7 @@ impl Prepared<'_> {
             groups: accounts.groups,
             volumes: self.requested.volumes.clone(),
             caches: vec![],
+            devices: self.devices.clone(),
             modules: config.choose_modules(self.requested.modules.as_deref())?,
             command: self.command.clone(),
             environment: self.environment.clone(),

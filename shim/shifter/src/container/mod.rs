@@ -15,13 +15,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use bundles::promise;
+use bundles::shifter::cdi::Devices;
 use bundles::shifter::config::USUAL_PATH;
 use bundles::shifter::container::SiteFiles;
 use bundles::shifter::trusted::ROOT;
 use bundles::shifter::{Config, command};
 use nix::unistd::geteuid;
 use runtime::container::{self, Bundle, CgroupManager, RunOptions, Store};
-use runtime::{own_executable, telling};
+use runtime::{own_executable, policy, telling};
 
 use build::Use;
 pub use options::Options;
@@ -60,7 +62,10 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
                 source: std::io::Error::other(telling::line(error.as_ref())),
             })?;
         built.tell();
-        Bundle::load(&kept.insert(built).directory)
+        let mut bundle = Bundle::load(&kept.insert(built).directory)?;
+        // What it asks for, the site has named: nothing else gets there.
+        bundle.granted = promise::exceptions(&bundle.spec).map_err(policy::Error::from)?;
+        Ok(bundle)
     };
     let mut run = RunOptions::default();
     if asker.mode == Mode::Rootless {
@@ -127,6 +132,7 @@ struct Prepared<'a> {
     notes: Vec<String>,
     site_files: SiteFiles,
     udi_mount: PathBuf,
+    devices: Devices,
 }
 
 fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<Prepared<'a>> {
@@ -134,7 +140,11 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
     let chosen = Chosen::find(&requested, config, asker, options.policy.as_deref())?;
     let meta = &chosen.image.meta;
     let words = command::command_line(&options.entry_point(), &options.command, meta)?;
-    let environment = chosen.variables(&requested, options, config, asker, &[])?;
+    let modules = config.choose_modules(requested.modules.as_deref())?;
+    let of_modules = modules.iter().flat_map(|module| &module.devices);
+    let devices: Vec<String> = of_modules.chain(&options.devices).cloned().collect();
+    let devices = Devices::find(&devices, &options.specifications(), &ROOT)?;
+    let environment = chosen.variables(&requested, options, config, asker, (&devices, &[]))?;
     let directory = command::working_directory(&options.working_directory(), &here(), meta)?;
     let mut notes = vec![];
     let hosts = hosts::of_this_job().unwrap_or_else(|error| {
@@ -152,6 +162,7 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         working_directory: directory,
         site_files: SiteFiles::read(config, &ROOT)?,
         udi_mount: build::udi_mount(config)?,
+        devices,
         requested,
     })
 }
@@ -164,7 +175,7 @@ impl Chosen {
         options: &Options,
         config: &Config,
         asker: &Asker,
-        file: &[(String, String)],
+        (devices, file): (&Devices, &[(String, String)]),
     ) -> Result<Vec<String>> {
         let modules = config.choose_modules(requested.modules.as_deref())?;
         let image = ImageSays {
@@ -172,6 +183,15 @@ impl Chosen {
             identifier: self.image.id.as_str(),
             environment: &self.image.meta.environment,
         };
-        variables::environment(options, config, &modules, &image, Some(asker), file)
+        let of_devices = &devices.environment;
+        variables::environment(
+            options,
+            config,
+            &modules,
+            of_devices,
+            &image,
+            Some(asker),
+            file,
+        )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bundles::shifter::cdi::USUAL_DIRECTORIES;
 use bundles::shifter::command::{EntryPoint, WorkingDirectory};
 
 use crate::commands::image::place::State;
@@ -18,6 +19,12 @@ pub struct Options {
     /// Modules of the site's, in place of its default ones; none for no module
     #[arg(short, long, value_name = "NAME,…")]
     pub module: Option<String>,
+    /// A device of the site's specifications
+    #[arg(long = "device", value_name = "VENDOR/CLASS=NAME")]
+    pub devices: Vec<String>,
+    /// Where these are [default: /etc/cdi and /var/run/cdi]
+    #[arg(long = "cdi-spec-dir", value_name = "DIR")]
+    pub specifications: Vec<PathBuf>,
     /// A variable for the command
     #[arg(short, long = "env", value_name = "NAME=VALUE")]
     pub env: Vec<String>,
@@ -82,6 +89,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// Where specifications of devices are.
+    pub(super) fn specifications(&self) -> Vec<PathBuf> {
+        match self.specifications.is_empty() {
+            true => USUAL_DIRECTORIES.map(PathBuf::from).to_vec(),
+            false => self.specifications.clone(),
+        }
+    }
+
     pub(super) fn entry_point(&self) -> EntryPoint {
         match self.entrypoint.as_deref() {
             None => EntryPoint::Unused,

@@ -102,6 +102,7 @@ pub(super) fn environment(
     options: &Options,
     config: &Config,
     modules: &[&Module],
+    devices: &[(String, String)],
     image: &ImageSays<'_>,
     asker: Option<&Asker>,
     file: &[(String, String)],
@@ -121,6 +122,7 @@ pub(super) fn environment(
         file,
         options: &given.collect::<Result<Vec<_>>>()?,
         unset: &options.unset_env,
+        devices,
         modules,
         site: Some(&config.environment),
     });

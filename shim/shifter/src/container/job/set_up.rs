@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
+use bundles::shifter::cdi::Devices;
 use bundles::shifter::container::SiteFiles;
 use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::image::{Caller, ImageType};
@@ -149,6 +150,12 @@ impl Asked {
         let mut chosen = Chosen::find(&requested, config, asker, None)?;
         chosen.request.clone_from(&self.image);
         let modules = config.choose_modules(self.modules.as_deref())?;
+        if let Some(module) = modules.iter().find(|module| !module.devices.is_empty()) {
+            bail!(
+                "module_{}_cdi: a job's prolog gives no devices",
+                module.name
+            );
+        }
         // The user's own variables come with each step.
         let environment = Environment::assemble(&Sources {
             caller: &[],
@@ -157,6 +164,7 @@ impl Asked {
             file: &[],
             options: &[],
             unset: &[],
+            devices: &[],
             modules: &modules,
             site: Some(&config.environment),
         });
@@ -170,6 +178,7 @@ impl Asked {
             umask: 0o022,
             hosts: self.hosts.clone(),
             notes: vec![],
+            devices: Devices::default(),
             site_files: SiteFiles::read(config, &ROOT)?,
             udi_mount: build::udi_mount(config)?,
         })

@@ -124,7 +124,7 @@ impl<'a> Step<'a> {
             identifier: &self.record.identifier,
             environment: &self.record.environment,
         };
-        variables::environment(self.options, self.config, &modules, &image, None, file)
+        variables::environment(self.options, self.config, &modules, &[], &image, None, file)
     }
 
     /// Where the command runs.

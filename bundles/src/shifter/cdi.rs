@@ -1,0 +1,484 @@
+//! Devices by name, from container-device-interface specifications: `vendor.com/class=name`.
+//!
+//! A specification is a file of the site's, in JSON, that says what a container with a device of a kind has to have: device
+//! files, mounts, variables. What it says beyond that is refused by name: hooks run with privilege, and no bundle of
+//! the promise `shifter` has any.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::trusted::{self, TrustError};
+
+/// Where specifications are, the later before the earlier.
+pub const USUAL_DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+
+/// The most that one may hold, in bytes.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// What every container has in its `/dev`.
+const OWN: [&str; 12] = [
+    "/dev/console",
+    "/dev/fd",
+    "/dev/full",
+    "/dev/mqueue",
+    "/dev/null",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/random",
+    "/dev/shm",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+];
+
+/// What a container gets for the devices that it asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Device files.
+    pub nodes: Vec<Node>,
+    /// Mounts.
+    pub mounts: Vec<CdiMount>,
+    /// Variables.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A device file: a character device of the host's, with the host's owner and mode, so that nobody can do more with it
+/// than outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Where, inside; below `/dev`.
+    pub path: PathBuf,
+    /// Its numbers.
+    pub major: u32,
+    /// Likewise.
+    pub minor: u32,
+    /// Its mode, without its type.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// The device that was asked for.
+    pub device: String,
+}
+
+/// A mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CdiMount {
+    /// What of the host's.
+    pub from: PathBuf,
+    /// Where, inside.
+    pub to: PathBuf,
+    /// Whether it can be written to: read-only unless the specification says `rw`.
+    pub writable: bool,
+    /// The device that was asked for.
+    pub device: String,
+}
+
+/// Why a container can't have a device. One line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum CdiError {
+    #[error("device {name:?}: must be VENDOR/CLASS=NAME")]
+    Name { name: String },
+    #[error("device {name:?}: is in no specification in {searched}{known}")]
+    Unknown {
+        name: String,
+        searched: String,
+        known: String,
+    },
+    #[error("device {name:?}: is in {} as well as in {}", one.display(), other.display())]
+    Twice {
+        name: String,
+        one: PathBuf,
+        other: PathBuf,
+    },
+    #[error("device specification {0}")]
+    Untrusted(#[from] TrustError),
+    #[error("device specification {}: {problem}", path.display())]
+    Invalid { path: PathBuf, problem: String },
+    #[error("device {name:?}: {}: {problem}", path.display())]
+    Unfit {
+        name: String,
+        path: PathBuf,
+        problem: String,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Specification {
+    cdi_version: String,
+    kind: String,
+    #[serde(default)]
+    devices: Vec<Named>,
+    #[serde(default)]
+    container_edits: Edits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    name: String,
+    container_edits: Edits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Edits {
+    #[serde(default)]
+    env: Vec<String>,
+    #[serde(default)]
+    device_nodes: Vec<DeviceNode>,
+    #[serde(default)]
+    mounts: Vec<Mounted>,
+    /// `hooks`, `additionalGids`, `intelRdt`, `netDevices`, and what is still to come.
+    #[serde(flatten)]
+    more: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeviceNode {
+    path: PathBuf,
+    host_path: Option<PathBuf>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    major: Option<u32>,
+    minor: Option<u32>,
+    // The host's count: a specification can't give more.
+    #[serde(rename = "fileMode")]
+    _mode: Option<u32>,
+    #[serde(rename = "permissions")]
+    _permissions: Option<String>,
+    #[serde(rename = "uid")]
+    _uid: Option<u32>,
+    #[serde(rename = "gid")]
+    _gid: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Mounted {
+    host_path: PathBuf,
+    container_path: PathBuf,
+    #[serde(default)]
+    options: Vec<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl Devices {
+    /// What the devices of these names need, by the specifications in `directories`, the later before the earlier. They
+    /// have to belong to one of `owners`.
+    ///
+    /// # Errors
+    /// [`CdiError`], naming the device or the file.
+    pub fn find(
+        names: &[String],
+        directories: &[PathBuf],
+        owners: &[u32],
+    ) -> Result<Self, CdiError> {
+        let mut all = Self::default();
+        if names.is_empty() {
+            return Ok(all);
+        }
+        let mut levels = vec![];
+        for directory in directories.iter().rev() {
+            levels.push(read_all(directory, owners)?);
+        }
+        for name in names {
+            let (kind, device) = name
+                .split_once('=')
+                .filter(|(kind, device)| kind.contains('/') && !device.is_empty())
+                .ok_or_else(|| CdiError::Name { name: name.clone() })?;
+            let mut found = levels.iter().find_map(|level| {
+                let holding: Vec<_> = level
+                    .iter()
+                    .filter(|(_, one)| one.kind == kind)
+                    .filter_map(|(path, one)| Some((path, one, one.device(device)?)))
+                    .collect();
+                (!holding.is_empty()).then_some(holding)
+            });
+            let Some((path, specification, edits)) = found.as_mut().and_then(Vec::pop) else {
+                return Err(unknown(name, directories, &levels));
+            };
+            if let Some((other, ..)) = found.and_then(|mut more| more.pop()) {
+                return Err(CdiError::Twice {
+                    name: name.clone(),
+                    one: path.clone(),
+                    other: other.clone(),
+                });
+            }
+            for edits in [&specification.container_edits, edits] {
+                all.add(name, edits, path)?;
+            }
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, name: &str, edits: &Edits, path: &Path) -> Result<(), CdiError> {
+        let invalid = |problem: String| CdiError::Invalid {
+            path: path.to_path_buf(),
+            problem,
+        };
+        if let Some(key) = edits.more.keys().next() {
+            let hint = match key.as_str() {
+                "hooks" => "; hint: nvidia-ctk cdi generate --disable-hook=all",
+                "additionalGids" => "; hint: add users to the group",
+                _ => "",
+            };
+            return Err(invalid(format!(
+                "{key}: can't be given to a container without privilege{hint}"
+            )));
+        }
+        for variable in &edits.env {
+            let (variable, value) = variable
+                .split_once('=')
+                .ok_or_else(|| invalid(format!("env: {variable:?} must be NAME=VALUE")))?;
+            self.environment
+                .push((variable.to_owned(), value.to_owned()));
+        }
+        for node in &edits.device_nodes {
+            let node = Node::of(name, node)?;
+            if !self.nodes.iter().any(|other| other.path == node.path) {
+                self.nodes.push(node);
+            }
+        }
+        for mount in &edits.mounts {
+            if mount
+                .kind
+                .as_deref()
+                .is_some_and(|kind| !["", "bind", "none"].contains(&kind))
+            {
+                let to = mount.container_path.display();
+                return Err(invalid(format!("mounts: {to} must be a bind mount")));
+            }
+            let mount = CdiMount {
+                from: mount.host_path.clone(),
+                to: mount.container_path.clone(),
+                writable: mount.options.iter().any(|option| option == "rw"),
+                device: name.to_owned(),
+            };
+            if !self.mounts.iter().any(|other| other.to == mount.to) {
+                self.mounts.push(mount);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Specification {
+    fn device(&self, name: &str) -> Option<&Edits> {
+        let mut devices = self.devices.iter();
+        let device = devices.find(|device| device.name == name)?;
+        Some(&device.container_edits)
+    }
+}
+
+fn read_all(directory: &Path, owners: &[u32]) -> Result<Vec<(PathBuf, Specification)>, CdiError> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Ok(vec![]);
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    paths.sort();
+    let mut all = vec![];
+    for path in paths {
+        let text = trusted::read(&path, owners, MAX_SIZE)?;
+        let specification: Specification =
+            serde_json::from_slice(&text).map_err(|error| CdiError::Invalid {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
+        let version = &specification.cdi_version;
+        if !["0.", "1."].iter().any(|known| version.starts_with(known)) {
+            let problem = format!("cdiVersion: {version:?} is not known here; 0.x and 1.x are");
+            return Err(CdiError::Invalid { path, problem });
+        }
+        all.push((path, specification));
+    }
+    Ok(all)
+}
+
+fn unknown(
+    name: &str,
+    directories: &[PathBuf],
+    levels: &[Vec<(PathBuf, Specification)>],
+) -> CdiError {
+    let all = levels.iter().flatten();
+    let known: Vec<String> = all
+        .flat_map(|(_, one)| {
+            let devices = one.devices.iter();
+            devices.map(|device| format!("{}={}", one.kind, device.name))
+        })
+        .collect();
+    let directories: Vec<String> = directories
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    CdiError::Unknown {
+        name: name.to_owned(),
+        searched: directories.join(" or "),
+        known: match known.is_empty() {
+            true => "; only files that end in .json are read".to_owned(),
+            false => format!("; there are {}", known.join(", ")),
+        },
+    }
+}
+
+impl Node {
+    fn of(device: &str, node: &DeviceNode) -> Result<Self, CdiError> {
+        let host = node.host_path.as_ref().unwrap_or(&node.path);
+        let unfit = |problem: String| CdiError::Unfit {
+            name: device.to_owned(),
+            path: host.clone(),
+            problem,
+        };
+        let mut names = node.path.components().skip(2);
+        let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+        if !node.path.starts_with("/dev") || node.path == Path::new("/dev") || !names.all(is_plain)
+        {
+            return Err(unfit(format!("{} is not below /dev", node.path.display())));
+        }
+        if OWN.iter().any(|own| node.path.starts_with(own)) {
+            return Err(unfit(format!(
+                "{} is every container's own",
+                node.path.display()
+            )));
+        }
+        let found = fs::metadata(host).map_err(|error| unfit(error.to_string()))?;
+        let is_character = found.file_type().is_char_device();
+        if !is_character
+            || node
+                .kind
+                .as_deref()
+                .is_some_and(|kind| !["c", "u"].contains(&kind))
+        {
+            return Err(unfit("is not a character device".to_owned()));
+        }
+        let (major, minor) = (libc::major(found.rdev()), libc::minor(found.rdev()));
+        if node.major.is_some_and(|wanted| wanted != major)
+            || node.minor.is_some_and(|wanted| wanted != minor)
+        {
+            return Err(unfit(format!(
+                "is device {major}:{minor}, and not what is specified"
+            )));
+        }
+        Ok(Self {
+            path: node.path.clone(),
+            major,
+            minor,
+            mode: found.mode() & 0o777,
+            uid: found.uid(),
+            gid: found.gid(),
+            device: device.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::vectors::{Wrong, vectors};
+
+    /// A directory with the specification `text`, and who may own it.
+    fn directory(texts: &[(&str, &str)]) -> (tempfile::TempDir, Vec<u32>) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in texts {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let owners = vec![0, directory.path().metadata().unwrap().uid()];
+        (directory, owners)
+    }
+
+    #[test]
+    fn specifications_are_read_or_refused_for_what_they_are() {
+        let mut wrong = Wrong::default();
+        for vector in vectors("shifter/cdi.tsv") {
+            let [device, edits, wanted] = &vector[..] else {
+                panic!("{vector:?}");
+            };
+            let text = format!(
+                r#"{{"cdiVersion":"0.6.0","kind":"x.org/dev","devices":[{{"name":"one","containerEdits":{edits}}}],
+                "containerEdits":{{"env":["ALL=1"]}}}}"#
+            );
+            let (place, owners) = directory(&[("x.json", &text), ("x.yaml", "-")]);
+            let directories = [PathBuf::from("/nosuch"), place.path().to_path_buf()];
+            let found = match Devices::find(&[device.clone()], &directories, &owners) {
+                Ok(found) => told(&found),
+                Err(error) => error.to_string(),
+            };
+            let found = found.replace(place.path().to_str().unwrap(), "@");
+            wrong.unless(&vector, &found, wanted);
+        }
+        wrong.none();
+    }
+
+    fn told(devices: &Devices) -> String {
+        let mut words: Vec<String> = vec![];
+        for node in &devices.nodes {
+            words.push(format!(
+                "{} {}:{}",
+                node.path.display(),
+                node.major,
+                node.minor
+            ));
+        }
+        for mount in &devices.mounts {
+            let access = if mount.writable { "rw" } else { "ro" };
+            words.push(format!(
+                "{}->{} {access}",
+                mount.from.display(),
+                mount.to.display()
+            ));
+        }
+        let variables = devices.environment.iter();
+        words.extend(variables.map(|(name, value)| format!("{name}={value}")));
+        words.join("; ")
+    }
+
+    #[test]
+    fn the_later_directory_counts_and_one_place_has_a_device_once() {
+        let text = |value: &str| {
+            format!(
+                r#"{{"cdiVersion":"0.3.0","kind":"x.org/dev","devices":[{{"name":"one","containerEdits":{{"env":["A={value}"]}}}}]}}"#
+            )
+        };
+        let (first, owners) = directory(&[("a.json", &text("first"))]);
+        let (second, _) = directory(&[("a.json", &text("second"))]);
+        let (both, _) = directory(&[("a.json", &text("a")), ("b.json", &text("b"))]);
+        let find = |directories: &[&tempfile::TempDir]| {
+            let directories: Vec<_> = directories
+                .iter()
+                .map(|one| one.path().to_path_buf())
+                .collect();
+            Devices::find(&["x.org/dev=one".to_owned()], &directories, &owners)
+        };
+        assert_eq!(told(&find(&[&first, &second]).unwrap()), "A=second");
+        assert!(matches!(
+            find(&[&first, &both]),
+            Err(CdiError::Twice { .. })
+        ));
+        assert_eq!(told(&find(&[&both, &first]).unwrap()), "A=first");
+        fs::set_permissions(
+            first.path().join("a.json"),
+            fs::Permissions::from_mode(0o666),
+        )
+        .unwrap();
+        assert!(matches!(find(&[&first]), Err(CdiError::Untrusted(_))));
+    }
+}
