@@ -5,6 +5,7 @@ mod clients;
 mod fixture;
 mod images;
 mod munged;
+mod nodes;
 mod origin;
 mod proofs;
 mod protocol;

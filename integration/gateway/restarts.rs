@@ -1,6 +1,8 @@
 //! A gateway that ends at any moment, and what the next one finds.
 
-use integration::wait_until;
+use std::fs;
+
+use integration::{Tool, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ANN, Gateway, SOON};
@@ -60,6 +62,32 @@ fn a_gateway_that_is_told_to_end_leaves_its_pulls_to_the_next() {
     for tag in ["tools/x:1", "tools/y:1"] {
         wait_for(&gateway, tag, "READY");
     }
+}
+
+/// As docs/image-gateway.md has it.
+#[test]
+fn a_backup_is_two_directories_and_another_host_goes_on_with_them() {
+    let mut gateway = Gateway::start();
+    status(&gateway, "tools/x:1");
+    wait_for(&gateway, "tools/x:1", "READY");
+    assert_eq!(gateway.end(), Some(0), "{}", gateway.log());
+    for name in ["state", "images"] {
+        let (own, kept) = (
+            gateway.bench.path(name),
+            gateway.bench.path(&format!("kept-{name}")),
+        );
+        Tool::new("cp").arg("-a").args([&own, &kept]).expect(0);
+        fs::remove_dir_all(&own).expect("lose it");
+        Tool::new("cp").arg("-a").args([&kept, &own]).expect(0);
+    }
+    gateway.start_again();
+    let fetched = gateway.origin.fetched();
+    assert_eq!(status(&gateway, "tools/x:1"), "READY");
+    gateway.client(ANN, &["lookup", "tools/x:1"]).expect(0);
+    assert_eq!(
+        (gateway.images().len(), gateway.origin.fetched()),
+        (2, fetched)
+    );
 }
 
 #[test]

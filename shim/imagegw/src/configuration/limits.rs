@@ -48,7 +48,7 @@ impl Limits {
         let mut number = |key, default, most| section.number(key, default, 1..=most);
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Self {
-            requests_per_minute: number("RequestsPerMinute", 1200, MOST),
+            requests_per_minute: number("RequestsPerMinute", 6000, MOST),
             pulls_per_user: count(number("PullsPerUser", 20, MOST)),
             queued: count(number("Queued", 1000, MOST)),
             image_size: number("ImageMegabytes", 64 << 10, MOST) * MEGABYTE,
