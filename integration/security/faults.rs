@@ -14,6 +14,9 @@ use point::{Point, Stage, points};
 /// How many points of each operation are tried here.
 const SAMPLE: usize = 16;
 
+/// Kills that something was left of once: these are tried always.
+const FOUND: [(&str, usize); 2] = [("kill", 1), ("wait4", 1)];
+
 /// Every so many-th of them, or all, and tells what was found. The first is another one for each operation.
 fn sweep(operation: Operation, most: Option<usize>) {
     require_program("/usr/bin/strace", "strace");
@@ -24,11 +27,13 @@ fn sweep(operation: Operation, most: Option<usize>) {
     let all = points(&stage);
     assert!(all.len() > 100, "{operation:?} makes {} calls", all.len());
     let step = most.map_or(1, |most| (all.len() / most).max(1));
-    let tried: Vec<&Point> = all
-        .iter()
-        .skip(operation as usize * 7 % step)
-        .step_by(step)
-        .collect();
+    let sample = all.iter().skip(operation as usize * 7 % step).step_by(step);
+    let before = all.iter().filter(|point| {
+        FOUND
+            .iter()
+            .any(|(call, number)| point.kills_at(call, *number))
+    });
+    let tried: Vec<&Point> = sample.chain(before).collect();
     let found: Vec<String> = tried
         .iter()
         .filter_map(|point| point.try_on(&stage))

@@ -125,6 +125,17 @@ impl Stage {
                 .into_iter()
                 .map(|process| format!("process {process}")),
         );
+        // What notes that a run was in the foreground isn't the container's: the next run sweeps it.
+        if self
+            .bench
+            .state_names()
+            .iter()
+            .any(|name| name.starts_with('%'))
+        {
+            let run = self.runtime().args(["run", "--bundle"]);
+            let run = run.arg(self.bench.path("short"));
+            run.arg(format!("{}-next", self.id)).expect(0);
+        }
         left.extend(
             self.bench
                 .state_names()
@@ -297,6 +308,11 @@ pub fn points(stage: &Stage) -> Vec<Point> {
 }
 
 impl Point {
+    /// Whether the process is killed there.
+    pub fn kills_at(&self, call: &str, number: usize) -> bool {
+        self.fault == Fault::Kill && self.call == call && self.number == number
+    }
+
     /// Tries it: what is wrong then.
     pub fn try_on(&self, stage: &Stage) -> Option<String> {
         let (call, number) = (&self.call, self.number);

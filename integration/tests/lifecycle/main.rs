@@ -1,5 +1,6 @@
 //! create, start, state, kill and delete in their OCI form, on plain and on sealed bundles.
 
+mod at_once;
 mod ids;
 mod run;
 mod statuses;

@@ -26,7 +26,7 @@ use super::ownership::StateDirectory;
 use super::pidfd_socket::PidfdSocket;
 use super::process::{ProcessId, set_own_oom_score};
 use super::ready::LateCommandReader;
-use super::snapshot::{Snapshot, Status};
+use super::snapshot::{FORMAT, Snapshot, Status};
 use super::store::{Container, Store};
 use super::terminal::{Console, OwnTerminal};
 use super::watch::Telling;
@@ -257,6 +257,7 @@ pub(super) fn first_snapshot(
 ) -> Result<Snapshot> {
     let creator = ProcessId::current().map_err(Error::step("look at this process"))?;
     Ok(Snapshot {
+        format: FORMAT,
         id: id.to_owned(),
         status: Status::Creating,
         process: None,

@@ -16,6 +16,22 @@ use crate::json;
 
 const STATE_FILE: &str = "state.json";
 
+/// The format of the file. It is counted up when an older runtime would read a newer file wrongly; what is only
+/// added has a default, and is none.
+pub(super) const FORMAT: u32 = 1;
+
+/// Files were without it at first.
+fn first_format() -> u32 {
+    1
+}
+
+/// What every format has.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default = "first_format")]
+    format: u32,
+}
+
 /// A container's status, in the OCI spec's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +63,9 @@ impl fmt::Display for Status {
 /// The content of `state.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// The format of the file.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// The container.
     pub id: String,
     /// Its status when this was written; [`Container::status`] looks at the process as well.
@@ -91,7 +110,15 @@ impl Snapshot {
     pub(super) fn read(directory: &StateDirectory) -> Result<Self> {
         let path = directory.path().join(STATE_FILE);
         let invalid = |reason: String| Error::Config { path, reason };
-        let snapshot: Self = match json::parse(&directory.read(STATE_FILE)?) {
+        let text = directory.read(STATE_FILE)?;
+        if let Ok(Header { format }) = json::parse(&text)
+            && format > FORMAT
+        {
+            return Err(invalid(format!(
+                "it has format {format}, of a newer opt-runtime; this one knows {FORMAT}; hint: use the newer one"
+            )));
+        }
+        let snapshot: Self = match json::parse(&text) {
             Ok(snapshot) => snapshot,
             Err(fault) => return Err(invalid(fault.to_string())),
         };

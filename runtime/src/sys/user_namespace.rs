@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{getpid, getppid};
 
 use super::fork_child;
 
@@ -16,8 +19,18 @@ use super::fork_child;
 /// Where the namespace can't be made or the kernel refuses a map.
 pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
     // The child only holds the namespace until it is open here: it stops itself and is then killed.
+    let own = getpid();
     let child = fork_child(|| {
-        match unshare(CloneFlags::CLONE_NEWUSER).and_then(|()| raise(Signal::SIGSTOP)) {
+        let hold = || {
+            unshare(CloneFlags::CLONE_NEWUSER)?;
+            // If this process is killed meanwhile, nobody else would end it, and all that it has open stays open.
+            set_pdeathsig(Signal::SIGKILL)?;
+            if getppid() != own {
+                return Err(Errno::ESRCH);
+            }
+            raise(Signal::SIGSTOP)
+        };
+        match hold() {
             Ok(()) => 0,
             Err(errno) => errno as i32,
         }

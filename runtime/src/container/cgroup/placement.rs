@@ -157,8 +157,8 @@ impl Placement {
         Ok(())
     }
 
-    /// Removes what was made. `with_processes`: kills every process in it and in its children first;
-    /// otherwise those that are there are another container's, and it stays for them.
+    /// Removes what was made. `with_processes`: kills every process in it and in its children first, as in one that is
+    /// named after the container; otherwise those that are there are another container's, and it stays for them.
     ///
     /// # Errors
     /// Where killed processes don't go or a directory stays.
@@ -166,7 +166,9 @@ impl Placement {
         if self.is_started {
             self.stop_unit()?;
         }
-        self.made.remove(with_processes)
+        // A process that a killed `exec` was about to bring in is in the cgroup, and not in the pid namespace yet. By
+        // its name the cgroup is nobody else's.
+        self.made.remove(with_processes || self.has_own_name)
     }
 
     /// Likewise where `claim` was killed before it could note what it made: a cgroup that is named after
