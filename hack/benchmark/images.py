@@ -17,6 +17,7 @@ SOON = 30
 PODMANS = """[containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 [engine]
+runtime = "crun"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 tmp_dir = "{place}/tmp"
@@ -133,7 +134,7 @@ class Site:
         return Contestant(name, self.container(image, "true"), self.nothing_is_held)
 
     def podman(self, size):
-        line = ["podman", "run", "--rm", "--network", "host", "--read-only", f"localhost/bench:{size}", "/bin/true"]
+        line = ["podman", "run", "--rm", "--network", "host", "--read-only", "--cgroups", "disabled", f"localhost/bench:{size}", "/bin/true"]
         return [Contestant("podman run", line)] if self.has_podman else []
 
     def by_fuse(self, name, size):

@@ -1,14 +1,15 @@
 //! What there is to say of a configuration that is read without an error.
 
+mod paths;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::keys::{self, Standing};
 use super::{Config, modules};
 use crate::shifter::container::wanted_caches;
-use crate::shifter::trusted::{self, TrustError};
 use crate::shifter::volumes::{Propagation, VolumeMap};
 
 /// How much a finding matters.
@@ -87,6 +88,7 @@ impl Config {
         found.keys();
         found.lines();
         found.missing();
+        found.values();
         found.switches();
         found.mounts();
         found.images();
@@ -190,6 +192,25 @@ impl Findings<'_> {
         }
     }
 
+    fn values(&mut self) {
+        for entry in &self.config.entries.all {
+            let may_be_quoted = entry.key == "siteFs" || entry.key.ends_with("_siteFs");
+            if entry.value.starts_with(['"', '\'']) && !may_be_quoted {
+                let text = "the quotes are part of the value";
+                self.add(Weight::Doubtful, Some(entry.line), &entry.key, text);
+            }
+        }
+        if !self.config.users_to_import.is_empty() && !self.config.populate_etc {
+            let text = "does nothing without populateEtcDynamically=1";
+            self.of(Weight::Dead, "usersToImport", text);
+        }
+        let allowed = &self.config.cache.allowed;
+        if !allowed.is_empty() && !allowed.iter().any(|name| name == "xfs") {
+            let text = "no cache is allowed: xfs is what there is, and it isn't named";
+            self.of(Weight::Doubtful, "perNodeCacheAllowedFsType", text);
+        }
+    }
+
     fn switches(&mut self) {
         for entry in &self.config.entries.all {
             let is_switch = SWITCHES.contains(&entry.key.as_str())
@@ -221,8 +242,13 @@ impl Findings<'_> {
 
     fn mounts(&mut self) {
         let config = self.config;
-        for map in &config.site_fs {
+        for (number, map) in config.site_fs.iter().enumerate() {
             self.mount("siteFs", map);
+            let mut before = config.site_fs[..number].iter();
+            if let Some(other) = before.find(|other| other.to == map.to) {
+                let text = format!("{map}: {other} is there already, and covered");
+                self.of(Weight::Doubtful, "siteFs", text);
+            }
         }
         for module in &config.modules {
             let key = format!("module_{}_siteFs", module.name);
@@ -284,44 +310,6 @@ impl Findings<'_> {
         if config.cache.path.is_some() && config.cache.size_limit == 0 {
             let text = "is missing: a user's caches may take all that is free there";
             self.of(Weight::Doubtful, "perNodeCacheSizeLimit", text);
-        }
-    }
-
-    /// What root acts upon has to be root's.
-    fn paths(&mut self, owners: &[u32]) {
-        let config = self.config;
-        let mut named: Vec<(String, &PathBuf)> = vec![];
-        for (key, path) in [
-            ("etcPath", &config.etc_path),
-            ("optUdiImage", &config.opt_udi_image),
-            ("sitePreMountHook", &config.pre_mount_hook),
-            ("sitePostMountHook", &config.post_mount_hook),
-            ("mkfsXfsPath", &config.mkfs_xfs),
-        ] {
-            named.extend(path.iter().map(|path| (key.to_owned(), path)));
-        }
-        for module in &config.modules {
-            for (key, path) in [
-                ("copyPath", &module.copy_path),
-                ("roothook", &module.root_hook),
-            ] {
-                let key = format!("module_{}_{key}", module.name);
-                named.extend(path.iter().map(|path| (key.clone(), path)));
-            }
-        }
-        for (key, path) in named {
-            match trusted::follow(path, owners) {
-                Ok(_) => {}
-                Err(error @ TrustError::Untrusted { .. }) => {
-                    let text = format!("{error}: whoever can write it decides what root does");
-                    self.of(Weight::Dangerous, &key, text);
-                }
-                Err(error) => self.of(Weight::Doubtful, &key, error.to_string()),
-            }
-        }
-        if !config.image_path.is_dir() {
-            let text = format!("{} is not a directory", config.image_path.display());
-            self.of(Weight::Doubtful, "imagePath", text);
         }
     }
 }
