@@ -15,9 +15,10 @@ fn the_bench_of_images_runs_and_makes_no_ratio_of_a_few_rounds() {
         return;
     }
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hack/bench-images");
+    let programs = shifter().with_file_name("").display().to_string();
     let outcome = Tool::new(program)
         .args(["--rounds", "2", "--sizes", "1"])
-        .env("OPT_BIN_DIR", shifter().parent().expect("a directory"))
+        .env("OPT_BIN_DIR", &programs)
         .expect(0);
     for row in [
         "| directory | ",
