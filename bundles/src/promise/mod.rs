@@ -29,6 +29,7 @@ pub use observed::{
     parse_mountinfo, parse_status,
 };
 pub use rows::no_way_back::SYS_PARTS;
+pub use rows::nothing_inherited::is_handed_down;
 pub use seal::{MASKED_PATHS, READONLY_PATHS, RunAs, seal, seal_as};
 pub use spec_view::is_bind;
 pub use user_hooks::{USER_HOOKS_ANNOTATION, UserHooksError, user_hooks};

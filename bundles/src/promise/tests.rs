@@ -293,6 +293,41 @@ fn groups_that_nobody_could_leave_are_kept_by_shifter_alone() {
 }
 
 #[test]
+fn only_libraries_of_a_shifter_sites_own_are_preloaded() {
+    for (entry, kind, wanted) in [
+        (
+            "LD_PRELOAD=/opt/udiImage/modules/mpi/libmpi.so",
+            Kind::Shifter,
+            false,
+        ),
+        (
+            "LD_PRELOAD=/opt/udiImage/a.so:/opt/udiImage/b.so /opt/udiImage/c.so",
+            Kind::Shifter,
+            false,
+        ),
+        ("LD_AUDIT=/opt/udiImage/a.so", Kind::Shifter, false),
+        ("LD_PRELOAD=", Kind::Shifter, false),
+        (
+            "LD_PRELOAD=/opt/udiImage/a.so:/tmp/b.so",
+            Kind::Shifter,
+            true,
+        ),
+        (
+            "LD_PRELOAD=/opt/udiImage/../../tmp/b.so",
+            Kind::Shifter,
+            true,
+        ),
+        ("LD_PRELOAD=a.so", Kind::Shifter, true),
+        ("LD_PRELOAD=/opt/udiImage/a.so", Kind::Sealed, true),
+        ("LD_PRELOAD=/opt/udiImage/a.so", Kind::OptServer, true),
+        ("LISTEN_FDS=/opt/udiImage/a.so", Kind::Shifter, true),
+        ("LD_LIBRARY_PATH=/x", Kind::OptServer, false),
+    ] {
+        assert_eq!(is_handed_down(entry, kind), wanted, "{entry} {kind:?}");
+    }
+}
+
+#[test]
 fn parts_of_the_hosts_sysfs_may_be_shown_where_none_can_be_mounted() {
     let part = |path: &str, options: &str| {
         let options: Vec<&str> = options.split(' ').collect();

@@ -43,7 +43,10 @@ fn root_and_nobody_known_have_no_container() {
         .args(["--image=plain", "true"])
         .expect(125);
     let line = outcome.one_line();
-    assert!(line.contains("is not in /etc/passwd"), "{line}");
+    assert!(
+        line.contains("neither getent nor /etc/passwd knows them"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -169,6 +172,7 @@ fn entry_point_command_and_directory_are_the_images_where_asked() {
         (&["--entrypoint=pwd"], "/\n"),
         (&["--workdir", "pwd"], "/data\n"),
         (&["-w=/usr/lib", "pwd"], "/usr/lib\n"),
+        (&["-w/usr/lib", "pwd"], "/usr/lib\n"),
         (&["-w=/lib", "pwd"], "/usr/lib\n"),
     ] {
         let outcome = site.shifter().args(options).expect(0);
@@ -307,4 +311,23 @@ fn a_writable_root_can_be_asked_for() {
     assert!(!data.join("new").exists());
     let control = site.script(&[], script);
     assert_eq!(control.stdout, "", "{control}");
+}
+
+/// MPI modules need it; what others than the site want loaded first is left out, and told.
+#[test]
+fn a_sites_libraries_may_be_preloaded_and_nobody_elses() {
+    let of_module = "LD_PRELOAD=/opt/udiImage/modules/mpi/libmpi.so";
+    let site = Site::new(&format!(
+        "module_mpi_siteEnv={of_module}\nmodule_mpi_copyPath=@/data"
+    ));
+    let outcome = site.script(&["--module=mpi"], "/bin/env");
+    outcome.says(&format!("{of_module}\n"));
+    assert_eq!(outcome.stderr, "", "{outcome}");
+    let outcome = site.script(&["--env=LD_PRELOAD=/tmp/mine.so"], "/bin/env");
+    assert!(!outcome.stdout.contains("LD_PRELOAD"), "{outcome}");
+    let line = outcome.one_line();
+    assert!(
+        line.contains("LD_PRELOAD=/tmp/mine.so is left out"),
+        "{line}"
+    );
 }

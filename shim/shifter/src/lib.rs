@@ -3,6 +3,7 @@
 mod commands;
 mod compat;
 mod container;
+mod getopt;
 pub mod images;
 mod inherited;
 mod sys;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use getopt::with_equals;
 use runtime::container::{Error, make_descriptors_sane};
 use runtime::telling::{self, Log, OURS};
 
@@ -123,9 +125,12 @@ fn parse(mut words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let is_option = first.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let tells = ["--help", "-h", "--version"];
     if !is_option || tells.iter().any(|flag| first == Some(OsStr::new(flag))) {
-        return Cli::try_parse_from(words);
+        return Cli::try_parse_from(match first == Some(OsStr::new("explain")) {
+            true => with_equals(&Run::command(), words, 2),
+            false => words,
+        });
     }
-    Run::try_parse_from(words).map(|Run { run }| Cli {
+    Run::try_parse_from(with_equals(&Run::command(), words, 1)).map(|Run { run }| Cli {
         version: None,
         run,
         command: None,
@@ -174,6 +179,29 @@ mod tests {
         ] {
             assert_eq!(of_script(words(given)), words(meant));
         }
+    }
+
+    #[test]
+    fn the_working_directory_may_be_attached_to_its_letter() {
+        for (line, wanted, command) in [
+            ("shifter -w/d -ix sh -w/e", Some("/d"), &["sh", "-w/e"][..]),
+            ("shifter -Ew/d sh", Some("/d"), &["sh"]),
+            ("shifter -w=/d sh", Some("/d"), &["sh"]),
+            ("shifter -w sh", Some(""), &["sh"]),
+            ("shifter --entry -w/d sh", Some("/d"), &["sh"]),
+            ("shifter -e A=1 --env B=2 -w/d sh", Some("/d"), &["sh"]),
+            ("shifter -e A=1 sh -w/d", None, &["sh", "-w/d"]),
+            ("shifter -- -w/d", None, &["-w/d"]),
+        ] {
+            let options = parsed(line).run.options;
+            assert_eq!(options.workdir.as_deref(), wanted, "{line}");
+            assert_eq!(options.command, command, "{line}");
+        }
+        let explained = parsed("shifter explain -w/d -ix sh");
+        let Some(Command::Explain(arguments)) = explained.command else {
+            panic!("{explained:?}");
+        };
+        assert_eq!(arguments.options.workdir.as_deref(), Some("/d"));
     }
 
     #[test]

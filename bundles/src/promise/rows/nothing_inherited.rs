@@ -1,8 +1,10 @@
 //! No descriptor and no variable of the caller's.
 
+use std::path::Path;
+
 use oci_spec::runtime::Spec;
 
-use crate::promise::spec_view::process;
+use crate::promise::spec_view::{is_plain_path, process};
 use crate::promise::{Descriptor, Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
@@ -19,16 +21,33 @@ const PMI_FD: &str = "PMI_FD";
 
 /// Variables that would hand descriptors or code of the caller's to the process. LD_LIBRARY_PATH isn't one:
 /// a site's configuration may need it, and it names only what is inside.
-pub(crate) const HANDED_DOWN: [&str; 4] = ["LD_AUDIT", "LD_PRELOAD", "LISTEN_FDS", "LISTEN_PID"];
+const HANDED_DOWN: [&str; 4] = ["LD_AUDIT", "LD_PRELOAD", "LISTEN_FDS", "LISTEN_PID"];
 
-fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+/// Those of them that name libraries to be loaded before all others.
+const PRELOADS: [&str; 2] = ["LD_AUDIT", "LD_PRELOAD"];
+
+/// Where in a container of Shifter's nothing is but the site's: users mount nothing there, and what the image has is hidden.
+const SITES: &str = "/opt/udiImage/";
+
+/// Whether `entry` of the environment, `NAME=value`, would hand down descriptors or code. In Shifter's containers a site's own
+/// libraries may come before others, as its MPI has to.
+pub fn is_handed_down(entry: &str, kind: Kind) -> bool {
+    let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+    let is_sites = |path: &str| path.starts_with(SITES) && is_plain_path(Path::new(path));
+    // As ld.so(8) parts them.
+    let mut paths = value.split([':', ' ']).filter(|path| !path.is_empty());
+    let is_preload = kind == Kind::Shifter && PRELOADS.contains(&name);
+    HANDED_DOWN.contains(&name) && !(is_preload && paths.all(is_sites))
+}
+
+fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
     process(spec)
         .and_then(|process| process.env().as_ref())
         .into_iter()
         .flatten()
         .filter_map(|entry| match entry.split_once('=') {
             None | Some(("", _)) => Some(format!("process.env: \"{entry}\" is not NAME=value")),
-            Some((name, _)) if HANDED_DOWN.contains(&name) => {
+            Some((name, _)) if is_handed_down(entry, kind) => {
                 Some(format!("process.env sets {name}"))
             }
             Some(_) => None,

@@ -9,7 +9,7 @@ use std::path::Path;
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, LinuxPids, Mount, Spec};
 
 use super::exceptions;
-use super::rows::{few_system_calls, nothing_inherited::HANDED_DOWN};
+use super::rows::{few_system_calls, nothing_inherited::is_handed_down};
 use super::spec_view::{enforces, is_own_dev, is_plain_path, is_recursive};
 use super::{KIND_ANNOTATION, Kind};
 use crate::seccomp;
@@ -253,7 +253,7 @@ fn clean_environment(spec: &mut Spec, kind: Kind) -> Vec<String> {
     {
         env.retain(|entry| {
             let name = entry.split('=').next().unwrap_or_default();
-            let handed_down = HANDED_DOWN.contains(&name);
+            let handed_down = is_handed_down(entry, kind);
             if handed_down {
                 changes.push(format!("process.env: {name} removed"));
             }

@@ -43,6 +43,7 @@ pub use volumes::{Pinned, Source};
 use super::accounts;
 use super::image::Caller;
 use crate::bundle::Skeleton;
+use crate::promise::{Kind, is_handed_down};
 use mount::Planned;
 use tree::{Found, Tree};
 
@@ -167,7 +168,8 @@ impl<'a> Draft<'a> {
         if tree.without_root {
             mounts.iter_mut().for_each(Planned::bring_all_below);
         }
-        let mut notes = vec![];
+        let environment = request.environment.iter();
+        let mut notes: Vec<String> = environment.filter_map(|entry| left_out(entry)).collect();
         let working_directory = working_directory.unwrap_or_else(|| {
             notes.push(format!(
                 "{} is no directory in the container; the command runs in /",
@@ -189,6 +191,15 @@ impl<'a> Draft<'a> {
         self.tree
             .directory(Path::new(&self.request.working_directory))
     }
+}
+
+/// Says that a variable isn't the command's, if it isn't: sealing takes it out.
+pub fn left_out(entry: &str) -> Option<String> {
+    let why = match entry.starts_with("LD_") {
+        true => "only libraries in /opt/udiImage, the site's own, are loaded before others",
+        false => "no descriptors are handed down",
+    };
+    is_handed_down(entry, Kind::Shifter).then(|| format!("{entry} is left out: {why}"))
 }
 
 /// Where `wanted` leads in a container that is built already, if it is a directory that the calling thread finds: free

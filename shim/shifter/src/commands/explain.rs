@@ -16,7 +16,7 @@ pub struct Arguments {
     json: bool,
     // Last: the command takes what follows.
     #[command(flatten)]
-    options: Options,
+    pub options: Options,
 }
 
 /// Prints every mount and why it is there, identity, limits, system calls and environment.

@@ -16,7 +16,7 @@ pub struct Arguments {
     pub dry_run: bool,
     // Last: the command takes what follows.
     #[command(flatten)]
-    options: Options,
+    pub options: Options,
 }
 
 /// Runs the command and gives its exit code.

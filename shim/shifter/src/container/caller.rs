@@ -1,9 +1,7 @@
 //! Whose container it is.
 
-use std::fs;
-
 use anyhow::{Context, Result, bail};
-use bundles::shifter::accounts::{User, groups_of, named_groups};
+use bundles::shifter::accounts::{User, named_groups};
 use bundles::shifter::image::Caller;
 use nix::unistd::{Gid, getegid, geteuid, getgid, getgroups, getuid};
 use rustix::thread::{
@@ -12,10 +10,7 @@ use rustix::thread::{
 };
 
 use super::mode::Mode;
-
-/// Not through the name service: it loads whatever library nsswitch.conf(5) names, as root.
-const PASSWD: &str = "/etc/passwd";
-const GROUP: &str = "/etc/group";
+use super::names::{self, PASSWD};
 
 /// Whose container it is.
 #[derive(Debug, Clone)]
@@ -36,7 +31,6 @@ impl Asker {
         }
         let named =
             named.context("root can't have a container; hint: say whose it is, --user NAME")?;
-        let passwd = read(PASSWD)?;
         if let Some((uid, gid)) = named.split_once(':') {
             let number = |text: &str| {
                 text.parse()
@@ -48,13 +42,14 @@ impl Asker {
                 gid,
                 groups: vec![gid],
             };
-            let user = User::find(&passwd, uid);
+            let user = User::find(&names::passwd(&uid.to_string())?, uid);
             return Ok(Self { mode, caller, user });
         }
-        let user = User::named(&passwd, named)
-            .with_context(|| format!("--user {named}: is not in {PASSWD}; hint: UID:GID"))?;
+        let user = User::named(&names::passwd(named)?, named).with_context(|| {
+            format!("--user {named}: neither getent nor {PASSWD} knows them; hint: UID:GID")
+        })?;
         let mut groups = vec![user.gid];
-        groups.extend(groups_of(&read(GROUP)?, named));
+        groups.extend(names::groups_of_user(named)?);
         let caller = Caller {
             uid: user.uid,
             gid: user.gid,
@@ -83,7 +78,7 @@ impl Asker {
                 "you are in root's group, which nobody leaves without root; hint: root makes the container, --user"
             );
         }
-        let user = User::find(&read(PASSWD)?, caller.uid);
+        let user = User::find(&names::passwd(&caller.uid.to_string())?, caller.uid);
         if let Some(named) = named {
             let ids = format!("{}:{}", caller.uid, caller.gid);
             let is_callers = named == ids || user.as_ref().is_some_and(|user| user.name == named);
@@ -152,31 +147,26 @@ pub(super) struct Accounts {
 impl Accounts {
     /// With the users of these names.
     pub(super) fn find(names: &[String], asker: &Asker) -> Result<Self> {
-        let passwd = read(PASSWD)?;
         let named = |name: &String| {
-            User::named(&passwd, name)
-                .with_context(|| format!("usersToImport: {name} is not in {PASSWD}"))
+            User::named(&names::passwd(name)?, name)
+                .with_context(|| format!("usersToImport: neither getent nor {PASSWD} knows {name}"))
         };
         let imported = names.iter().map(named).collect::<Result<Vec<_>>>()?;
-        let group = read(GROUP)?;
         let mut gids = asker.caller.groups.clone();
         gids.push(asker.caller.gid);
         for user in &imported {
             gids.push(user.gid);
-            gids.extend(groups_of(&group, &user.name));
+            gids.extend(names::groups_of_user(&user.name)?);
         }
-        let groups = named_groups(&group, &gids);
+        let groups = named_groups(&names::group(&gids)?, &gids);
         Ok(Self { imported, groups })
     }
 }
 
-fn read(path: &str) -> Result<String> {
-    let text = fs::read(path).with_context(|| format!("read {path}"))?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

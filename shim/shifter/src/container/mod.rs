@@ -8,6 +8,7 @@ pub(crate) mod hosts;
 mod image;
 pub(crate) mod job;
 mod mode;
+mod names;
 mod options;
 mod variables;
 

@@ -164,7 +164,7 @@ impl<'a> Step<'a> {
         process
             .set_user(user)
             .set_args(Some(words))
-            .set_env(Some(environment))
+            .set_env(Some(kept(environment)))
             .set_cwd(directory.into());
         Ok(())
     }
@@ -180,4 +180,16 @@ impl Record {
             && signature(&requested.volumes) == self.volumes
             && names.eq(self.modules.iter()))
     }
+}
+
+/// The variables that a sealed bundle may have; the others are told.
+fn kept(environment: Vec<String>) -> Vec<String> {
+    let tell = |entry: &String| match shifter_container::left_out(entry) {
+        Some(note) => {
+            telling::say(&format!("shifter: {note}\n"));
+            false
+        }
+        None => true,
+    };
+    environment.into_iter().filter(tell).collect()
 }
