@@ -11,8 +11,11 @@ fn many(count: usize, item: impl Fn(usize) -> Value) -> Value {
     (0..count).map(item).collect()
 }
 
+/// What is done to a spec.
+type Change = fn(&mut Value);
+
 /// Changes that are too much, or nearly so.
-fn changes() -> Vec<(&'static str, fn(&mut Value))> {
+fn changes() -> Vec<(&'static str, Change)> {
     vec![
         ("a mount's path of 64 KiB", |spec| {
             add_mount(spec, &format!("/{}", long(65536)));

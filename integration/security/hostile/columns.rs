@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::Path;
 
 use integration::{
     Bench, Bundle, Container, Ordinary, Probe, Runtime, Tool, plain, program, wait_until,
@@ -125,7 +125,7 @@ fn rootless() -> Column {
 }
 
 /// Makes a user the owner of what he is to run.
-fn give(tree: &PathBuf, uid: u32) {
+fn give(tree: &Path, uid: u32) {
     for path in crate::attacker::tree(tree).keys() {
         let _ = chown(path, Some(uid), Some(uid));
     }
