@@ -88,7 +88,7 @@ fn an_image_is_pulled_where_the_sites_key_has_signed_it_and_else_not() {
         let layout = user.bench.path("layout");
         let _ = std::fs::remove_dir_all(&layout);
         let layout = images::layout(&user.bench);
-        let content = user.bench.file("content", &number.to_string());
+        let content = user.bench.file("content", number.to_string());
         images::insert(&layout, "v1", &content, "/content");
         let digest = registry.push(&layout, "v1", "app:v1");
         (layout, digest)

@@ -418,7 +418,7 @@ mod tests {
             );
             let (place, owners) = directory(&[("x.json", &text), ("x.yaml", "-")]);
             let directories = [PathBuf::from("/nosuch"), place.path().to_path_buf()];
-            let found = match Devices::find(&[device.clone()], &directories, &owners) {
+            let found = match Devices::find(std::slice::from_ref(device), &directories, &owners) {
                 Ok(found) => told(&found),
                 Err(error) => error.to_string(),
             };
