@@ -147,7 +147,7 @@ pub fn snapshot() -> BTreeSet<String> {
     add("process", our_processes());
     add("state", names_in(Path::new("/run/opt-runtime")));
     add("state", names_in(Path::new("/run/shifter")));
-    for place in ["/tmp", "/var/tmp", "/run", "/root"] {
+    for place in ["/tmp", "/var/tmp", "/run", "/root", "/dev/shm"] {
         let mut names = names_in(Path::new(place));
         names.retain(|name| name.starts_with(PREFIX) || name.starts_with("opt-runtime-"));
         add(place, names);
