@@ -1,6 +1,7 @@
 //! What every server of the project's needs: connections within limits over TLS, a certificate, secrets kept as
 //! digests, files that are whole or not there, settings that are read strictly, and systemd told how it stands.
 
+pub mod answers;
 mod certificate;
 mod json_file;
 mod listener;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
+use daemon::answers;
 
 use super::{openapi, shifter, upload, v2};
 use crate::gateway::{Failure, Gateway};
@@ -138,12 +139,8 @@ async fn every_answer(
     next: Next,
 ) -> Response {
     let began = Instant::now();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", |path| path.as_str())
-        .to_owned();
-    let method = known(request.method()).to_owned();
+    let route = answers::route_of(&request);
+    let method = answers::method_name(request.method()).to_owned();
     let mut response = next.run(request).await;
     let answer = Answered {
         route,
@@ -159,24 +156,8 @@ async fn every_answer(
         seconds,
         "answered"
     );
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    answers::guard(response.headers_mut());
     response
-}
-
-/// A method's name, of those that there are: made-up ones would make endless series.
-fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]

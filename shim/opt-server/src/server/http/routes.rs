@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
+use daemon::answers;
 
 use super::error::Failure;
 use super::{
@@ -139,12 +140,8 @@ pub fn router(app: Arc<App>) -> Router {
 /// What holds for every answer: it is counted, logged, kept by nobody, and taken for what it says it is.
 async fn every_answer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", |path| path.as_str())
-        .to_owned();
-    let method = known(request.method()).to_owned();
+    let route = answers::route_of(&request);
+    let method = answers::method_name(request.method()).to_owned();
     let path = request.uri().path().to_owned();
     let mut response = match cors::preflight(request.method()) {
         Some(response) => response,
@@ -160,11 +157,7 @@ async fn every_answer(State(app): State<Arc<App>>, request: Request, next: Next)
     app.metrics.answered(&answer, seconds);
     tracing::debug!(method = answer.method, %path, status = answer.status, seconds, "answered");
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    answers::guard(headers);
     headers.insert(
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
@@ -185,17 +178,6 @@ async fn in_our_form(response: Response) -> Response {
     let text = axum::body::to_bytes(response.into_body(), 4096).await;
     let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
     Failure::new(status, text.unwrap_or_default()).into_response()
-}
-
-/// A method's name, of those that there are: made-up ones would make endless series.
-fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]
