@@ -59,6 +59,19 @@ install_packages() {
         apt-get -qy install --no-install-recommends "${missing[@]}"
 }
 
+# A Python that has pip; Debian's own often has none.
+python_with_pip() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -m pip --version >/dev/null 2>&1; then
+            echo "$python"
+            return
+        fi
+    done
+    install_packages python3-pip >&2
+    echo /usr/bin/python3
+}
+
 # Runs a command while packages may not start their daemons (policy-rc.d of invoke-rc.d(8)): tests start their own.
 without_daemons() (
     policy=/usr/sbin/policy-rc.d
