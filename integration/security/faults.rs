@@ -17,8 +17,9 @@ const SAMPLE: usize = 16;
 /// Kills that something was left of once: these are tried always.
 const FOUND: [(&str, usize); 2] = [("kill", 1), ("wait4", 1)];
 
-/// Every so many-th of them, or all, and tells what was found. The first is another one for each operation.
-fn sweep(operation: Operation, most: Option<usize>) {
+/// Every so many-th of them, or all, or a part of all, and tells what was found. The first is another one for each
+/// operation.
+fn sweep(operation: Operation, wanted: Wanted) {
     require_program("/usr/bin/strace", "strace");
     if is_by_systemd() {
         return skip("faults are tried with cgroups of our own making");
@@ -26,8 +27,14 @@ fn sweep(operation: Operation, most: Option<usize>) {
     let stage = Stage::new(operation);
     let all = points(&stage);
     assert!(all.len() > 100, "{operation:?} makes {} calls", all.len());
-    let step = most.map_or(1, |most| (all.len() / most).max(1));
-    let sample = all.iter().skip(operation as usize * 7 % step).step_by(step);
+    let (first, step) = match wanted {
+        Wanted::Most(most) => {
+            let step = (all.len() / most).max(1);
+            (operation as usize * 7 % step, step)
+        }
+        Wanted::Part { number, of } => (number - 1, of),
+    };
+    let sample = all.iter().skip(first).step_by(step);
     let before = all.iter().filter(|point| {
         FOUND
             .iter()
@@ -36,7 +43,12 @@ fn sweep(operation: Operation, most: Option<usize>) {
     let tried: Vec<&Point> = sample.chain(before).collect();
     let found: Vec<String> = tried
         .iter()
-        .filter_map(|point| point.try_on(&stage))
+        .filter_map(|point| {
+            let finding = point.try_on(&stage)?;
+            // A whole sweep takes long, and may be ended before its end.
+            println!("  {finding}");
+            Some(finding)
+        })
         .collect();
     println!(
         "{operation:?}: {} points of {} tried, {} findings",
@@ -44,9 +56,6 @@ fn sweep(operation: Operation, most: Option<usize>) {
         all.len(),
         found.len()
     );
-    for finding in &found {
-        println!("  {finding}");
-    }
     assert!(
         found.is_empty(),
         "{operation:?}: {} findings:\n{}",
@@ -55,17 +64,36 @@ fn sweep(operation: Operation, most: Option<usize>) {
     );
 }
 
-/// How many points of each operation `hack/faults` is to try; all where it doesn't say.
-fn wanted() -> Option<usize> {
-    let most = std::env::var("OPT_FAULTS_MOST").ok()?;
-    Some(most.parse().expect("OPT_FAULTS_MOST is a number"))
+/// Which points of an operation are to be tried.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// Some so many.
+    Most(usize),
+    /// Of so many parts of all, which together are all, the one of this number, from 1.
+    Part { number: usize, of: usize },
+}
+
+/// Those that `hack/faults` is to try: all where it doesn't say.
+fn wanted() -> Wanted {
+    let number = |text: &str| text.parse().expect("a number");
+    if let Ok(most) = std::env::var("OPT_FAULTS_MOST") {
+        return Wanted::Most(number(&most));
+    }
+    let part = std::env::var("OPT_FAULTS_PART").unwrap_or_else(|_| "1/1".to_owned());
+    let (part, of) = part.split_once('/').expect("OPT_FAULTS_PART is K/N");
+    let (part, of) = (number(part), number(of));
+    assert!(
+        (1..=of).contains(&part),
+        "OPT_FAULTS_PART is one of its parts"
+    );
+    Wanted::Part { number: part, of }
 }
 
 macro_rules! operations {
     ($($name:ident => $operation:ident)*) => {
         mod sample {
-            use super::{Operation, SAMPLE, sweep};
-            $(#[test] fn $name() { sweep(Operation::$operation, Some(SAMPLE)); })*
+            use super::{Operation, SAMPLE, Wanted, sweep};
+            $(#[test] fn $name() { sweep(Operation::$operation, Wanted::Most(SAMPLE)); })*
         }
         mod every {
             use super::{Operation, sweep, wanted};
