@@ -4,8 +4,9 @@
 //! times, and each answer is the hypervisor's).
 //!
 //! It is a short cut and no protection: where anything doesn't go as it should, the program begins as usual, and
-//! `own_executable::protect`, which looks for itself, makes the view or tells why it can't. `build.rs` names this as
-//! the entry of `opt-runtime`; other programs on this crate begin as ever.
+//! `own_executable::protect`, which looks for itself, makes the view or tells why it can't. A program's `build.rs`
+//! names its entry: `opt_runtime_start`, which does this for the subcommands that make a process in a container, or
+//! `opt_runtime_start_always`; programs that name none begin as ever.
 //!
 //! In assembly, for nothing is set up yet that a compiler counts on: no relocations, so no address from a table, not
 //! even that of `memcpy`.
@@ -13,6 +14,14 @@
 use std::arch::global_asm;
 
 global_asm!(
+    ".globl opt_runtime_start_always",
+    ".type opt_runtime_start_always, @function",
+    "opt_runtime_start_always:",
+    "mov r12, rdx",
+    "mov rbp, rsp",
+    "lea r13, [rsp + 8]",
+    "mov rsi, r13",
+    "jmp 3f",
     ".globl opt_runtime_start",
     ".type opt_runtime_start, @function",
     "opt_runtime_start:",
