@@ -44,7 +44,7 @@ pub fn protect() -> io::Result<()> {
     if is_protected(&own)? {
         return Ok(());
     }
-    let view = read_only_view().or_else(|_| sealed_copy(own))?;
+    let view = view_of(own)?;
     let arguments = std::env::args_os().map(OsStringExt::into_vec);
     keep_descriptors(std::env::args_os().filter_map(|argument| descriptor_in(argument.to_str()?)));
     let own_path = (
@@ -68,6 +68,18 @@ pub fn protect() -> io::Result<()> {
         AtFlags::AT_EMPTY_PATH,
     );
     Err(errno.into())
+}
+
+/// A view of this program's file that can't be written, for another process of this program to be executed from.
+///
+/// # Errors
+/// Where no such view can be made.
+pub fn view() -> io::Result<OwnedFd> {
+    view_of(File::open(OWN)?)
+}
+
+fn view_of(own: File) -> io::Result<OwnedFd> {
+    read_only_view().or_else(|_| sealed_copy(own))
 }
 
 /// Has descriptors reach the second execution, which marks them anew: a shell's `<(…)` is a path to one.

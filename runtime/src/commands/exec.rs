@@ -84,6 +84,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         detach: arguments.detach,
         pid_file: arguments.pid_file.clone(),
         console_socket: arguments.console_socket.clone(),
+        console: None,
         pidfd_socket: arguments.pidfd_socket.clone(),
         preserve_fds: arguments.preserve_fds,
         ignore_paused: arguments.ignore_paused,

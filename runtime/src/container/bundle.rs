@@ -116,6 +116,17 @@ pub fn read_process(path: &Path) -> Result<Process> {
     })
 }
 
+/// Likewise, from memory. `shown` names it in errors.
+///
+/// # Errors
+/// As [`Bundle::load`].
+pub fn parse_process(text: &[u8], shown: &Path) -> Result<Process> {
+    parse(text, "").map_err(|fault| Error::Config {
+        path: shown.into(),
+        reason: fault.to_string(),
+    })
+}
+
 /// Reads limits as engines write them down for `update`: `linux.resources` of a `config.json`, alone, from the file
 /// at `path` or, where that is `-`, from standard input.
 ///
@@ -128,7 +139,15 @@ pub fn read_resources(path: &Path) -> Result<LinuxResources> {
     } else {
         (read_limited(path, Pipes::Read)?, path)
     };
-    let parsed = json::check(&text).and_then(|()| json::parse(&text));
+    parse_resources(&text, shown)
+}
+
+/// Likewise, from memory. `shown` names it in errors.
+///
+/// # Errors
+/// As [`Bundle::load`].
+pub fn parse_resources(text: &[u8], shown: &Path) -> Result<LinuxResources> {
+    let parsed = json::check(text).and_then(|()| json::parse(text));
     parsed.map_err(|fault| Error::Config {
         path: shown.to_path_buf(),
         reason: fault.to_string(),

@@ -28,7 +28,7 @@ use super::process::{ProcessId, set_own_oom_score};
 use super::ready::LateCommandReader;
 use super::snapshot::{FORMAT, Snapshot, Status};
 use super::store::{Container, Store};
-use super::terminal::{Console, OwnTerminal};
+use super::terminal::{Console, ConsoleAt, OwnTerminal};
 use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
@@ -44,6 +44,8 @@ pub struct CreateOptions {
     pub pid_file: Option<PathBuf>,
     /// Where an engine waits for the command's terminal.
     pub console_socket: Option<PathBuf>,
+    /// The same, where that socket is open and connected already.
+    pub console: Option<RawFd>,
     /// Where an engine waits for a descriptor of the process.
     pub pidfd_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
@@ -132,7 +134,7 @@ pub fn create(
     let console = Console::plan(
         process.and_then(Process::terminal) == Some(true),
         !options.supervised,
-        options.console_socket.as_deref(),
+        ConsoleAt::either(options.console_socket.as_deref(), options.console),
     )?;
     let snapshot = first_snapshot(id, bundle, cgroup, &options)?;
     let directory = store.claim(id)?;

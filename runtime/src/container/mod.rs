@@ -71,8 +71,8 @@ mod well_formed;
 mod whole_file;
 mod working_directory;
 
-pub use bundle::{Bundle, CONFIG, read_process, read_resources};
-pub use cgroup::{Placement, Stats};
+pub use bundle::{Bundle, CONFIG, parse_process, parse_resources, read_process, read_resources};
+pub use cgroup::{OutOfMemory, Placement, Stats};
 pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups, survey_systemd};
 pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};
 pub use create::{CreateOptions, Created, create};
@@ -82,6 +82,7 @@ pub use error::{Error, Result};
 pub use events::{Event, events, stats};
 pub use exec::{
     Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
+    exec_detached,
 };
 pub use guardian::sweep as sweep_runs;
 pub use host_options::{CgroupManager, HostOptions, Rootless};

@@ -1,7 +1,7 @@
 //! Descriptors known by number only.
 
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// Reads from a descriptor that crossed a fork as a number to its end.
 ///
@@ -18,6 +18,15 @@ pub(crate) fn read_from(number: RawFd) -> io::Result<Vec<u8>> {
             length => all.extend_from_slice(piece.get(..length).unwrap_or_default()),
         }
     }
+}
+
+/// Another descriptor of what `number` is open on, which execve(2) closes.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: borrowed for this call only; if the number isn't open, the kernel says so.
+    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()
 }
 
 /// Writes `bytes`, once, to a descriptor that crossed a fork as a number. To open it again through

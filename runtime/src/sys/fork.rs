@@ -34,11 +34,11 @@ pub fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
 }
 
 /// Makes a child that runs `body` and ends with its value, without running exit handlers. `is_sibling`: a
-/// child of the caller's own parent.
+/// child of the caller's own parent. For programs that have started no thread.
 ///
 /// # Errors
 /// Those of clone(2).
-pub(crate) fn clone_child(is_sibling: bool, body: impl FnOnce() -> i32) -> io::Result<Pid> {
+pub fn clone_child(is_sibling: bool, body: impl FnOnce() -> i32) -> io::Result<Pid> {
     let pid = plain_clone(is_sibling)?;
     in_child(pid, body)
 }

@@ -20,10 +20,10 @@ mod user_namespace;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
-pub(crate) use descriptor::{read_from, write_to};
+pub(crate) use descriptor::{duplicate, read_from, write_to};
 pub(crate) use environment::remove_variable;
-pub use fork::fork_child;
-pub(crate) use fork::{clone_child, clone_child_into, fork};
+pub use fork::{clone_child, fork_child};
+pub(crate) use fork::{clone_child_into, fork};
 pub use init::close_descriptors_except;
 pub(crate) use init::{close_all_descriptors, exit_at_once, forget_arguments_and_environment};
 pub(crate) use keyring::join_new_session_keyring;

@@ -28,7 +28,7 @@ mod tree;
 mod update;
 
 pub(super) use join::join;
-pub(super) use out_of_memory::OutOfMemory;
+pub use out_of_memory::OutOfMemory;
 pub use placement::Placement;
 pub(super) use placement::{Wanted, remove_at};
 pub(super) use refused_forks::RefusedForks;

@@ -13,7 +13,10 @@ use super::placement::Placement;
 
 /// Becomes readable when it has happened, perhaps.
 #[derive(Debug)]
-pub(in crate::container) enum OutOfMemory {
+pub struct OutOfMemory(Watched);
+
+#[derive(Debug)]
+enum Watched {
     /// Version 1 counts into a descriptor, once more when the cgroup is removed.
     Counted { counter: OwnedFd, control: PathBuf },
     /// Version 2 changes a file.
@@ -29,7 +32,7 @@ impl Placement {
     ///
     /// # Errors
     /// Where memory isn't counted, or the kernel refuses.
-    pub(in crate::container) fn out_of_memory(&self) -> Result<OutOfMemory> {
+    pub fn out_of_memory(&self) -> Result<OutOfMemory> {
         let place = self.place_of("memory").ok_or_else(|| {
             Error::unsupported(
                 "waiting for want of memory",
@@ -42,26 +45,28 @@ impl Placement {
         } else {
             counted(directory)
         };
-        begun.map_err(Error::io("wait for events of", directory))
+        begun
+            .map(OutOfMemory)
+            .map_err(Error::io("wait for events of", directory))
     }
 }
 
 /// Kernel documentation, cgroup-v1/memory, "OOM Control".
-fn counted(directory: &Path) -> io::Result<OutOfMemory> {
+fn counted(directory: &Path) -> io::Result<Watched> {
     let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let source = File::open(directory.join("memory.oom_control"))?;
     let control = directory.join("cgroup.event_control");
     let line = format!("{} {}", counter.as_raw_fd(), source.as_raw_fd());
     fs::write(&control, line)?;
-    Ok(OutOfMemory::Counted { counter, control })
+    Ok(Watched::Counted { counter, control })
 }
 
-fn changed(directory: &Path) -> io::Result<OutOfMemory> {
+fn changed(directory: &Path) -> io::Result<Watched> {
     let events = directory.join("memory.events");
     let changes = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     inotify::add_watch(&changes, &events, WatchFlags::MODIFY)?;
-    let kills = kills(&events);
-    Ok(OutOfMemory::Changed {
+    let kills = count_kills(&events);
+    Ok(Watched::Changed {
         changes,
         events,
         kills,
@@ -69,7 +74,7 @@ fn changed(directory: &Path) -> io::Result<OutOfMemory> {
 }
 
 /// How many processes were killed.
-fn kills(events: &Path) -> u64 {
+fn count_kills(events: &Path) -> u64 {
     let text = fs::read_to_string(events).unwrap_or_default();
     let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
     count.and_then(|count| count.parse().ok()).unwrap_or(0)
@@ -77,25 +82,35 @@ fn kills(events: &Path) -> u64 {
 
 impl OutOfMemory {
     /// Whether it has happened since the last question.
-    pub(in crate::container) fn has_happened(&mut self) -> bool {
+    pub fn has_happened(&mut self) -> bool {
         let mut told = [0; 4096];
         let has_told = rustix::io::read(self.as_fd(), &mut told).is_ok_and(|length| length > 0);
-        match self {
-            Self::Counted { control, .. } => has_told && control.exists(),
+        match &mut self.0 {
+            Watched::Counted { control, .. } => has_told && control.exists(),
             // The counter tells, and not that something was written: other counts are in the file too.
-            Self::Changed { events, kills, .. } => {
-                let before = std::mem::replace(kills, self::kills(events));
+            Watched::Changed { events, kills, .. } => {
+                let before = std::mem::replace(kills, count_kills(events));
                 *kills > before
             }
         }
     }
 }
 
+impl OutOfMemory {
+    /// Whether the cgroup is gone: then it will never happen.
+    pub fn is_over(&self) -> bool {
+        match &self.0 {
+            Watched::Counted { control, .. } => !control.exists(),
+            Watched::Changed { events, .. } => !events.exists(),
+        }
+    }
+}
+
 impl AsFd for OutOfMemory {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Counted { counter, .. } => counter.as_fd(),
-            Self::Changed { changes, .. } => changes.as_fd(),
+        match &self.0 {
+            Watched::Counted { counter, .. } => counter.as_fd(),
+            Watched::Changed { changes, .. } => changes.as_fd(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod sub_cgroup;
 mod target;
 mod user;
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use bundles::promise::Kind;
@@ -33,7 +34,7 @@ use super::seccomp::SystemCallFilter;
 use super::snapshot::{Snapshot, Status};
 use super::store::Store;
 use super::supervise::{Hold, Signals, Supervised};
-use super::terminal::{Attached, Console};
+use super::terminal::{Attached, Console, ConsoleAt};
 use super::whole_file::write_pid_file;
 use super::{Error, Result, gate};
 use crate::policy;
@@ -53,6 +54,8 @@ pub struct ExecOptions {
     pub pid_file: Option<PathBuf>,
     /// Where an engine waits for the command's terminal.
     pub console_socket: Option<PathBuf>,
+    /// The same, where that socket is open and connected already.
+    pub console: Option<RawFd>,
     /// Where an engine waits for a descriptor of the process.
     pub pidfd_socket: Option<PathBuf>,
     /// Descriptors from 3 on that the command keeps.
@@ -106,11 +109,44 @@ pub fn exec(
     request: &ExecRequest,
     options: &ExecOptions,
 ) -> Result<Outcome> {
+    let (born, console) = make(store, id, request, options)?;
+    if options.detach {
+        leave(born, &console).map(|_| Outcome::default())
+    } else {
+        hold(born, console)
+    }
+}
+
+/// Likewise, detached whatever `options` say; gives the process's pid, a child's of the calling one.
+///
+/// # Errors
+/// As [`exec`].
+pub fn exec_detached(
+    store: &Store,
+    id: &str,
+    request: &ExecRequest,
+    options: &ExecOptions,
+) -> Result<i32> {
+    let options = ExecOptions {
+        detach: true,
+        ..options.clone()
+    };
+    let (born, console) = make(store, id, request, &options)?;
+    leave(born, &console)
+}
+
+/// Makes the process, which waits to execute.
+fn make(
+    store: &Store,
+    id: &str,
+    request: &ExecRequest,
+    options: &ExecOptions,
+) -> Result<(Born, Console)> {
     // As the caller, and before anything is made.
     let console = Console::plan(
         request.wants_terminal(),
         options.detach,
-        options.console_socket.as_deref(),
+        ConsoleAt::either(options.console_socket.as_deref(), options.console),
     )?;
     let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     let container = store.look(id)?;
@@ -173,11 +209,7 @@ pub fn exec(
         (None, false) => {}
         _ => return Err(Error::Exec("the terminal was lost".to_owned())),
     }
-    if options.detach {
-        leave(born, &console)
-    } else {
-        hold(born, console)
-    }
+    Ok((born, console))
 }
 
 /// The texts are runc's, which engines know.
@@ -193,13 +225,14 @@ fn can_have_a_process(container: &Snapshot, options: &ExecOptions) -> Result<()>
     }
 }
 
-fn leave(mut born: Born, console: &Console) -> Result<Outcome> {
+fn leave(mut born: Born, console: &Console) -> Result<i32> {
+    let pid = born.process.pid;
     if let Some(master) = born.terminal.take() {
         console.hand_over(master)?;
     }
     match born.let_go()?.take() {
         Some(failure) => Err(birth::error_of(failure)),
-        None => Ok(Outcome::default()),
+        None => Ok(pid),
     }
 }
 

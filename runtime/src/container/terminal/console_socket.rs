@@ -1,14 +1,34 @@
 //! The socket over which an engine gets the terminal that it asked for: `--console-socket`.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::super::{Error, Result};
 use crate::passing;
+use crate::sys::duplicate;
 
 /// What runc sends along as the terminal's name; conmon and containerd expect some.
 const NAME: &[u8] = b"/dev/ptmx";
+
+/// Where an engine waits for a terminal.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::container) enum ConsoleAt<'a> {
+    /// Behind the socket at this path.
+    Path(&'a Path),
+    /// Behind this socket, which is connected.
+    Connected(RawFd),
+}
+
+impl<'a> ConsoleAt<'a> {
+    /// The one that is given.
+    pub(in crate::container) fn either(
+        path: Option<&'a Path>,
+        connected: Option<RawFd>,
+    ) -> Option<Self> {
+        path.map(Self::Path).or(connected.map(Self::Connected))
+    }
+}
 
 /// A connected socket of the caller's.
 #[derive(Debug)]
@@ -18,11 +38,24 @@ pub(in crate::container) struct ConsoleSocket {
 }
 
 impl ConsoleSocket {
-    /// Connects to the socket at `path`.
+    /// The socket at `place`, connected.
     ///
     /// # Errors
-    /// Where nobody listens there.
-    pub(in crate::container) fn connect(path: &Path) -> Result<Self> {
+    /// Where nobody listens there, or it isn't open.
+    pub(in crate::container) fn open(place: ConsoleAt<'_>) -> Result<Self> {
+        match place {
+            ConsoleAt::Path(path) => Self::connect(path),
+            ConsoleAt::Connected(number) => {
+                let socket = duplicate(number).map_err(Error::step("use the console socket"))?;
+                Ok(Self {
+                    stream: socket.into(),
+                    path: format!("descriptor {number}").into(),
+                })
+            }
+        }
+    }
+
+    fn connect(path: &Path) -> Result<Self> {
         Ok(Self {
             stream: passing::connect(path).map_err(Error::io("connect to console socket", path))?,
             path: path.to_path_buf(),

@@ -12,15 +12,13 @@ mod own;
 pub(super) mod pty;
 mod relay;
 
-use std::os::fd::OwnedFd;
-use std::path::Path;
-
 use oci_spec::runtime::Process;
+use std::os::fd::OwnedFd;
 
 use super::{Error, Result};
 pub(super) use attached::Attached;
 pub(super) use caller::CallerTerminal;
-pub(super) use console_socket::ConsoleSocket;
+pub(super) use console_socket::{ConsoleAt, ConsoleSocket};
 pub(super) use own::OwnTerminal;
 
 /// Who holds the other end of a command's terminal.
@@ -39,9 +37,13 @@ impl Console {
     ///
     /// # Errors
     /// [`Error::Terminal`] where nobody would hold it, or a socket would get none.
-    pub(super) fn plan(wants_terminal: bool, is_left: bool, socket: Option<&Path>) -> Result<Self> {
+    pub(super) fn plan(
+        wants_terminal: bool,
+        is_left: bool,
+        socket: Option<ConsoleAt<'_>>,
+    ) -> Result<Self> {
         match (wants_terminal, is_left, socket) {
-            (true, true, Some(path)) => Ok(Self::Socket(ConsoleSocket::connect(path)?)),
+            (true, true, Some(place)) => Ok(Self::Socket(ConsoleSocket::open(place)?)),
             (true, true, None) => Err(Error::Terminal(
                 "process.terminal is true and nobody would hold the terminal; hint: --console-socket",
             )),
