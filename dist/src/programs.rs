@@ -18,6 +18,10 @@ pub const PROGRAMS: &[Program] = &[
         command: runtime::program::command,
     },
     Program {
+        package: "containerd-shim-opt",
+        command: containerd_shim_opt::command,
+    },
+    Program {
         package: "opt-server",
         command: opt_server::command,
     },

@@ -22,6 +22,11 @@ pub fn shifter_imagegw() -> PathBuf {
     product("shifter-imagegw")
 }
 
+/// `containerd-shim-opt-v1`, the product's.
+pub fn containerd_shim() -> PathBuf {
+    product("containerd-shim-opt-v1")
+}
+
 /// `shifterimg`, the product's.
 pub fn shifterimg() -> PathBuf {
     product("shifterimg")

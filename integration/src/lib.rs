@@ -32,8 +32,8 @@ pub mod weaken;
 
 pub use bench::{Bench, NOISE};
 pub use binaries::{
-    gams, model, opt_runtime, opt_server, probe_path, require_program, shifter, shifter_imagegw,
-    shifterimg,
+    containerd_shim, gams, model, opt_runtime, opt_server, probe_path, require_program, shifter,
+    shifter_imagegw, shifterimg,
 };
 pub use bundle::Bundle;
 pub use container::{Container, Runtime, is_by_systemd};

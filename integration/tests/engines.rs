@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use integration::{Tool, opt_runtime, require_program};
+use integration::{Tool, containerd_shim, opt_runtime, require_program};
 
 /// Up to 136 checks, each with containers of its own; a watchdog, never a measurement.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -42,6 +42,14 @@ fn podman_of_an_ordinary_user_runs_containers() {
 #[test]
 fn containerd_runs_containers() {
     check("containerd", "/usr/bin/containerd", "containerd");
+}
+
+#[test]
+fn containerd_runs_containers_with_our_shim() {
+    require_program("/usr/bin/containerd", "containerd");
+    // Taken along with the runtime that is beside it.
+    let _ = containerd_shim();
+    check("containerd-opt", "/usr/bin/runc", "runc");
 }
 
 #[test]

@@ -147,6 +147,7 @@ fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
     let made = machine.changes();
     for path in [
         "./etc/opt-runtime/config.toml",
+        "./usr/bin/containerd-shim-opt-v1",
         "./usr/bin/opt-runtime",
         "./usr/bin/opt-server",
         "./usr/bin/shifter",
@@ -193,6 +194,11 @@ fn is_used(bench: &Bench, machine: &Machine) {
         .arg("--version")
         .expect(0)
         .says("opt-runtime version ");
+    machine
+        .tool("containerd-shim-opt-v1")
+        .arg("-version")
+        .expect(0)
+        .says("containerd-shim-opt-v1 version ");
     machine
         .tool("opt-server")
         .arg("--version")

@@ -9,11 +9,17 @@ start_engine() {
     home=$place/containerd
     mkdir -p "$home"
     write_configuration
-    containerd --config "$home/config.toml" >"$home/log" 2>&1 &
-    engine_pid=$!
-    until_true command ctr --address "$home/socket" version
+    start_containerd
     make_rootfs "$place/rootfs"
     import_image
+}
+
+start_containerd() {
+    # Shims are found by their names.
+    PATH=$place/bin:$PATH containerd --config "$home/config.toml" >>"$home/log" 2>&1 &
+    # Not in a variable: a check that starts it anew is a shell of its own.
+    echo $! >"$home/pid"
+    until_true command ctr --address "$home/socket" version
 }
 
 # One layer, made by umoci: nothing from any registry.
@@ -51,9 +57,14 @@ END
 ctr() {
     local options=()
     if [ "$1" = run ]; then
-        options=(--runtime io.containerd.runc.v2 --runc-binary "$(program_of "$using")")
+        runtime_options
     fi
     try ctr --address "$home/socket" --namespace "$cgroup_parent" "$1" "${options[@]}" "${@:2}"
+}
+
+# Sets $options to what ctr needs to run a container with it.
+runtime_options() {
+    options=(--runtime io.containerd.runc.v2 --runc-binary "$(program_of "$using")")
 }
 
 program_of() {
@@ -85,8 +96,12 @@ is_stopped() {
 }
 
 stop_engine() {
-    kill "$engine_pid"
-    wait "$engine_pid"
+    kill "$(cat "$home/pid")"
+    until_true has_stopped
+}
+
+has_stopped() {
+    ! kill -0 "$(cat "$home/pid")"
 }
 
 # --- What several files of checks use ---
@@ -113,7 +128,7 @@ pid_of_one() {
 on_terminal() {
     local options=()
     if [ "$1" = run ]; then
-        options=(--runc-binary "$(program_of "$using")")
+        runtime_options
     fi
     on_a_terminal ctr --address "$home/socket" --namespace "$cgroup_parent" "$1" "${options[@]}" "${@:2}"
 }

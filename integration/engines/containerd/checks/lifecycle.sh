@@ -77,7 +77,10 @@ check_kill_all_reaches_every_process() {
 }
 
 check_create_and_start_apart() {
-    ctr container create --runtime io.containerd.runc.v2 "$IMAGE" one echo started
+    local options
+    runtime_options
+    # It knows no options of a runtime's.
+    ctr container create "${options[@]:0:2}" "$IMAGE" one echo started
     gives 0
     ctr task start one
     gives 0

@@ -168,10 +168,11 @@ check_user_namespace() {
 }
 
 check_ten_containers_at_once() {
-    local each pids=()
+    local each pids=() options
+    runtime_options
     for each in {1..10}; do
         command ctr --address "$home/socket" --namespace "$cgroup_parent" run --rm \
-            --runc-binary "$(program_of "$using")" "$IMAGE" "ten$each" echo "number $each" >>"$place/ten" 2>&1 &
+            "${options[@]}" "$IMAGE" "ten$each" echo "number $each" >>"$place/ten" 2>&1 &
         pids+=($!)
     done
     wait "${pids[@]}"
