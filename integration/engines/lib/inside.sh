@@ -33,6 +33,7 @@ runtime=opt-runtime control=${control_program##*/}
 # shellcheck source=/dev/null
 . "$here/$engine/engine.sh"
 start_engine || { echo "$engine doesn't start"; exit 1; }
+[ -z "$instead" ] || check_files=("$instead")
 run_checks "${check_files[@]}"
 stop_engine
 close
