@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -74,7 +74,10 @@ impl Listener {
     pub async fn bind(listen: &str, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let mut sockets: Vec<TcpListener> = vec![];
         let mut failure = None;
-        for mut address in lookup_host(listen).await? {
+        let listen = listen.to_owned();
+        let named =
+            tokio::task::spawn_blocking(move || host_names::sockets(&listen, host_names::PATIENCE));
+        for mut address in named.await?? {
             // Port 0 is any port, but the same one for all.
             if let Some(first) = sockets.first() {
                 address.set_port(first.local_addr()?.port());

@@ -192,7 +192,7 @@ fn agent(site: &Site, options: &Options) -> Result<Agent> {
         // A gateway is the site's own.
         .proxy(None)
         .build();
-    Ok(Agent::new_with_config(config))
+    Ok(host_names::agent(config))
 }
 
 /// The system's, and those that the user or the site adds.

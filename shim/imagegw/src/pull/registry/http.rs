@@ -107,7 +107,7 @@ impl Http {
                 Some(Proxy::new(address).map_err(refused)?)
             }
         };
-        let agent = Agent::new_with_config(self.configuration(is_own, proxy)?);
+        let agent = host_names::agent(self.configuration(is_own, proxy)?);
         self.agents.borrow_mut().insert(key, agent.clone());
         Ok(agent)
     }
