@@ -29,4 +29,12 @@ pub const PROGRAMS: &[Program] = &[
         package: "shifter",
         command: shifter::command,
     },
+    Program {
+        package: "imagegw",
+        command: imagegw::command,
+    },
+    Program {
+        package: "shifterimg",
+        command: shifterimg::command,
+    },
 ];

@@ -151,12 +151,16 @@ fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
         "./usr/bin/opt-runtime",
         "./usr/bin/opt-server",
         "./usr/bin/shifter",
+        "./usr/bin/shifter-imagegw",
+        "./usr/bin/shifterimg",
         "./usr/share/bash-completion/completions/opt-runtime",
         "./usr/share/fish/vendor_completions.d/opt-server.fish",
         "./usr/share/zsh/vendor-completions/_opt-runtime",
         "./usr/share/opt-runtime/snippets/podman/containers.conf",
         "./usr/share/opt-runtime/snippets/slurm/oci.conf",
+        "./usr/share/opt-runtime/snippets/image-gateway/imagemanager.json",
         "./usr/lib/systemd/system/opt-server.service",
+        "./usr/lib/systemd/system/shifter-imagegw.service",
         "./usr/share/doc/opt-runtime/copyright",
         "./usr/share/man/man1/opt-runtime-run.1.gz",
     ] {
@@ -209,6 +213,22 @@ fn is_used(bench: &Bench, machine: &Machine) {
         .arg("--version")
         .expect(0)
         .says("shifter ");
+    machine
+        .tool("shifter-imagegw")
+        .arg("--version")
+        .expect(0)
+        .says("shifter-imagegw ");
+    machine
+        .tool("shifterimg")
+        .arg("--version")
+        .expect(0)
+        .says("shifterimg ");
+    let snippets = "/usr/share/opt-runtime/snippets/image-gateway";
+    machine
+        .tool("shifter-imagegw")
+        .args(["check", "--config"])
+        .arg(format!("{snippets}/imagemanager.json"))
+        .expect(0);
     // The settings as shipped are ones: a bundle that promises nothing has run. They are also read.
     machine.shell("sed -i.kept 's/^#policy = .*/policy = \"check\"/' /etc/opt-runtime/config.toml");
     let refused = machine
@@ -231,6 +251,8 @@ fn is_used(bench: &Bench, machine: &Machine) {
         ("opt-server", "opt-server-run(1)"),
         ("opt-server-run", "--sandbox-info"),
         ("shifter", "shifter-image(1)"),
+        ("shifter-imagegw", "shifter-imagegw-serve(1)"),
+        ("shifterimg", "shifterimg-pull(1)"),
     ] {
         machine.shell(&format!("man --where {page}"));
         machine
@@ -260,6 +282,8 @@ fn is_used(bench: &Bench, machine: &Machine) {
     assert_eq!(words, ["check", "checkpoint"]);
     assert_eq!(complete("opt-runtime exec --console"), "--console-socket\n");
     assert_eq!(complete("opt-server ru"), "run\n");
+    assert_eq!(complete("shifter-imagegw token rev"), "revoke\n");
+    assert_eq!(complete("shifterimg autoe"), "autoexpire\n");
 }
 
 #[test]
@@ -280,6 +304,8 @@ fn the_programs_are_static_and_ask_no_name_service() {
         "opt-runtime --version".to_owned(),
         "opt-server --help".to_owned(),
         "shifter --help".to_owned(),
+        "shifter-imagegw --help".to_owned(),
+        "shifterimg --help".to_owned(),
     ] {
         let tool = machine.tool("strace").args([
             "-f",
@@ -311,9 +337,61 @@ fn the_programs_are_static_and_ask_no_name_service() {
         }
     }
     let interpreter =
-        machine.shell("for each in /usr/bin/opt-runtime /usr/bin/opt-server /usr/bin/shifter; do readelf --program-headers $each; done");
+        machine.shell("cd /usr/bin && for each in opt-runtime opt-server shifter shifter-imagegw shifterimg; do readelf --program-headers $each; done");
     interpreter.says("LOAD");
     assert!(!interpreter.stdout.contains("INTERP"), "{interpreter}");
+}
+
+/// getent(1) is what has the name service in it.
+#[test]
+fn hosts_are_found_as_the_machine_finds_them_and_by_no_static_program_itself() {
+    let bench = Bench::new();
+    let machine = Machine::new(&bench);
+    machine
+        .tool("dpkg")
+        .arg("--install")
+        .arg(package(&bench))
+        .expect(0);
+    machine.shell("rm -f /etc/resolv.conf; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
+         echo '127.0.0.1 gateway.site' >>/etc/hosts; mkdir -m 755 /run/site; mkdir -m 777 /run/made");
+    machine.shell(
+        "echo secret >/run/site/token; chmod 600 /run/site/token; chown 1000 /run/site/token",
+    );
+    let ask = |host: &str| {
+        let site =
+            format!("imagePath=/run\netcPath=/etc\nsystem=cluster\nimageGateway=http://{host}:1\n");
+        machine.shell(&format!("printf '{site}' >/run/site/udiRoot.conf"));
+        let ask = "shifterimg --config /run/site/udiRoot.conf --token-file /run/site/token images";
+        let pull = format!(
+            "shifter-imagegw make --quiet --plain-http --cache /run/made/cache docker://{host}:1/app:1 /run/made/app.erofs"
+        );
+        [ask.to_owned(), pull].map(|line| {
+            // What makes it a user's asks the name service itself, so it is outside.
+            let trace = "--reuid 1000 --regid 1000 --clear-groups \
+                         strace -f -qq -e trace=execve,openat -o /run/made/trace";
+            let tool = machine.tool("setpriv").args(trace.split_ascii_whitespace());
+            let outcome = tool.args(line.split_ascii_whitespace()).run();
+            assert_eq!(outcome.code, Some(1), "{outcome}");
+            let calls = machine.shell("cat /run/made/trace").stdout;
+            let others = |call: &&str| call.contains("/getent\"");
+            let pid = |call: &str| call.split(' ').next().unwrap_or_default().to_owned();
+            let asked: Vec<String> = calls.lines().filter(others).map(pid).collect();
+            assert!(!asked.is_empty(), "{calls}");
+            for call in calls.lines().filter(|call| call.contains("nsswitch.conf")) {
+                assert!(asked.contains(&pid(call)), "{call}");
+            }
+            outcome.stderr
+        })
+    };
+    for told in ask("gateway.site") {
+        assert!(told.contains("Connection refused"), "{told}");
+    }
+    for told in ask("elsewhere.invalid") {
+        assert!(
+            told.contains("there is no host \"elsewhere.invalid\""),
+            "{told}"
+        );
+    }
 }
 
 /// `hack/install`, which puts what the package was made of below a directory.
@@ -369,6 +447,12 @@ fn hack_install_takes_away_all_that_it_put_there_and_nothing_else() {
     let unit = fs::read_to_string(unit).expect("a file");
     assert!(
         unit.contains("ExecStart=/usr/local/bin/opt-server --start"),
+        "{unit}"
+    );
+    let unit = host.join("usr/local/lib/systemd/system/shifter-imagegw.service");
+    let unit = fs::read_to_string(unit).expect("a file");
+    assert!(
+        unit.contains("ExecStart=/usr/local/bin/shifter-imagegw serve"),
         "{unit}"
     );
     let installed = tree();
