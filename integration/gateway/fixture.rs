@@ -60,7 +60,7 @@ impl Registry {
         };
         request("/CN=authority", "authority", &[]);
         let by_authority = "-CA authority.pem -CAkey authority.key -addext basicConstraints=CA:FALSE \
-                            -addext subjectAltName=IP:127.0.0.1";
+                            -addext subjectAltName=IP:127.0.0.1,DNS:registry.invalid";
         let by_authority: Vec<&str> = by_authority.split_whitespace().collect();
         request("/CN=registry", "registry", &by_authority);
         let (certificate, key) = (path("registry.pem"), path("registry.key"));
@@ -70,7 +70,8 @@ impl Registry {
         (registry, authority)
     }
 
-    fn start(bench: &Bench, name: &str, more: &Value, tls: &str) -> Self {
+    /// One with more in its configuration; `tls` is what it says then of where it listens.
+    pub fn start(bench: &Bench, name: &str, more: &Value, tls: &str) -> Self {
         integration::require_program("/usr/bin/docker-registry", "docker-registry");
         let directory = bench.directory(name);
         let mut configuration = json!({

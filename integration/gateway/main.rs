@@ -1,6 +1,7 @@
 //! `shifter-imagegw` and `shifterimg` against real registries and a real munged, as sites and users run them, and images
 //! as other people's tools make them.
 
+mod buildah;
 mod clients;
 mod fixture;
 mod images;
@@ -9,9 +10,12 @@ mod nodes;
 mod origin;
 mod proofs;
 mod protocol;
+mod proxies;
 mod pulls;
 mod restarts;
 mod serving;
 mod signatures;
 mod sites;
 mod sources;
+mod tokens;
+mod unit;

@@ -137,15 +137,7 @@ impl Gateway {
 
     /// `shifterimg ARGUMENTS…` as a user.
     pub fn client(&self, uid: u32, arguments: &[&str]) -> Tool {
-        let home = self.bench.directory(&format!("home-{uid}"));
-        chown(&home, Some(uid), Some(uid)).expect("chown");
-        as_user(uid)
-            .arg(self.bench.path("programs/shifterimg"))
-            .arg("--config")
-            .arg(self.bench.path("udiRoot.conf"))
-            .args(arguments)
-            .env("HOME", &home.display().to_string())
-            .env("MUNGE_SOCKET", &self.munged.socket.display().to_string())
+        client(&self.bench, &self.munged, uid, arguments)
     }
 
     /// Asks in plain text with these headers.
@@ -190,6 +182,19 @@ impl Drop for Gateway {
             eprintln!("-- the gateway's log\n{}", self.log());
         }
     }
+}
+
+/// `shifterimg ARGUMENTS…` as a user, by the program and the udiRoot.conf on the bench.
+pub fn client(bench: &Bench, munged: &Munged, uid: u32, arguments: &[&str]) -> Tool {
+    let home = bench.directory(&format!("home-{uid}"));
+    chown(&home, Some(uid), Some(uid)).expect("chown");
+    as_user(uid)
+        .arg(bench.path("programs/shifterimg"))
+        .arg("--config")
+        .arg(bench.path("udiRoot.conf"))
+        .args(arguments)
+        .env("HOME", &home.display().to_string())
+        .env("MUNGE_SOCKET", &munged.socket.display().to_string())
 }
 
 /// `setpriv` to a user without groups, capabilities or proxies.
