@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import measure
-from table import LEAST, cell, ratio
+from table import LEAST, cell, put, ratio
 
 USER = "1234"
 SOON = 30
@@ -226,17 +226,6 @@ def heading(options, shifter):
     return (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} × {model}; {options.rounds} rounds in random order; "
             f"load {os.getloadavg()[0]:.1f} before, {{after:.1f}} after. {', '.join(filter(None, programs))}.\n"
             "Medians [quartiles], and ratios of medians (90 % of resamplings).\n")
-
-
-def put(path, text):
-    """Writes `text` into the section, in the place of earlier tables."""
-    begin, end = "<!-- measured -->\n", "<!-- until here -->\n"
-    with open(path, encoding="utf-8") as file:
-        before, _, rest = file.read().partition(begin)
-    if end not in rest:
-        sys.exit(f"hack/bench-images: {path} has no place for tables")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(before + begin + text + end + rest.partition(end)[2])
 
 
 def main():

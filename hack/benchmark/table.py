@@ -2,6 +2,7 @@
 
 import random
 import statistics
+import sys
 
 # A ratio of fewer says nothing.
 LEAST = 30
@@ -69,3 +70,14 @@ def cell(values):
         return f"{values[0]:.1f}"
     low, middle, high = quartiles(values)
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def put(path, text):
+    """Writes `text` into the section, in the place of earlier tables."""
+    begin, end = "<!-- measured -->\n", "<!-- until here -->\n"
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(begin)
+    if end not in rest:
+        sys.exit(f"{path} has no place for tables")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + begin + text + end + rest.partition(end)[2])
