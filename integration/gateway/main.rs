@@ -5,6 +5,7 @@ mod buildah;
 mod clients;
 mod fixture;
 mod images;
+mod imports;
 mod munged;
 mod nodes;
 mod origin;

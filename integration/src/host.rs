@@ -31,6 +31,14 @@ pub fn go_on(pid: i32) {
     kill_process(Pid::from_raw(pid), Signal::SIGCONT).expect("let go on");
 }
 
+/// Whether this kernel has Landlock.
+pub fn has_landlock() -> bool {
+    let (no_attributes, size, tell_version) = (std::ptr::null::<u8>(), 0_usize, 1_u32);
+    let number = libc::SYS_landlock_create_ruleset;
+    // SAFETY: without attributes, it only tells its version.
+    unsafe { libc::syscall(number, no_attributes, size, tell_version) > 0 }
+}
+
 /// The names in a directory, sorted; none where it doesn't exist.
 pub fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten();

@@ -3,8 +3,10 @@
 //! What a node does with images and what the gateway does: neither mounts anything here.
 
 pub mod convert;
+mod sandbox;
 mod superblock;
 mod sys;
 
+pub use sandbox::SandboxError;
 pub use superblock::{FileSystem, Kind, NotAnImage};
 pub use sys::{spawn_mortal, spawn_server};

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sandbox::SandboxError;
 use crate::superblock::NotAnImage;
 
 /// Why no image was made. One line.
@@ -64,6 +65,19 @@ pub enum ConvertError {
         /// What it said last, after a colon; or nothing.
         said: String,
     },
+    /// More than somebody wants.
+    #[error("image {}: more than {bytes} bytes or {entries} entries, unpacked", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// The limit of bytes.
+        bytes: u64,
+        /// The limit of files, directories and links.
+        entries: u64,
+    },
+    /// Nothing is unpacked without one.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// A signal.
     #[error("stopped by signal {0}")]
     Stopped(i32),

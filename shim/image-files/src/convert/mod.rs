@@ -8,6 +8,7 @@ mod error;
 mod place;
 mod scratch;
 mod tool;
+mod untrusted;
 mod write;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ pub use error::ConvertError;
 pub use place::Place;
 pub use scratch::Scratch;
 pub use tool::Watch;
+pub use untrusted::{Most, unpack_untrusted};
 pub use write::{write_erofs, write_squashfs};
 
 use crate::superblock::{FileSystem, Kind};

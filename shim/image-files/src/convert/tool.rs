@@ -14,6 +14,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::error::ConvertError;
+use crate::sandbox::Sandbox;
 use crate::sys;
 
 /// How often progress is told.
@@ -57,6 +58,7 @@ pub(super) struct Tool {
     package: &'static str,
     command: Command,
     untroubled: Option<Untroubled>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Tool {
@@ -73,6 +75,7 @@ impl Tool {
             package,
             command,
             untroubled: None,
+            sandbox: None,
         }
     }
 
@@ -101,6 +104,11 @@ impl Tool {
         self
     }
 
+    pub(super) fn confined_to(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
+        self
+    }
+
     /// Runs it; `written` is the file that it writes.
     pub(super) fn run(
         mut self,
@@ -117,6 +125,9 @@ impl Tool {
         let mut said = File::from(said.map_err(|errno| failed("prepare", errno.into()))?);
         let to_said = said.try_clone().map_err(|error| failed("prepare", error))?;
         self.command.stderr(to_said);
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox.confine(&mut self.command);
+        }
         let mut child = sys::spawn_mortal(&mut self.command).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 let package = self.package;

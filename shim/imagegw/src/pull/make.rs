@@ -9,7 +9,7 @@ use rustix::fs::fsync;
 
 use super::error::PullError;
 use super::meter::Meter;
-use super::request::{Format, Progress};
+use super::request::{Format, Progress, PullRequest};
 use super::scratch::number;
 use crate::blobs::{Algorithm, Digest, Hasher};
 
@@ -32,10 +32,6 @@ pub(super) fn image(
     place: &Path,
     progress: &dyn Progress,
 ) -> Result<Made, PullError> {
-    let failed = |error| match error {
-        ConvertError::Unwanted => PullError::Stopped,
-        error => PullError::Convert(error),
-    };
     // Layers leave nothing to be cleaned, and this is what sees to it.
     let cleaned = clean(tree).map_err(failed)?;
     let part = Part::beside(place);
@@ -62,7 +58,32 @@ pub(super) fn image(
     Ok(Made { digest, size })
 }
 
-fn digest(file: &mut File) -> std::io::Result<Digest> {
+/// The site's judgement of an unpacked image.
+///
+/// # Errors
+/// [`PullError::Examined`].
+pub(super) fn judge(
+    tree: &Path,
+    request: &PullRequest,
+    progress: &dyn Progress,
+) -> Result<(), PullError> {
+    let judged = progress.examine(tree);
+    judged.map_err(|reason| PullError::Examined {
+        image: request.source.to_string(),
+        reason,
+    })
+}
+
+/// For `map_err`.
+pub(super) fn failed(error: ConvertError) -> PullError {
+    match error {
+        ConvertError::Unwanted => PullError::Stopped,
+        error => PullError::Convert(error),
+    }
+}
+
+/// Of all that is still to be read of `file`.
+pub(super) fn digest(file: &mut File) -> std::io::Result<Digest> {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -89,7 +110,8 @@ impl Drop for Part {
     }
 }
 
-struct Watching<'a>(Meter<'a>, &'a dyn Progress);
+/// Tells of the work of programs.
+pub(super) struct Watching<'a>(pub Meter<'a>, pub &'a dyn Progress);
 
 impl Watch for Watching<'_> {
     fn step(&mut self, _: &'static str) {}

@@ -1,6 +1,7 @@
 //! Pulling: an image of a registry, a layout or an archive becomes a file that nodes mount.
 
 mod error;
+mod image_file;
 mod local;
 mod make;
 mod manifest;

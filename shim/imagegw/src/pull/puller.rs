@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::error::PullError;
+use super::image_file;
 use super::local::{Archive, Directory, Docker, Layout};
 use super::make;
 use super::manifest::{Configuration, Descriptor, Manifest};
@@ -50,7 +51,10 @@ impl Puller {
     /// # Errors
     /// [`PullError`].
     pub fn look_up(&self, request: &PullRequest) -> Result<Found, PullError> {
-        self.open(request).map(|opened| opened.found)
+        match &request.source {
+            Source::ImageFile { path } => self.image_file(path, &request.source),
+            _ => self.open(request).map(|opened| opened.found),
+        }
     }
 
     /// Makes an image file, whole or not at all.
@@ -63,6 +67,10 @@ impl Puller {
         progress: &dyn Progress,
     ) -> Result<Pulled, PullError> {
         progress.step(Step::Pulling);
+        if let Source::ImageFile { path } = &request.source {
+            let found = self.image_file(path, &request.source)?;
+            return image_file::pull(&self.settings, path, found, request, progress);
+        }
         let Opened {
             origin,
             resolved,
@@ -83,11 +91,7 @@ impl Puller {
         let tree = scratch.path.join("tree");
         fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
         let left_out = self.unpack(&tree, &resolved.manifest, layers, &configuration, progress)?;
-        let judged = progress.examine(&tree);
-        judged.map_err(|reason| PullError::Examined {
-            image: request.source.to_string(),
-            reason,
-        })?;
+        make::judge(&tree, request, progress)?;
         progress.step(Step::Conversion);
         let made = make::image(&tree, request.format, &request.destination, progress)?;
         Ok(Pulled {
@@ -108,6 +112,13 @@ impl Puller {
     /// [`PullError::Io`].
     pub fn sweep(&self, most: u64) -> Result<Swept, PullError> {
         self.blobs.sweep(most)
+    }
+
+    fn image_file(&self, path: &Path, source: &Source) -> Result<Found, PullError> {
+        if let Some(policy) = &self.settings.policy {
+            vouch::local(policy, source)?;
+        }
+        image_file::found(path, self.settings.most_bytes)
     }
 
     /// Finds the image, and whoever vouches for it.
@@ -222,9 +233,9 @@ fn local(source: &Source) -> Result<Box<dyn Origin>, PullError> {
         Source::DockerArchive { path, name } => {
             Box::new(Docker::new(Archive::open(path)?, name.as_deref())?)
         }
-        Source::Registry(reference) => {
+        Source::Registry(_) | Source::ImageFile { .. } => {
             return Err(PullError::NotFound {
-                image: reference.to_string(),
+                image: source.to_string(),
             });
         }
     })

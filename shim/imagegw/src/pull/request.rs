@@ -62,6 +62,11 @@ pub enum Source {
         /// The tag, `REPOSITORY:TAG`; none where there is only one image.
         name: Option<String>,
     },
+    /// A squashfs or an EROFS, which is read in a sandbox and never mounted.
+    ImageFile {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for Source {
@@ -71,6 +76,7 @@ impl fmt::Display for Source {
             Self::OciLayout { path, name } => ("oci", path, name),
             Self::OciArchive { path, name } => ("oci-archive", path, name),
             Self::DockerArchive { path, name } => ("docker-archive", path, name),
+            Self::ImageFile { path } => return write!(to, "image:{}", path.display()),
         };
         write!(to, "{kind}:{}", path.display())?;
         name.iter().try_for_each(|name| write!(to, ":{name}"))
@@ -79,7 +85,7 @@ impl fmt::Display for Source {
 
 impl Source {
     /// Reads one as skopeo writes it: `docker://HOST[:PORT]/REPOSITORY:TAG` (or `@DIGEST`), `oci:DIRECTORY[:NAME]`,
-    /// `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REPOSITORY:TAG]`.
+    /// `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REPOSITORY:TAG]`; or `image:FILE`.
     ///
     /// # Errors
     /// [`BadReference`].
@@ -106,8 +112,9 @@ impl Source {
             "oci" => Ok(Self::OciLayout { path, name }),
             "oci-archive" => Ok(Self::OciArchive { path, name }),
             "docker-archive" => Ok(Self::DockerArchive { path, name }),
+            "image" if name.is_none() => Ok(Self::ImageFile { path }),
             _ => Err(bad(
-                "is none of docker://…, oci:…, oci-archive:… and docker-archive:…",
+                "is none of docker://…, oci:…, oci-archive:…, docker-archive:… and image:FILE",
             )),
         }
     }

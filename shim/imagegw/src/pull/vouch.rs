@@ -58,6 +58,7 @@ pub(super) fn local(policy: &Policy, source: &Source) -> Result<Option<String>, 
         Source::OciLayout { path, .. } => ("oci", path),
         Source::OciArchive { path, .. } => ("oci-archive", path),
         Source::DockerArchive { path, .. } => ("docker-archive", path),
+        Source::ImageFile { path } => ("image", path),
     };
     let requirements = policy.requirements(Scope::Local { transport, path });
     all(requirements, &[], &[], "", "", source)

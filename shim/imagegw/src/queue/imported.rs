@@ -1,17 +1,27 @@
-//! What kind of archive an imported file is.
+//! What kind of archive an imported file is, or which file system.
 
 use std::fs::File;
 use std::path::Path;
+
+use image_files::{FileSystem, NotAnImage};
 
 use crate::pull::Source;
 
 /// `docker save`'s and an OCI layout's archives have a list each; some have both, and Docker's then says the same.
 pub(super) fn source(path: &Path) -> Source {
     let (path, name) = (path.to_path_buf(), None);
+    if File::open(&path).is_ok_and(|file| is_file_system(&file)) {
+        return Source::ImageFile { path };
+    }
     match is_layout(&path) {
         true => Source::OciArchive { path, name },
         false => Source::DockerArchive { path, name },
     }
+}
+
+fn is_file_system(file: &File) -> bool {
+    // Half of one is told so by whoever reads it.
+    matches!(FileSystem::of(file), Ok(_) | Err(NotAnImage::CutOff { .. }))
 }
 
 /// Whether it has an OCI layout's list and not Docker's. What is no archive at all is told by whoever reads it.
