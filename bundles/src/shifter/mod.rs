@@ -13,6 +13,7 @@ pub mod environment;
 pub mod image;
 pub mod records;
 pub mod slurm;
+pub mod sshd;
 pub mod trusted;
 pub mod volumes;
 

@@ -24,6 +24,8 @@ start_engine() {
     add_user
     # Slurm looks names up by what kinds of addresses this host has, and loopback's don't count.
     busybox ip address add 192.0.2.1/32 dev lo
+    # What listens on a node listens on an address of its own.
+    printf '127.0.0.%s %s\n' 11 n1 12 n2 >>/etc/hosts
     start_munge && write_configuration && make_site && start_daemons && make_bundles
 }
 
@@ -121,6 +123,10 @@ siteFs=$home/work:/work;$home/site/shared:/shared:rec
 siteEnv=SHIFTER_RUNTIME=1
 module_hooked_roothook=$home/site/hook
 module_hooked_siteEnv=HOOKED=yes
+module_ssh_sshd=/usr/sbin/sshd
+module_ssh_sshdListen=%n
+module_ssh_siteFs=/usr:/usr;/usr/lib:/lib;/usr/lib64:/lib64
+module_ssh_siteEnvAppend=PATH=/usr/bin
 END
     printf '%s\n' 'echo "by root" >etc/hooked' >"$home/site/hook"
     grep -E "^$USER_NAME:" /etc/passwd >"$home/site/etc/passwd"

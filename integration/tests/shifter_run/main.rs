@@ -12,6 +12,7 @@ mod local;
 mod refused;
 mod rootless;
 mod site;
+mod sshd;
 mod tasks;
 mod told;
 mod volumes;

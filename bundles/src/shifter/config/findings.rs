@@ -204,6 +204,17 @@ impl Findings<'_> {
             let text = "does nothing without populateEtcDynamically=1";
             self.of(Weight::Dead, "usersToImport", text);
         }
+        let config = self.config;
+        let modules = config.modules.iter();
+        for module in modules.filter(|module| module.sshd.program.is_none()) {
+            for key in ["sshdPort", "sshdListen"] {
+                let key = format!("module_{}_{key}", module.name);
+                if config.last(&key).line > 0 {
+                    let text = format!("does nothing without module_{}_sshd", module.name);
+                    self.of(Weight::Dead, &key, text);
+                }
+            }
+        }
         let allowed = &self.config.cache.allowed;
         if !allowed.is_empty() && !allowed.iter().any(|name| name == "xfs") {
             let text = "no cache is allowed: xfs is what there is, and it isn't named";

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use super::error::Problem;
 use super::values::Value;
 use super::{Config, SiteEnvironment};
+use crate::shifter::sshd::Daemon;
 use crate::shifter::volumes::VolumeMap;
 
 /// The keys of a module, behind `module_NAME_`.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 14] = [
     "siteEnv",
     "siteEnvPrepend",
     "siteEnvAppend",
@@ -20,6 +21,9 @@ pub(super) const KEYS: [&str; 11] = [
     "userhook",
     "enabled",
     "cdi",
+    "sshd",
+    "sshdPort",
+    "sshdListen",
 ];
 
 /// A module of the site's.
@@ -41,6 +45,8 @@ pub struct Module {
     pub user_hook: Option<PathBuf>,
     /// Devices that come with it, `VENDOR/CLASS=NAME`; not one of Shifter's keys, which passes over it.
     pub devices: Vec<String>,
+    /// An sshd of the user's own that comes with it; likewise a key of ours.
+    pub sshd: Daemon,
     /// Whether it can be chosen.
     pub enabled: bool,
 }
@@ -61,6 +67,7 @@ impl Module {
             root_hook: None,
             user_hook: None,
             devices: vec![],
+            sshd: Daemon::default(),
             enabled: true,
         }
     }
@@ -78,6 +85,9 @@ impl Module {
             "roothook" => self.root_hook = Some(value.path()?),
             "userhook" => self.user_hook = Some(value.path()?),
             "cdi" => self.devices = value.words(),
+            "sshd" => self.sshd.program = Some(value.path()?),
+            "sshdPort" => self.sshd.port = value.port()?,
+            "sshdListen" => self.sshd.listen = Some(value.address()?),
             "enabled" => self.enabled = value.flag(),
             _ => {}
         }
@@ -120,10 +130,12 @@ impl Config {
             if chosen.iter().any(|other| other.name == name) {
                 continue;
             }
+            let both_have_sshd =
+                |other: &Module| module.sshd.program.is_some() && other.sshd.program.is_some();
             let excludes = |one: &Module, other: &Module| one.conflicts.contains(&other.name);
-            let excluded = chosen
-                .iter()
-                .find(|other| excludes(module, other) || excludes(other, module));
+            let excluded = chosen.iter().find(|other| {
+                excludes(module, other) || excludes(other, module) || both_have_sshd(other)
+            });
             if let Some(other) = excluded {
                 return Err(Problem::Conflict {
                     one: other.name.clone(),

@@ -37,6 +37,30 @@ impl Value<'_> {
         found.parse().map_err(|_| Problem::NotANumber { found })
     }
 
+    /// One that a user may listen on.
+    pub(super) fn port(self) -> Result<u16, Problem> {
+        let found = self.text()?;
+        let port = found.parse().ok().filter(|port: &u16| *port >= 1024);
+        port.ok_or(Problem::NotOneOf {
+            wanted: "a port from 1024 to 65535",
+            found,
+        })
+    }
+
+    /// Of this node: `%n` is its name.
+    pub(super) fn address(self) -> Result<String, Problem> {
+        let found = self.text()?;
+        let rest = found.replace("%n", "");
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_".contains(&byte);
+        if rest.bytes().all(is_part) {
+            return Ok(found);
+        }
+        Err(Problem::NotOneOf {
+            wanted: "an address or a name of the node's, in which %n is the node's name",
+            found,
+        })
+    }
+
     pub(super) fn bytes(self) -> Result<u64, Problem> {
         let found = self.text()?;
         parse_bytes(&found).ok_or(Problem::NotASize { found })

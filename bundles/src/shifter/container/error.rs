@@ -77,6 +77,11 @@ pub enum ContainerError {
         /// What is wrong.
         source: io::Error,
     },
+    /// A user whose name would be something else in a configuration of sshd's.
+    #[error(
+        "there can be no sshd for the user {0:?}: their name has other characters than letters, digits, . _ and -"
+    )]
+    UserOfSshd(String),
     /// A path that can't be written in JSON.
     #[error("{}: a path that isn't UTF-8 can't be in a bundle", .0.display())]
     NotText(PathBuf),

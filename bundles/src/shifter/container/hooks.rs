@@ -14,6 +14,7 @@ use super::tree::{Shown, Shows, Tree};
 use super::{ContainerError, Places, Request};
 use crate::bundle::Skeleton;
 use crate::shifter::config::Module;
+use crate::shifter::sshd;
 
 /// A script that root runs.
 #[derive(Debug, Clone)]
@@ -156,12 +157,14 @@ fn keep(
     Ok(planned(&mount.destination, "bind", &from, &options, why))
 }
 
-/// What the user runs before the command, in the order of the modules.
+/// What the user runs before the command, in the order of the modules; last what starts an sshd.
 pub(super) fn of_user(request: &Request<'_>) -> Option<String> {
     let hooks = request.modules.iter();
-    let hooks: Vec<&Path> = hooks
+    let mut hooks: Vec<&Path> = hooks
         .filter_map(|module: &&Module| module.user_hook.as_deref())
         .collect();
+    let starts = request.sshd.as_ref().is_some_and(|sshd| sshd.starts);
+    hooks.extend(starts.then_some(Path::new(sshd::START)));
     let text = serde_json::to_string(&hooks).ok();
     text.filter(|_| !hooks.is_empty())
 }

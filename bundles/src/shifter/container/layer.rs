@@ -9,6 +9,7 @@ use crate::bundle::Skeleton;
 use crate::shifter::accounts::{NSSWITCH, User, filtered_groups};
 use crate::shifter::image::Caller;
 use crate::shifter::records::shifter_config;
+use crate::shifter::sshd::without_terminals_group;
 
 /// Directories that a container has whatever its image is.
 const DIRECTORIES: [&str; 11] = [
@@ -67,7 +68,10 @@ pub(super) fn make(
     } else {
         copied(request, user)
     };
-    for (name, content) in files {
+    for (name, mut content) in files {
+        if name == "group" && request.sshd.is_some() {
+            content = without_terminals_group(&content);
+        }
         layer.add_file(&Path::new("/etc").join(name), content);
     }
     layer.add_file(Path::new("/etc/shadow"), vec![]);
@@ -80,6 +84,9 @@ pub(super) fn make(
         },
     )?;
     layer.add_file(Path::new("/var/shifterConfig.json"), record.into_bytes());
+    if let Some(sshd) = &request.sshd {
+        sshd.add_files(&mut layer, &user.name)?;
+    }
     if let Some(hosts) = &request.hosts {
         layer.add_file(Path::new("/var/hostsfile"), hosts.clone().into_bytes());
     }

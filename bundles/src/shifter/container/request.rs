@@ -9,6 +9,7 @@ use crate::shifter::accounts::User;
 use crate::shifter::cdi::Devices;
 use crate::shifter::config::Module;
 use crate::shifter::image::Caller;
+use crate::shifter::sshd::Server;
 use crate::shifter::volumes::VolumeMap;
 
 /// One container. Everything is decided but where volumes come from and go to.
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub caches: Vec<Cache>,
     /// What the devices need that were asked for.
     pub devices: Devices,
+    /// The sshd that a module brings.
+    pub sshd: Option<Server>,
     /// The modules, in the order in which they were asked for.
     pub modules: Vec<&'a Module>,
     /// The command and its arguments.

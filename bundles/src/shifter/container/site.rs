@@ -11,6 +11,7 @@ use super::tree::{Found, LastLink, Shown, Shows, Tree};
 use super::{ContainerError, Pinned, Places, Request, RunHook, caches, hooks};
 use crate::bundle::Entry;
 use crate::promise::SYS_PARTS;
+use crate::shifter::sshd;
 use crate::shifter::volumes::VolumeMap;
 
 const UDI_IMAGE: &str = "/opt/udiImage";
@@ -47,6 +48,7 @@ pub(super) fn mounts(
     all.extend(devices());
     all.extend(host(request, tree)?);
     sites.extend(udi_image(request, tree)?);
+    sites.extend(keys(request, tree)?);
     for mount in &request.devices.mounts {
         let map = VolumeMap {
             from: mount.from.display().to_string(),
@@ -202,6 +204,25 @@ fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>,
         tree.hide_images(&modules).map_err(failed)?;
     }
     Ok(all)
+}
+
+/// The keys of an sshd and its clients.
+fn keys(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Option<Planned>, ContainerError> {
+    let Some(sshd) = &request.sshd else {
+        return Ok(None);
+    };
+    let destination = Path::new(sshd::DIRECTORY);
+    let (source, _) = show(
+        request,
+        tree,
+        destination,
+        &sshd.keys,
+        false,
+        "keys of sshd",
+    )?;
+    let why = "keys of the user's sshd, which lets in only its own job".to_owned();
+    let options = [READ_ONLY.as_slice(), &["noexec"]].concat();
+    Ok(Some(planned(destination, "bind", &source, &options, why)))
 }
 
 fn site_mount(

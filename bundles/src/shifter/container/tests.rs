@@ -129,6 +129,7 @@ impl Site {
             volumes: VolumeMap::parse(volumes, Asker::User).unwrap(),
             caches: vec![],
             devices: Devices::default(),
+            sshd: None,
             modules,
             command: vec!["/bin/sh".to_owned(), "-c".to_owned(), "true".to_owned()],
             environment: vec!["PATH=/usr/bin:/bin".to_owned()],

@@ -120,6 +120,30 @@ check_shifters_tasks_know_their_place_and_their_jobs_hosts() {
     nothing_is_left
 }
 
+# The node that is asked is the other one: what it shows is what its own prolog has told its container.
+check_shifters_tasks_reach_the_other_node_by_ssh() {
+    local script
+    # shellcheck disable=SC2016 # the $ are the container's
+    script='other=n1; [ "$SLURMD_NODENAME" = n1 ] && other=n2
+        for try in $(seq 60); do
+            ssh "$other" "echo in \$SHIFTER_IMAGE as \$(id -u), no privilege \$(grep -c ^CapEff:.0*\$ /proc/self/status)" \
+                2>/work/told.$SLURM_PROCID && break
+            sleep 0.5
+        done
+        # Nobody leaves before all have been there.
+        >/work/done.$SLURM_PROCID
+        for try in $(seq 60); do
+            [ "$(ls /work/done.* | wc -l)" = 4 ] && exit
+            sleep 0.5
+        done
+        cat /work/told.*; exit 1'
+    runs "--image=id:plain --module=ssh" --nodes=2 --ntasks=4 --ntasks-per-node=2 --overcommit sh -c "$script"
+    gives 0
+    [ "$out" = "$(printf "in plain as $USER_ID, no privilege 1%.0s\n" 1 2 3 4)" ] || no "other lines: $out"
+    nothing_is_left
+    rm -r "$home/work"/{.udiRoot,done.*,told.*}
+}
+
 check_shifters_command_stays_on_its_processors() {
     # shellcheck disable=SC2016
     asks --image=id:plain --cpus-per-task=2 sh -c '

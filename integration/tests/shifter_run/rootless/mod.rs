@@ -4,6 +4,7 @@ mod ending;
 mod images;
 mod inside;
 mod refused;
+mod sshd;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -58,6 +58,7 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
             telling::say(&format!("shifter: no /var/hostsfile: {error}\n"));
             None
         }),
+        ssh_key: env::var("SPANK_SHIFTER_SSH_PUBKEY").ok(),
     };
     let made = request.and_then(|request| {
         asked.image = request.image;

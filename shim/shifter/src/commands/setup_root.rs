@@ -38,7 +38,7 @@ pub struct SetUp {
     /// What is to be where in the container
     #[arg(short = 'v', value_name = "FROM:TO[:ro]")]
     volumes: Vec<String>,
-    /// A public key for sshd, which isn't started here
+    /// A public key that the sshd of one of the modules is to let in
     #[arg(short = 's', value_name = "KEY")]
     ssh_key: Option<String>,
     /// Whose container it is
@@ -78,9 +78,6 @@ pub struct Unset {
 
 /// Makes the container of the job that Slurm's variable names, or of the one job that has this node.
 pub fn set(arguments: &SetUp) -> Result<ExitCode> {
-    if arguments.ssh_key.is_some() {
-        bail!("-s: sshd isn't started beside a job's container; hint: a module of the site's");
-    }
     let config = arguments.site.configuration()?;
     let asked = Asked {
         key: Key::of_this_process()?,
@@ -92,6 +89,7 @@ pub fn set(arguments: &SetUp) -> Result<ExitCode> {
         volumes: arguments.volumes.join(";"),
         modules: arguments.modules.clone(),
         hosts: arguments.hosts.as_deref().map(hosts_file).transpose()?,
+        ssh_key: arguments.ssh_key.clone(),
     };
     set_up(&config, &asked, &arguments.site.state.state)?;
     Ok(ExitCode::SUCCESS)

@@ -3,9 +3,10 @@
 //! All mounts are made in a mount namespace of this process's, on the site's `udiMount`. When it and the container have
 //! ended, however that came, the kernel takes them away: the host never saw one.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +25,9 @@ use super::Prepared;
 use super::caches;
 use super::caller::{Accounts, Asker};
 use super::hooks::Scripts;
+use super::job::Key;
 use super::mode::Mode;
+use super::ssh::{self, Keys};
 use super::variables::{self, LONGEST_FILE};
 use crate::commands::image::place::open_place;
 use crate::images::Shown;
@@ -109,7 +112,11 @@ impl Prepared<'_> {
         places.system = host.clone().filter(|_| asker.mode == Mode::Rootful);
         places.system = places.system.map(|host| host.join("sys"));
         places.host = host;
-        let mut request = self.request(config, asker, places)?;
+        let keys = udi.join("ssh");
+        let mut request = self.request(config, asker, places, &keys)?;
+        if request.sshd.is_some() {
+            self.make_keys(&keys, asker, for_use)?;
+        }
         let wanted = wanted_caches(config, &request.modules, &request.volumes)?;
         request.caches = caches::make(wanted, &volumes, config, asker, for_use)?;
         let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
@@ -150,16 +157,51 @@ impl Prepared<'_> {
         })
     }
 
+    /// The directory of the keys of an sshd, the user's alone, with the keys. In a job's container the steps make
+    /// them: they come with the user's home directory.
+    fn make_keys(&self, directory: &Path, asker: &Asker, for_use: Use) -> Result<()> {
+        let Caller { uid, gid, .. } = asker.caller;
+        let is_jobs = self.options.is_none();
+        if is_jobs {
+            return Ok(());
+        }
+        let owner = (asker.mode == Mode::Rootful).then_some((uid, gid));
+        let failed = || format!("make {}", directory.display());
+        DirBuilder::new()
+            .mode(0o700)
+            .create(directory)
+            .with_context(failed)?;
+        if let Some((uid, gid)) = owner {
+            std::os::unix::fs::chown(directory, Some(uid), Some(gid)).with_context(failed)?;
+        }
+        if for_use == Use::Look {
+            return Ok(());
+        }
+        let job = match Key::of_job()? {
+            None => None,
+            Some(job) => Some((job.to_string(), asker.home()?)),
+        };
+        let job = job
+            .as_ref()
+            .map(|(job, home)| (job.as_str(), home.as_path()));
+        let keys = asker.does(|| Keys::of(job, self.ssh_key.as_deref()))??;
+        keys.write(directory, owner)
+    }
+
     fn request<'a>(
         &'a self,
         config: &'a Config,
         asker: &Asker,
         places: Places,
+        keys: &Path,
     ) -> Result<Request<'a>> {
         let accounts = match config.populate_etc {
             true => Accounts::find(&config.users_to_import, asker)?,
             false => Accounts::default(),
         };
+        let modules = config.choose_modules(self.requested.modules.as_deref())?;
+        let variables = self.chosen.variables_of_site(config, &modules);
+        let sshd = ssh::server(&modules, self.hosts.as_deref(), variables, keys.into());
         Ok(Request {
             config,
             image: (
@@ -174,7 +216,8 @@ impl Prepared<'_> {
             volumes: self.requested.volumes.clone(),
             caches: vec![],
             devices: self.devices.clone(),
-            modules: config.choose_modules(self.requested.modules.as_deref())?,
+            sshd,
+            modules,
             command: self.command.clone(),
             environment: self.environment.clone(),
             working_directory: self.working_directory.clone(),

@@ -1,5 +1,7 @@
 //! Whose container it is.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 use bundles::shifter::accounts::{User, named_groups};
 use bundles::shifter::image::Caller;
@@ -60,6 +62,15 @@ impl Asker {
             caller,
             user: Some(user),
         })
+    }
+
+    /// Their home directory on this host.
+    pub(super) fn home(&self) -> Result<PathBuf> {
+        let own = std::env::var_os("HOME").filter(|_| self.mode == Mode::Rootless);
+        let known = || self.user.as_ref().map(|user| user.home.clone().into());
+        let home = own.or_else(known).map(PathBuf::from);
+        home.filter(|home| home.is_absolute())
+            .with_context(|| format!("uid {} has no home directory here", self.caller.uid))
     }
 
     /// The user who calls, as the kernel knows them.

@@ -10,6 +10,7 @@ pub(crate) mod job;
 mod mode;
 mod names;
 mod options;
+pub(crate) mod ssh;
 mod variables;
 
 use std::path::PathBuf;
@@ -18,8 +19,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bundles::promise;
 use bundles::shifter::cdi::Devices;
-use bundles::shifter::config::USUAL_PATH;
+use bundles::shifter::config::{Module, USUAL_PATH};
 use bundles::shifter::container::SiteFiles;
+use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::trusted::ROOT;
 use bundles::shifter::{Config, command};
 use nix::unistd::geteuid;
@@ -134,6 +136,8 @@ struct Prepared<'a> {
     site_files: SiteFiles,
     udi_mount: PathBuf,
     devices: Devices,
+    /// A public key that the container's sshd lets in, if it has one.
+    ssh_key: Option<String>,
 }
 
 fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<Prepared<'a>> {
@@ -164,11 +168,24 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         site_files: SiteFiles::read(config, &ROOT)?,
         udi_mount: build::udi_mount(config)?,
         devices,
+        ssh_key: ssh::named_key(),
         requested,
     })
 }
 
 impl Chosen {
+    /// The variables that a command in this image has from the image and the site alone.
+    fn variables_of_site(&self, config: &Config, modules: &[&Module]) -> Vec<String> {
+        let environment = Environment::assemble(&Sources {
+            image_names: Some((&self.request, self.image.id.as_str())),
+            image: &self.image.meta.environment,
+            modules,
+            site: Some(&config.environment),
+            ..Sources::default()
+        });
+        environment.entries()
+    }
+
     /// The variables of a command in this image, with those of a file.
     fn variables(
         &self,

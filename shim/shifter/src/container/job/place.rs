@@ -38,10 +38,16 @@ impl Key {
     /// # Errors
     /// Where the variable is no number.
     pub fn of_this_process() -> Result<Self> {
-        match std::env::var_os(JOB_ID) {
-            None => Ok(Self("node".to_owned())),
-            Some(id) => Self::of(&id.to_string_lossy()),
-        }
+        Ok(Self::of_job()?.unwrap_or_else(|| Self("node".to_owned())))
+    }
+
+    /// The job that this process is of, if it is of one.
+    ///
+    /// # Errors
+    /// Where the variable is no number.
+    pub(in crate::container) fn of_job() -> Result<Option<Self>> {
+        let id = std::env::var_os(JOB_ID);
+        id.map(|id| Self::of(&id.to_string_lossy())).transpose()
     }
 
     fn of(id: &str) -> Result<Self> {

@@ -28,6 +28,8 @@ pub(super) struct Record {
     pub entry_point: Option<Vec<String>>,
     pub command: Option<Vec<String>>,
     pub working_directory: Option<String>,
+    /// A public key that the container's sshd lets in.
+    pub ssh_key: Option<String>,
 }
 
 /// One that couldn't be made.

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
 use bundles::shifter::cdi::Devices;
 use bundles::shifter::container::SiteFiles;
-use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::image::{Caller, ImageType};
 use bundles::shifter::trusted::ROOT;
 use bundles::shifter::volumes::{Asker as VolumesOf, VolumeMap, signature};
@@ -18,7 +17,7 @@ use super::record::{Record, Refusal};
 use crate::container::caller::Asker;
 use crate::container::image::Chosen;
 use crate::container::variables::Requested;
-use crate::container::{Prepared, Use, build};
+use crate::container::{Prepared, Use, build, ssh};
 use crate::images::{Node, Shown};
 
 /// What is asked for a job. All of it may be the job's user's own words.
@@ -40,6 +39,8 @@ pub struct Asked {
     pub modules: Option<String>,
     /// The text of `/var/hostsfile`.
     pub hosts: Option<String>,
+    /// A public key for the sshd of a module's.
+    pub ssh_key: Option<String>,
 }
 
 /// Makes the job's container, in the place of one that it may have already.
@@ -90,6 +91,10 @@ fn build(
     held.keep(&directory.display().to_string())?;
     let host = made(directory, "host")?;
     mount_system(&made(&host, "sys")?)?;
+    let modules = config.choose_modules(prepared.requested.modules.as_deref())?;
+    if ssh::daemon(&modules).is_some() {
+        cover(&made(directory, "ssh")?, &asker.caller, "0700")?;
+    }
     let shown = Shown::Held(held);
     let built = prepared.build_in(directory, config, asker, shown, Some(host), Use::Run)?;
     readable(&built.directory, 0o755)?;
@@ -157,28 +162,23 @@ impl Asked {
             );
         }
         // The user's own variables come with each step.
-        let environment = Environment::assemble(&Sources {
-            caller: &[],
-            image_names: Some((&chosen.request, chosen.image.id.as_str())),
-            image: &chosen.image.meta.environment,
-            file: &[],
-            options: &[],
-            unset: &[],
-            devices: &[],
-            modules: &modules,
-            site: Some(&config.environment),
-        });
+        let environment = chosen.variables_of_site(config, &modules);
+        let ssh_key = self.ssh_key.as_deref().map(ssh::public_key).transpose()?;
+        if ssh_key.is_some() && ssh::daemon(&modules).is_none() {
+            bail!("a key for sshd: no module of this container's has one; hint: module_NAME_sshd");
+        }
         Ok(Prepared {
             options: None,
             chosen,
             requested,
             command: vec!["/bin/sh".to_owned()],
-            environment: environment.entries(),
+            environment,
             working_directory: "/".to_owned(),
             umask: 0o022,
             hosts: self.hosts.clone(),
             notes: vec![],
             devices: Devices::default(),
+            ssh_key,
             site_files: SiteFiles::read(config, &ROOT)?,
             udi_mount: build::udi_mount(config)?,
         })
@@ -211,6 +211,7 @@ impl Prepared<'_> {
             entry_point: meta.entry_point.clone(),
             command: meta.command.clone(),
             working_directory: meta.working_directory.clone(),
+            ssh_key: self.ssh_key.clone(),
         })
     }
 }

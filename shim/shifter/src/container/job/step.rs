@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use bundles::promise::{self, USER_HOOKS_ANNOTATION};
+use bundles::shifter::config::Module;
+use bundles::shifter::sshd::START;
 use bundles::shifter::volumes::signature;
 use bundles::shifter::{Config, command, container as shifter_container};
 use nix::unistd::getegid;
@@ -17,6 +20,8 @@ use runtime::telling;
 use super::place::{Jobs, Key};
 use super::record::{Record, Refusal};
 use crate::container::build::umask;
+use crate::container::caller::Asker;
+use crate::container::ssh::{self, Keys};
 use crate::container::variables::{self, ImageSays, LONGEST_FILE, Requested};
 use crate::container::{Options, here};
 use crate::inherited::Inherited;
@@ -81,6 +86,9 @@ impl<'a> Step<'a> {
                 variables::of_file(path, found)?
             }
         };
+        if ssh::daemon(&self.modules()?).is_some() && !ssh::is_first_task() {
+            without_sshd(&mut bundle)?;
+        }
         let environment = self.environment(&file)?;
         self.adapt(&mut bundle, environment, directory)?;
         Ok(bundle)
@@ -92,6 +100,7 @@ impl<'a> Step<'a> {
     /// What can't be done.
     pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
         let bundle = self.bundle()?;
+        self.make_keys()?;
         let process = bundle.spec.process().as_ref();
         let environment = process.and_then(|process| process.env().as_deref());
         let create = CreateOptions {
@@ -113,12 +122,29 @@ impl<'a> Step<'a> {
         Ok(ExitCode::from(ended.code))
     }
 
-    fn environment(&self, file: &[(String, String)]) -> Result<Vec<String>> {
-        let names: Vec<&str> = self.record.modules.iter().map(String::as_str).collect();
-        let modules = match names.is_empty() {
+    /// Those that the container was made with.
+    fn modules(&self) -> Result<Vec<&'a Module>> {
+        let names = self.record.modules.join(",");
+        Ok(match names.is_empty() {
             true => vec![],
-            false => self.config.choose_modules(Some(&names.join(",")))?,
-        };
+            false => self.config.choose_modules(Some(&names))?,
+        })
+    }
+
+    /// Puts the keys of the job's sshd where the prolog has made a place for them, each step the same.
+    fn make_keys(&self) -> Result<()> {
+        let directory = self.directory.join("ssh");
+        if ssh::daemon(&self.modules()?).is_none() || !directory.is_dir() {
+            return Ok(());
+        }
+        let job = Key::of_this_process()?.to_string();
+        let named = self.record.ssh_key.as_deref();
+        let home = Asker::find(None)?.home()?;
+        Keys::of(Some((&job, &home)), named)?.write(&directory, None)
+    }
+
+    fn environment(&self, file: &[(String, String)]) -> Result<Vec<String>> {
+        let modules = self.modules()?;
         let image = ImageSays {
             request: &self.record.request,
             identifier: &self.record.identifier,
@@ -180,6 +206,18 @@ impl Record {
             && signature(&requested.volumes) == self.volumes
             && names.eq(self.modules.iter()))
     }
+}
+
+/// Of several tasks on a node, one starts it.
+fn without_sshd(bundle: &mut Bundle) -> Result<()> {
+    let mut hooks = promise::user_hooks(&bundle.spec)?;
+    hooks.retain(|hook| hook != START);
+    let annotations = bundle.spec.annotations_mut().get_or_insert_default();
+    annotations.insert(
+        USER_HOOKS_ANNOTATION.to_owned(),
+        serde_json::to_string(&hooks)?,
+    );
+    Ok(())
 }
 
 /// The variables that a sealed bundle may have; the others are told.
