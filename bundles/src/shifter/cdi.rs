@@ -1,6 +1,6 @@
 //! Devices by name, from container-device-interface specifications: `vendor.com/class=name`.
 //!
-//! A specification is a file of the site's, in JSON, that says what a container with a device of a kind has to have: device
+//! A specification is a file of the site's, in JSON or YAML, that says what a container with a device of a kind has to have: device
 //! files, mounts, variables. What it says beyond that is refused by name: hooks run with privilege, and no bundle of
 //! the promise `shifter` has any.
 
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::image::Caller;
 use super::trusted::{self, TrustError};
 
 /// Where specifications are, the later before the earlier.
@@ -45,6 +46,8 @@ pub struct Devices {
     pub mounts: Vec<CdiMount>,
     /// Variables.
     pub environment: Vec<(String, String)>,
+    /// Groups that the user has to be in, each with the device that needs it.
+    pub groups: Vec<(u32, String)>,
 }
 
 /// A device file: a character device of the host's, with the host's owner and mode, so that nobody can do more with it
@@ -53,6 +56,8 @@ pub struct Devices {
 pub struct Node {
     /// Where, inside; below `/dev`.
     pub path: PathBuf,
+    /// Where, on the host.
+    pub host: PathBuf,
     /// Its numbers.
     pub major: u32,
     /// Likewise.
@@ -99,6 +104,10 @@ pub enum CdiError {
         one: PathBuf,
         other: PathBuf,
     },
+    #[error(
+        "device {name:?}: needs the group {gid}, which uid {uid} isn't in; hint: add the user to it"
+    )]
+    Group { name: String, gid: u32, uid: u32 },
     #[error("device specification {0}")]
     Untrusted(#[from] TrustError),
     #[error("device specification {}: {problem}", path.display())]
@@ -138,7 +147,9 @@ struct Edits {
     device_nodes: Vec<DeviceNode>,
     #[serde(default)]
     mounts: Vec<Mounted>,
-    /// `hooks`, `additionalGids`, `intelRdt`, `netDevices`, and what is still to come.
+    #[serde(default)]
+    additional_gids: Vec<u32>,
+    /// `hooks`, `intelRdt`, `netDevices`, and what is still to come.
     #[serde(flatten)]
     more: BTreeMap<String, Value>,
 }
@@ -223,6 +234,41 @@ impl Devices {
         Ok(all)
     }
 
+    /// A container gives nobody a group: its process is in those that the user is in outside. So a device that needs
+    /// another is refused, and not shown without.
+    ///
+    /// # Errors
+    /// [`CdiError::Group`].
+    pub fn check_groups(&self, caller: &Caller) -> Result<(), CdiError> {
+        let is_in = |gid: u32| caller.gid == gid || caller.groups.contains(&gid);
+        match self.groups.iter().find(|(gid, _)| !is_in(*gid)) {
+            None => Ok(()),
+            Some((gid, name)) => Err(CdiError::Group {
+                name: name.clone(),
+                gid: *gid,
+                uid: caller.uid,
+            }),
+        }
+    }
+
+    /// A container that a user makes, or runs, without root has the host's own device files and can have no others.
+    ///
+    /// # Errors
+    /// [`CdiError::Unfit`] for one that would have another name than on the host.
+    pub fn check_names(&self) -> Result<(), CdiError> {
+        match self.nodes.iter().find(|node| node.path != node.host) {
+            None => Ok(()),
+            Some(node) => Err(CdiError::Unfit {
+                name: node.device.clone(),
+                path: node.host.clone(),
+                problem: format!(
+                    "would be {} inside; without root and in a job a device has the host's name",
+                    node.path.display()
+                ),
+            }),
+        }
+    }
+
     fn add(&mut self, name: &str, edits: &Edits, path: &Path) -> Result<(), CdiError> {
         let invalid = |problem: String| CdiError::Invalid {
             path: path.to_path_buf(),
@@ -231,7 +277,6 @@ impl Devices {
         if let Some(key) = edits.more.keys().next() {
             let hint = match key.as_str() {
                 "hooks" => "; hint: nvidia-ctk cdi generate --disable-hook=all",
-                "additionalGids" => "; hint: add users to the group",
                 _ => "",
             };
             return Err(invalid(format!(
@@ -245,6 +290,10 @@ impl Devices {
             self.environment
                 .push((variable.to_owned(), value.to_owned()));
         }
+        // 0 is to be passed over, by the specification of specifications.
+        let groups = edits.additional_gids.iter().filter(|gid| **gid != 0);
+        self.groups
+            .extend(groups.map(|gid| (*gid, name.to_owned())));
         for node in &edits.device_nodes {
             let node = Node::of(name, node)?;
             if !self.nodes.iter().any(|other| other.path == node.path) {
@@ -282,24 +331,54 @@ impl Specification {
     }
 }
 
+/// What a specification is written in, by the end of its file's name.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Json,
+    Yaml,
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "json" => Some(Self::Json),
+            "yaml" | "yml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+
+    /// One line where it can't be read.
+    fn read(self, text: &[u8]) -> Result<Specification, String> {
+        let read = match self {
+            Self::Json => serde_json::from_slice(text).map_err(|error| error.to_string()),
+            Self::Yaml => {
+                // Modes are written as others read them, 0666 being octal.
+                let options =
+                    serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false };
+                serde_saphyr::from_slice_with_options(text, options)
+                    .map_err(|error| error.to_string())
+            }
+        };
+        read.map_err(|problem| problem.lines().next().unwrap_or_default().to_owned())
+    }
+}
+
 fn read_all(directory: &Path, owners: &[u32]) -> Result<Vec<(PathBuf, Specification)>, CdiError> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Ok(vec![]);
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
     paths.sort();
     let mut all = vec![];
     for path in paths {
+        let Some(form) = Form::of(&path) else {
+            continue;
+        };
         let text = trusted::read(&path, owners, MAX_SIZE)?;
-        let specification: Specification =
-            serde_json::from_slice(&text).map_err(|error| CdiError::Invalid {
-                path: path.clone(),
-                problem: error.to_string(),
-            })?;
+        let specification = form.read(&text).map_err(|problem| CdiError::Invalid {
+            path: path.clone(),
+            problem,
+        })?;
         let version = &specification.cdi_version;
         if !["0.", "1."].iter().any(|known| version.starts_with(known)) {
             let problem = format!("cdiVersion: {version:?} is not known here; 0.x and 1.x are");
@@ -330,7 +409,7 @@ fn unknown(
         name: name.to_owned(),
         searched: directories.join(" or "),
         known: match known.is_empty() {
-            true => "; only files that end in .json are read".to_owned(),
+            true => "; only files that end in .json, .yaml or .yml are read".to_owned(),
             false => format!("; there are {}", known.join(", ")),
         },
     }
@@ -376,6 +455,7 @@ impl Node {
         }
         Ok(Self {
             path: node.path.clone(),
+            host: host.clone(),
             major,
             minor,
             mode: found.mode() & 0o777,
@@ -416,7 +496,7 @@ mod tests {
                 r#"{{"cdiVersion":"0.6.0","kind":"x.org/dev","devices":[{{"name":"one","containerEdits":{edits}}}],
                 "containerEdits":{{"env":["ALL=1"]}}}}"#
             );
-            let (place, owners) = directory(&[("x.json", &text), ("x.yaml", "-")]);
+            let (place, owners) = directory(&[("x.json", &text), ("x.txt", "-")]);
             let directories = [PathBuf::from("/nosuch"), place.path().to_path_buf()];
             let found = match Devices::find(std::slice::from_ref(device), &directories, &owners) {
                 Ok(found) => told(&found),
@@ -426,6 +506,65 @@ mod tests {
             wrong.unless(&vector, &found, wanted);
         }
         wrong.none();
+    }
+
+    #[test]
+    fn a_specification_may_be_in_yaml() {
+        let text = r#"---
+cdiVersion: "0.6.0"
+kind: x.org/dev
+containerEdits:
+  env: [ALL=1]
+devices:
+  - name: one
+    containerEdits:
+      deviceNodes:
+        - path: /dev/made
+          hostPath: /dev/null
+          fileMode: 0666
+          major: 1
+      mounts:
+        - {hostPath: /a, containerPath: /b, options: [ro, nosuid]}
+      additionalGids: [0, 44, 1234]
+"#;
+        let find = |name: &str, text: &str| {
+            let (place, owners) = directory(&[(name, text)]);
+            let directories = [place.path().to_path_buf()];
+            let found = Devices::find(&["x.org/dev=one".to_owned()], &directories, &owners);
+            found.map_err(|error| error.to_string())
+        };
+        for name in ["x.yaml", "x.yml"] {
+            let found = find(name, text).unwrap();
+            assert_eq!(
+                told(&found),
+                "/dev/made 1:3; /a->/b ro; ALL=1; group 44; group 1234"
+            );
+            assert!(found.check_names().is_err());
+            let caller = |groups: &[u32]| Caller {
+                uid: 7,
+                gid: 1234,
+                groups: groups.to_vec(),
+            };
+            found.check_groups(&caller(&[44])).unwrap();
+            let error = found.check_groups(&caller(&[45])).unwrap_err().to_string();
+            assert!(error.contains("needs the group 44"), "{error}");
+        }
+        let hooked = text.replace("env: [ALL=1]", "hooks: []");
+        for (text, says) in [
+            (&*hooked, "hooks: can't be given"),
+            ("kind: [", "x.yaml: "),
+            (
+                &text.replace("deviceNodes", "deviceNode"),
+                "deviceNode: can't be given",
+            ),
+            (
+                &text.replace("  env: [ALL=1]", "  env: [ALL=1]\n  env: [ALL=2]"),
+                "x.yaml: ",
+            ),
+        ] {
+            let error = find("x.yaml", text).unwrap_err();
+            assert!(error.contains(says) && !error.contains('\n'), "{error}");
+        }
     }
 
     fn told(devices: &Devices) -> String {
@@ -448,6 +587,8 @@ mod tests {
         }
         let variables = devices.environment.iter();
         words.extend(variables.map(|(name, value)| format!("{name}={value}")));
+        let groups = devices.groups.iter();
+        words.extend(groups.map(|(gid, _)| format!("group {gid}")));
         words.join("; ")
     }
 

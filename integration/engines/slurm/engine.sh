@@ -127,7 +127,22 @@ module_ssh_sshd=/usr/sbin/sshd
 module_ssh_sshdListen=%n
 module_ssh_siteFs=/usr:/usr;/usr/lib:/lib;/usr/lib64:/lib64
 module_ssh_siteEnvAppend=PATH=/usr/bin
+module_fuse_cdi=example.org/fuse=fuse
 END
+    mkdir -p /etc/cdi
+    cat >/etc/cdi/fuse.yaml <<END
+cdiVersion: 0.6.0
+kind: example.org/fuse
+devices:
+  - name: fuse
+    containerEdits:
+      deviceNodes: [{path: /dev/fuse}]
+      mounts: [{hostPath: $home/site/etc, containerPath: /usr/lib/driver}]
+containerEdits:
+  env: [DRIVER=example]
+END
+    chmod 755 /etc/cdi
+    chmod 644 /etc/cdi/fuse.yaml
     printf '%s\n' 'echo "by root" >etc/hooked' >"$home/site/hook"
     grep -E "^$USER_NAME:" /etc/passwd >"$home/site/etc/passwd"
     grep -E "^$USER_NAME:" /etc/group >"$home/site/etc/group"

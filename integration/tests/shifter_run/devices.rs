@@ -39,6 +39,7 @@ fn site() -> Site {
             { "name": "shut", "containerEdits": {
                 "deviceNodes": [{ "path": "/dev/shut", "hostPath": shut }],
             }},
+            { "name": "grouped", "containerEdits": { "additionalGids": [1234, 4321] } },
             { "name": "hooked", "containerEdits": {
                 "hooks": [{ "hookName": "createContainer", "path": "/bin/touch", "args": ["touch", site.path("marker")] }],
             }},
@@ -138,6 +139,10 @@ fn what_a_specification_can_not_have_is_refused() {
     );
     refused("example.org/gpu=other", "is in no specification");
     refused("gpu", "must be VENDOR/CLASS=NAME");
+    refused(
+        "example.org/gpu=grouped",
+        "needs the group 4321, which uid 1234 isn't in",
+    );
     assert!(!site.path("marker").exists());
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     fs::set_permissions(site.path("cdi/gpu.json"), everybody).expect("chmod");

@@ -614,6 +614,7 @@ fn a_device_is_an_exception_of_its_own() {
     let mut request = site.request("");
     request.devices.nodes.push(Node {
         path: "/dev/nought".into(),
+        host: "/dev/nought".into(),
         major: 1,
         minor: 5,
         mode: 0o640,

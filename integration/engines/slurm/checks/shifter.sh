@@ -74,6 +74,17 @@ check_what_a_node_has_mounted_stays_when_the_container_goes() {
     prints_only there
 }
 
+# The device has the host's owner and mode.
+check_a_module_brings_a_device_of_the_nodes() {
+    # shellcheck disable=SC2016 # the $ are the container's
+    runs "--image=id:plain --module=fuse" sh -c 'test -c /dev/fuse && ls /usr/lib/driver; touch /usr/lib/driver/x 2>&1; echo "$DRIVER"'
+    gives 0
+    prints_only $'group\nnsswitch.conf\npasswd\ntouch: /usr/lib/driver/x: Read-only file system\nexample'
+    runs --image=id:plain sh -c 'test -c /dev/fuse'
+    gives 1
+    nothing_is_left
+}
+
 check_shifters_exit_code_is_the_commands() {
     runs --image=id:plain sh -c 'exit 7'
     gives 7

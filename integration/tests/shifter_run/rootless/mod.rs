@@ -1,5 +1,6 @@
 //! The same for a user who calls `shifter` without root: a user namespace instead.
 
+mod devices;
 mod ending;
 mod images;
 mod inside;

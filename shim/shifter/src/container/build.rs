@@ -200,7 +200,9 @@ impl Prepared<'_> {
             false => Accounts::default(),
         };
         let modules = config.choose_modules(self.requested.modules.as_deref())?;
-        let variables = self.chosen.variables_of_site(config, &modules);
+        let variables = self
+            .chosen
+            .variables_of_site(config, &modules, &self.devices);
         let sshd = ssh::server(&modules, self.hosts.as_deref(), variables, keys.into());
         Ok(Request {
             config,

@@ -149,6 +149,10 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
     let of_modules = modules.iter().flat_map(|module| &module.devices);
     let devices: Vec<String> = of_modules.chain(&options.devices).cloned().collect();
     let devices = Devices::find(&devices, &options.specifications(), &ROOT)?;
+    devices.check_groups(&asker.caller)?;
+    if asker.mode == Mode::Rootless {
+        devices.check_names()?;
+    }
     let environment = chosen.variables(&requested, options, config, asker, (&devices, &[]))?;
     let directory = command::working_directory(&options.working_directory(), &here(), meta)?;
     let mut notes = vec![];
@@ -174,11 +178,17 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
 }
 
 impl Chosen {
-    /// The variables that a command in this image has from the image and the site alone.
-    fn variables_of_site(&self, config: &Config, modules: &[&Module]) -> Vec<String> {
+    /// The variables that a command in this image has from the image, the devices and the site alone.
+    fn variables_of_site(
+        &self,
+        config: &Config,
+        modules: &[&Module],
+        devices: &Devices,
+    ) -> Vec<String> {
         let environment = Environment::assemble(&Sources {
             image_names: Some((&self.request, self.image.id.as_str())),
             image: &self.image.meta.environment,
+            devices: &devices.environment,
             modules,
             site: Some(&config.environment),
             ..Sources::default()

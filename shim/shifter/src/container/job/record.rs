@@ -30,6 +30,8 @@ pub(super) struct Record {
     pub working_directory: Option<String>,
     /// A public key that the container's sshd lets in.
     pub ssh_key: Option<String>,
+    /// Variables of its devices.
+    pub of_devices: Vec<(String, String)>,
 }
 
 /// One that couldn't be made.

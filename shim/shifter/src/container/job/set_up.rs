@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
-use bundles::shifter::cdi::Devices;
+use bundles::shifter::cdi::{Devices, USUAL_DIRECTORIES};
 use bundles::shifter::container::SiteFiles;
 use bundles::shifter::image::{Caller, ImageType};
 use bundles::shifter::trusted::ROOT;
@@ -155,14 +155,15 @@ impl Asked {
         let mut chosen = Chosen::find(&requested, config, asker, None)?;
         chosen.request.clone_from(&self.image);
         let modules = config.choose_modules(self.modules.as_deref())?;
-        if let Some(module) = modules.iter().find(|module| !module.devices.is_empty()) {
-            bail!(
-                "module_{}_cdi: a job's prolog gives no devices",
-                module.name
-            );
-        }
+        let devices: Vec<String> = modules
+            .iter()
+            .flat_map(|module| module.devices.clone())
+            .collect();
+        let devices = Devices::find(&devices, &USUAL_DIRECTORIES.map(PathBuf::from), &ROOT)?;
+        devices.check_groups(&asker.caller)?;
+        devices.check_names()?;
         // The user's own variables come with each step.
-        let environment = chosen.variables_of_site(config, &modules);
+        let environment = chosen.variables_of_site(config, &modules, &devices);
         let ssh_key = self.ssh_key.as_deref().map(ssh::public_key).transpose()?;
         if ssh_key.is_some() && ssh::daemon(&modules).is_none() {
             bail!("a key for sshd: no module of this container's has one; hint: module_NAME_sshd");
@@ -177,7 +178,7 @@ impl Asked {
             umask: 0o022,
             hosts: self.hosts.clone(),
             notes: vec![],
-            devices: Devices::default(),
+            devices,
             ssh_key,
             site_files: SiteFiles::read(config, &ROOT)?,
             udi_mount: build::udi_mount(config)?,
@@ -212,6 +213,7 @@ impl Prepared<'_> {
             command: meta.command.clone(),
             working_directory: meta.working_directory.clone(),
             ssh_key: self.ssh_key.clone(),
+            of_devices: self.devices.environment.clone(),
         })
     }
 }

@@ -15,7 +15,7 @@ use nix::unistd::getegid;
 use runtime::container::{
     self, Bundle, CgroupManager, CreateOptions, HostOptions, RunOptions, Store,
 };
-use runtime::telling;
+use runtime::{policy, telling};
 
 use super::place::{Jobs, Key};
 use super::record::{Record, Refusal};
@@ -40,8 +40,9 @@ impl<'a> Step<'a> {
     /// # Errors
     /// Why the prolog couldn't make it.
     pub(crate) fn find(options: &'a Options, config: &'a Config) -> Result<Option<Self>> {
-        // One that is written to is nobody else's.
-        if config.udi_mount.is_none() || options.writable {
+        // One that is written to is nobody else's, and one with devices of one's own has others.
+        let is_own = options.writable || !options.devices.is_empty();
+        if config.udi_mount.is_none() || is_own {
             return Ok(None);
         }
         let directory = Jobs::of(config)?.directory(&Key::of_this_process()?);
@@ -75,6 +76,8 @@ impl<'a> Step<'a> {
     /// What can't be read, or isn't as it is asked for.
     pub(crate) fn bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::load(&self.directory.join("bundle"))?;
+        // What it asks for, the site has named: root has made it, and nobody can change it.
+        bundle.granted = promise::exceptions(&bundle.spec).map_err(policy::Error::from)?;
         let rootfs = File::open(&bundle.rootfs).context("open the root file system")?;
         let directory = self.directory_inside(&bundle, &rootfs)?;
         let file = match &self.options.env_file {
@@ -150,7 +153,16 @@ impl<'a> Step<'a> {
             identifier: &self.record.identifier,
             environment: &self.record.environment,
         };
-        variables::environment(self.options, self.config, &modules, &[], &image, None, file)
+        let devices = &self.record.of_devices;
+        variables::environment(
+            self.options,
+            self.config,
+            &modules,
+            devices,
+            &image,
+            None,
+            file,
+        )
     }
 
     /// Where the command runs.
