@@ -1,5 +1,5 @@
-//! What a program may still do that reads a file system which a stranger made: read that file and what it consists of
-//! itself, write below one directory, and nothing else. No file of anybody's, no network, no other process, no new program.
+//! What a program may still do that reads a file system which a stranger made: read that file and what is below `/usr`,
+//! write below one directory, and nothing else. No file of anybody's, no network, no other process, no namespace.
 //!
 //! The kernel's Landlock (5.13 and newer) says which files, a seccomp filter which system calls; neither takes a privilege.
 

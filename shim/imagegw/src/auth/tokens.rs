@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use daemon::{Digest, FileError, NoRandom, WholeFile, fresh, read_json};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::Session;
@@ -136,22 +137,22 @@ impl Tokens {
     /// # Errors
     /// Where its name is taken, or the file can't be written.
     pub fn add(&self, new: NewToken) -> Result<String, TokensError> {
-        let mut contents = self.contents()?;
-        if contents.tokens.iter().any(|token| token.name == new.name) {
-            return Err(TokensError::Taken(new.name));
-        }
-        let secret = fresh(PREFIX)?;
-        contents.tokens.push(Token {
-            name: new.name,
-            user: new.user,
-            uid: new.uid,
-            gid: new.gid,
-            groups: new.groups,
-            metrics: new.metrics,
-            digest: Digest::of(&secret),
-        });
-        self.write(&contents)?;
-        Ok(secret)
+        self.change(|tokens| {
+            if tokens.iter().any(|token| token.name == new.name) {
+                return Err(TokensError::Taken(new.name));
+            }
+            let secret = fresh(PREFIX)?;
+            tokens.push(Token {
+                name: new.name,
+                user: new.user,
+                uid: new.uid,
+                gid: new.gid,
+                groups: new.groups,
+                metrics: new.metrics,
+                digest: Digest::of(&secret),
+            });
+            Ok(secret)
+        })
     }
 
     /// Takes a token away.
@@ -159,13 +160,35 @@ impl Tokens {
     /// # Errors
     /// Where there is none of this name, or the file can't be written.
     pub fn revoke(&self, name: &str) -> Result<(), TokensError> {
+        self.change(|tokens| {
+            let before = tokens.len();
+            tokens.retain(|token| token.name != name);
+            match tokens.len() == before {
+                true => Err(TokensError::Unknown(name.to_owned())),
+                false => Ok(()),
+            }
+        })
+    }
+
+    /// Reads, changes and writes them, while nobody else does.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Vec<Token>) -> Result<T, TokensError>,
+    ) -> Result<T, TokensError> {
+        let failed = |source| TokensError::Write {
+            path: self.path.clone(),
+            source,
+        };
+        let place = WholeFile::at(&self.path).map_err(failed)?;
+        flock(place.directory(), FlockOperation::LockExclusive)
+            .map_err(|errno| failed(errno.into()))?;
         let mut contents = self.contents()?;
-        let before = contents.tokens.len();
-        contents.tokens.retain(|token| token.name != name);
-        if contents.tokens.len() == before {
-            return Err(TokensError::Unknown(name.to_owned()));
-        }
-        self.write(&contents)
+        let outcome = change(&mut contents.tokens)?;
+        let mut text = serde_json::to_vec_pretty(&contents)
+            .map_err(|error| failed(io::Error::other(error)))?;
+        text.push(b'\n');
+        place.put(&text).map_err(failed)?;
+        Ok(outcome)
     }
 
     fn contents(&self) -> Result<Contents, TokensError> {
@@ -181,19 +204,6 @@ impl Tokens {
             *read = (Some(stamp), read_json(&self.path)?);
         }
         Ok(read.1.clone())
-    }
-
-    fn write(&self, contents: &Contents) -> Result<(), TokensError> {
-        let failed = |source| TokensError::Write {
-            path: self.path.clone(),
-            source,
-        };
-        let mut text =
-            serde_json::to_vec_pretty(contents).map_err(|error| failed(io::Error::other(error)))?;
-        text.push(b'\n');
-        WholeFile::at(&self.path)
-            .and_then(|file| file.put(&text))
-            .map_err(failed)
     }
 }
 
@@ -229,5 +239,23 @@ mod tests {
         assert!(tokens.session(&secret).unwrap().is_none());
         let text = fs::read_to_string(directory.path().join(FILE_NAME)).unwrap();
         assert!(!text.contains(&secret));
+    }
+
+    #[test]
+    fn tokens_that_are_made_at_once_are_all_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let add = |thread: usize| {
+            // As another process has it.
+            let tokens = Tokens::of(directory.path());
+            for number in 0..8 {
+                tokens.add(ann(&format!("{thread}-{number}"))).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || add(thread));
+            }
+        });
+        assert_eq!(Tokens::of(directory.path()).all().unwrap().len(), 64);
     }
 }
