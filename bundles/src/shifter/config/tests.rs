@@ -75,6 +75,9 @@ fn a_full_file_is_read_whole() {
     let mpich = config.module("mpich").unwrap();
     assert_eq!(signature(&mpich.site_fs), "/x:/y;/z:/z");
     assert_eq!(mpich.conflicts, ["openmpi"]);
+    let sshd = &config.module("gpu").unwrap().sshd;
+    assert_eq!(sshd.program.as_deref(), Some(Path::new("/usr/sbin/sshd")));
+    assert_eq!((sshd.port, sshd.listen.as_deref()), (2222, Some("%n-ib0")));
     let openmpi = config.module("openmpi").unwrap();
     assert_eq!(openmpi.environment.set, pairs(&[("B", "2")]));
 }
