@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use bundles::shifter::Config;
 use bundles::shifter::config::USUAL_PATH;
 use bundles::shifter::trusted::ROOT;
+use runtime::own_executable;
 use rustix::fs::Mode;
 use rustix::process::{getuid, umask};
 
@@ -146,7 +147,7 @@ fn command_lines() -> [(
 impl Site {
     /// `shifter` as a user would run it, with nothing of the caller's that names an image.
     fn shifter(&self) -> Result<Command> {
-        let program = env::current_exe().context("find this program")?;
+        let program = own_executable::path().context("find this program")?;
         let mut command = Command::new(program);
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
