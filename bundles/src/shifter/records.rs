@@ -34,7 +34,9 @@ pub fn shifter_config(
 
 /// A job's hosts that aren't told as they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("hosts: {found:?} must be HOST/TASKS, with one task at least")]
+#[error(
+    "hosts: {found:?} must be HOST/TASKS, with one task at least, and all of them be told in 64 MiB"
+)]
 pub struct HostsError {
     /// The word.
     pub found: String,
@@ -47,6 +49,8 @@ pub struct HostsError {
 pub fn hosts_file(hosts: &str) -> Result<String, HostsError> {
     /// More tasks than any node runs.
     const MOST: u32 = 1 << 16;
+    /// Longer than the text of any job's hosts.
+    const LONGEST: usize = 64 << 20;
     let mut text = String::new();
     for word in hosts.split_ascii_whitespace() {
         let refused = || HostsError {
@@ -55,6 +59,11 @@ pub fn hosts_file(hosts: &str) -> Result<String, HostsError> {
         let (host, tasks) = word.split_once('/').ok_or_else(refused)?;
         let tasks: u32 = tasks.parse().map_err(|_| refused())?;
         if host.is_empty() || !(1..=MOST).contains(&tasks) {
+            return Err(refused());
+        }
+        let lines =
+            usize::try_from(tasks).map_or(usize::MAX, |tasks| tasks.saturating_mul(host.len() + 1));
+        if text.len().saturating_add(lines) > LONGEST {
             return Err(refused());
         }
         for _ in 0..tasks {
@@ -82,6 +91,15 @@ mod tests {
             shifter_config("a", "\"", &[], &[]).unwrap(),
             r#"{"identifier":"a","user":"\"","volMap":"","modules":""}"#
         );
+    }
+
+    #[test]
+    fn no_jobs_hosts_take_all_the_memory() {
+        let long = format!("{}/65536", "a".repeat(1 << 20));
+        assert!(hosts_file(&long).is_err());
+        let many = "a/65536 ".repeat(1 << 10);
+        assert!(hosts_file(&many).is_err());
+        assert!(hosts_file("a/65536").is_ok());
     }
 
     #[test]

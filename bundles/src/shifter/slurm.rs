@@ -3,6 +3,9 @@
 /// More nodes than any cluster has.
 const MOST: usize = 1 << 17;
 
+/// The longest name of a host (RFC 1035).
+const LONGEST_NAME: usize = 255;
+
 /// A list of Slurm's that can't be read. One line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{list:?} is no {what} as Slurm writes it")]
@@ -66,7 +69,7 @@ fn tasks_of(list: &str) -> Result<Vec<u32>, ListError> {
     let mut counts = vec![];
     for word in list.split(',') {
         let (count, times) = read(word)
-            .filter(|(_, times)| counts.len() + times <= MOST)
+            .filter(|(_, times)| *times <= MOST && counts.len() + times <= MOST)
             .ok_or_else(|| ListError {
                 list: list.to_owned(),
                 what: "list of counts of tasks",
@@ -94,7 +97,8 @@ fn expand(word: &str, before: String, nodes: &mut Vec<String>) -> Option<()> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     let Some((plain, rest)) = word.split_once('[') else {
         let name = before + word;
-        let is_name = !name.is_empty() && name.chars().all(is_of_name);
+        let is_name =
+            !name.is_empty() && name.chars().all(is_of_name) && name.len() <= LONGEST_NAME;
         nodes.push(name);
         return (is_name && nodes.len() <= MOST).then_some(());
     };
@@ -102,6 +106,10 @@ fn expand(word: &str, before: String, nodes: &mut Vec<String>) -> Option<()> {
     for range in ranges.split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let width = first.len();
+        // One bracket more makes every name longer: so there are no more of them than this, either.
+        if before.len() + plain.len() + width > LONGEST_NAME {
+            return None;
+        }
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
         if !is_number(first) || !is_number(last) {
             return None;
@@ -121,6 +129,25 @@ fn expand(word: &str, before: String, nodes: &mut Vec<String>) -> Option<()> {
 mod tests {
     use super::*;
     use crate::vectors::{Wrong, vectors};
+
+    #[test]
+    fn no_list_takes_all_the_memory_or_the_stack() {
+        let wide = format!("n[{}1-131000]", "0".repeat(1 << 20));
+        let long = format!("n[1-131000]{}", "x".repeat(1 << 20));
+        let deep = format!("n{}", "[1]".repeat(1 << 18));
+        for nodes in [&wide, &long, &deep] {
+            assert!(nodes_of(nodes).is_err());
+        }
+        // What overflows is no number of tasks that anybody has, and not none either.
+        for tasks in [
+            "1,1(x18446744073709551615)",
+            "1(x18446744073709551615)",
+            "1(x131073)",
+        ] {
+            assert!(tasks_of(tasks).is_err(), "{tasks}");
+        }
+        assert_eq!(nodes_of("n[001-131000]").unwrap().len(), 131_000);
+    }
 
     #[test]
     fn a_jobs_hosts_are_those_of_slurms_lists() {
