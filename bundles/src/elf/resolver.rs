@@ -67,13 +67,21 @@ impl Resolver {
     /// # Errors
     /// When `/etc/ld.so.cache` is there and can't be read or understood.
     pub fn host() -> Result<Self, ElfError> {
+        Self::with_cache(Path::new(LD_SO_CACHE))
+    }
+
+    /// The same with another file in the place of `/etc/ld.so.cache`.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn with_cache(cache: &Path) -> Result<Self, ElfError> {
         Ok(Self {
             search_path: ["/usr/local/bin", "/usr/bin", "/bin"]
                 .map(PathBuf::from)
                 .into(),
             limits: Limits::default(),
-            cache_path: LD_SO_CACHE.into(),
-            cache: LdCache::read(Path::new(LD_SO_CACHE))?,
+            cache_path: cache.to_owned(),
+            cache: LdCache::read(cache)?,
             hwcaps: host_hwcaps(),
             system_directories: None,
         })

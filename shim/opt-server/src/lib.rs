@@ -4,7 +4,7 @@ mod command_line;
 mod commands;
 mod configuration;
 mod execution;
-mod server;
+pub mod server;
 
 use std::process::ExitCode;
 

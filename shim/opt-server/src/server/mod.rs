@@ -43,7 +43,8 @@ use registry::Registry;
 use state::StateDirectory;
 
 pub use functions::Name;
-pub use start::{Options, start};
+pub use http::router;
+pub use start::{Options, assemble, start};
 pub use state::{DEFAULT as DEFAULT_STATE, make as make_state};
 
 /// What every part of the server works on.

@@ -45,20 +45,33 @@ pub struct Options {
 /// What keeps it from starting; nothing was listened on then.
 pub fn start(options: &Options) -> Result<()> {
     log(options.log_level);
-    let state = StateDirectory::open(&options.state)?;
-    let live = Live::load(options.config.clone(), state.configs())?;
+    let app = assemble(options)?;
     let certificate = Certificate::find(
         options.certificate.clone(),
         options.certificate_key.clone(),
-        state.path(),
+        app.state.path(),
     )?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start threads")?
+        .block_on(run(app, &certificate, options))
+}
+
+/// Everything that requests are answered with. Nothing is listened on yet, and nobody takes from the queue.
+///
+/// # Errors
+/// What is wrong with the configuration or the state directory.
+pub fn assemble(options: &Options) -> Result<Arc<App>> {
+    let state = StateDirectory::open(&options.state)?;
+    let live = Live::load(options.config.clone(), state.configs())?;
     let keys = KeyFile::of(state.path());
     if !keys.has_master()? {
         tracing::warn!("there is no master key; hint: opt-server keys master");
     }
     let store = Store::open(state.path())?;
     let executions = store.all()?;
-    let app = Arc::new(App {
+    Ok(Arc::new(App {
         live,
         keys,
         registry: Arc::new(Registry::new(store, executions)),
@@ -69,12 +82,7 @@ pub fn start(options: &Options) -> Result<()> {
         metrics: Metrics::new(),
         boot: boot()?,
         is_draining: AtomicBool::new(false),
-    });
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start threads")?
-        .block_on(run(app, &certificate, options))
+    }))
 }
 
 /// JSON, a line each, on standard error.
