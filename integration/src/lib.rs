@@ -14,6 +14,7 @@ mod bundle;
 pub mod cgroup;
 mod container;
 pub mod forged;
+pub mod generated;
 pub mod golden;
 pub mod host;
 pub mod https;
