@@ -133,6 +133,15 @@ fn excepted_devices_and_system_calls_stay() {
     assert!(broken(&spec).contains(&"few system calls"));
 }
 
+/// Found by made-up inputs: the profile named it, couldn't be loaded, and was replaced by itself at every sealing.
+#[test]
+fn an_exception_for_a_call_that_this_machine_has_not_is_left_out_of_the_profile() {
+    let mut spec = podman(&["root", "system-call.nonesuch", "system-call.unshare"]);
+    seal(&mut spec, Kind::Sealed);
+    assert_eq!(broken(&spec), [""; 0]);
+    assert!(seal(&mut spec, Kind::Sealed).is_empty());
+}
+
 #[test]
 fn a_profile_that_is_narrow_enough_stays() {
     let mut spec = podman(&["root"]);
