@@ -31,5 +31,6 @@ mod cve_2026_53489;
 mod discovery;
 mod exec_sealed;
 mod faults;
+mod generated;
 mod hostile;
 mod specification;
