@@ -39,7 +39,7 @@ const NOBODY: RunAs = RunAs {
 /// Where it isn't.
 pub fn sealing(spec: &Spec, choice: usize) {
     let kind = [Kind::Sealed, Kind::Shifter, Kind::OptServer][choice % 3];
-    let run_as = (choice / 3 % 2 == 0).then_some(NOBODY);
+    let run_as = (choice / 3).is_multiple_of(2).then_some(NOBODY);
     let mut sealed = spec.clone();
     let changes = seal_as(&mut sealed, kind, run_as);
     is_idempotent(&sealed, kind, run_as);
