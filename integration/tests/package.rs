@@ -302,6 +302,7 @@ fn the_programs_are_static_and_ask_no_name_service() {
         "opt-runtime list".to_owned(),
         "opt-runtime doctor --json".to_owned(),
         "opt-runtime --version".to_owned(),
+        "containerd-shim-opt-v1 --version".to_owned(),
         "opt-server --help".to_owned(),
         "shifter --help".to_owned(),
         "shifter-imagegw --help".to_owned(),
@@ -337,7 +338,7 @@ fn the_programs_are_static_and_ask_no_name_service() {
         }
     }
     let interpreter =
-        machine.shell("cd /usr/bin && for each in opt-runtime opt-server shifter shifter-imagegw shifterimg; do readelf --program-headers $each; done");
+        machine.shell("cd /usr/bin && for each in opt-runtime containerd-shim-opt-v1 opt-server shifter shifter-imagegw shifterimg; do readelf --program-headers $each; done");
     interpreter.says("LOAD");
     assert!(!interpreter.stdout.contains("INTERP"), "{interpreter}");
 }
