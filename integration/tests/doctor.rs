@@ -16,6 +16,14 @@ fn verdict(findings: &[Value], name: &str) -> String {
     verdict.as_str().expect("a verdict").to_owned()
 }
 
+/// What was found.
+#[track_caller]
+fn text(findings: &[Value], name: &str) -> String {
+    let found = findings.iter().find(|finding| finding["name"] == name);
+    let found = &found.unwrap_or_else(|| panic!("no {name}"))["found"];
+    found.as_str().expect("a text").to_owned()
+}
+
 #[test]
 fn a_host_that_runs_these_tests_is_fit() {
     let bench = Bench::new();
@@ -66,6 +74,35 @@ fn what_is_missing_is_found() {
         let outcome = without(&bench, script, &["--directory", "/"]);
         assert_eq!(outcome.code, Some(code), "{outcome}");
         assert_eq!(verdict(&findings(&outcome), name), wanted, "{outcome}");
+    }
+    // Every kernel that these tests run on has some of the older formats, and says which.
+    let outcome = without(&bench, "true", &["--directory", "/"]);
+    let known = std::fs::read_to_string("/proc/filesystems").expect("file systems");
+    let found = text(&findings(&outcome), "older image files");
+    for format in ["ext4", "xfs", "cramfs"] {
+        if known.lines().any(|line| line.trim() == format) {
+            let (has, _) = found.split_once(';').unwrap_or((&found, ""));
+            assert!(has.contains(format), "{found}");
+        }
+    }
+    let programs = bench.directory("programs");
+    let path = programs.to_str().expect("a path");
+    for (name, verdict_then) in [("erofsfuse", "limited"), ("squashfuse_ll", "ok")] {
+        bench.file(&format!("programs/{name}"), "");
+        let doctor = bench
+            .runtime()
+            .args(["doctor", "--json", "--directory", "/"]);
+        let outcome = doctor.env("PATH", path).run();
+        let found = findings(&outcome);
+        assert_eq!(
+            verdict(&found, "users' image files"),
+            verdict_then,
+            "{outcome}"
+        );
+        assert!(
+            text(&found, "users' image files").contains(name),
+            "{outcome}"
+        );
     }
     let outcome = without(&bench, "true", &["--policy", "/no/such/policy.toml"]);
     assert_eq!(outcome.code, Some(1), "{outcome}");

@@ -1,4 +1,4 @@
-//! File systems: for state, for mapped mounts, for images.
+//! File systems: for state, for mapped mounts, in layers, by programs.
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ fn try_mapping(directory: &Path) -> std::io::Result<()> {
 }
 
 /// In the kernel, or as a module that it can load.
-fn has(file_system: &str) -> bool {
+pub(super) fn has(file_system: &str) -> bool {
     let known = text("/proc/filesystems");
     let is_known = known.split_whitespace().any(|name| name == file_system);
     let release = text("/proc/sys/kernel/osrelease");
@@ -78,29 +78,6 @@ pub(super) fn overlay(_: &Asked) -> Finding {
     }
     let found = "not there: engines copy images whole";
     Finding::limited(NAME, found, "a kernel built with CONFIG_OVERLAY_FS")
-}
-
-pub(super) fn images(_: &Asked) -> Finding {
-    judge_images(
-        has("erofs"),
-        has("squashfs"),
-        Path::new("/dev/loop-control").exists(),
-    )
-}
-
-fn judge_images(erofs: bool, squashfs: bool, has_loop: bool) -> Finding {
-    const NAME: &str = "image files";
-    let remedy = "a kernel built with CONFIG_EROFS_FS, CONFIG_SQUASHFS and CONFIG_BLK_DEV_LOOP";
-    match (erofs, squashfs && has_loop) {
-        (true, true) => Finding::ok(NAME, "EROFS, and squashfs by loop devices"),
-        (true, false) => Finding::limited(
-            NAME,
-            "EROFS; no squashfs, or no loop devices for it",
-            remedy,
-        ),
-        (false, true) => Finding::limited(NAME, "squashfs; no EROFS", remedy),
-        (false, false) => Finding::missing(NAME, "neither EROFS nor squashfs", remedy),
-    }
 }
 
 pub(super) fn fuse(_: &Asked) -> Finding {
@@ -125,24 +102,11 @@ pub(super) fn fuse(_: &Asked) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
 
     #[test]
     fn the_nearest_directory_that_exists_counts() {
         assert_eq!(existing(Path::new("/proc/no/such/one")), Path::new("/proc"));
         assert_eq!(existing(Path::new("/no-such")), Path::new("/"));
         assert_eq!(existing(Path::new("/proc")), Path::new("/proc"));
-    }
-
-    #[test]
-    fn squashfs_needs_loop_devices() {
-        for (erofs, squashfs, has_loop, verdict) in [
-            (true, true, true, Verdict::Ok),
-            (true, true, false, Verdict::Limited),
-            (false, true, true, Verdict::Limited),
-            (false, true, false, Verdict::Missing),
-        ] {
-            assert_eq!(judge_images(erofs, squashfs, has_loop).verdict, verdict);
-        }
     }
 }

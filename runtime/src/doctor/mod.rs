@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod file_systems;
+mod images;
 mod kernel;
 mod programs;
 mod users;
@@ -53,7 +54,7 @@ pub struct Asked {
 type Check = fn(&Asked) -> Finding;
 
 /// In the order in which they are printed.
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 20] = [
     kernel::version,
     kernel::namespaces,
     kernel::seccomp,
@@ -68,8 +69,10 @@ const CHECKS: [Check; 18] = [
     file_systems::state_directory,
     file_systems::mapped_mounts,
     file_systems::overlay,
-    file_systems::images,
+    images::images,
+    images::older_images,
     file_systems::fuse,
+    images::users_images,
     programs::criu,
     programs::policy,
 ];
