@@ -11,7 +11,7 @@ use crate::site::{SOON, Site};
 const MKFS: &str = "/usr/sbin/mkfs.xfs";
 
 /// A site with caches; none where this kernel has no xfs.
-fn site(lines: &str) -> Option<Site> {
+pub fn site(lines: &str) -> Option<Site> {
     let known = fs::read_to_string("/proc/filesystems").expect("file systems");
     if !known.lines().any(|line| line.trim() == "xfs") {
         skip("this kernel has no xfs");
@@ -37,7 +37,7 @@ fn devices(site: &Site) -> Vec<PathBuf> {
 }
 
 /// Nothing of a cache is left, neither a file nor a loop device. The kernel takes a moment to let go of that.
-fn assert_gone(site: &Site) {
+pub fn assert_gone(site: &Site) {
     assert_eq!(host::names_in(&site.path("caches")), [""; 0]);
     wait_until("the loop device is free", SOON, || devices(site).is_empty());
 }

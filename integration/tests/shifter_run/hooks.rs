@@ -9,7 +9,7 @@ use crate::site::{Site, USER};
 const TELLS: &str =
     "exec >>'@/told'; echo \"$0\"; id -u; pwd; /usr/bin/env | grep -v -e ^PWD= -e ^_= -e ^SHLVL=\n";
 
-fn script(site: &Site, name: &str, text: &str) {
+pub fn script(site: &Site, name: &str, text: &str) {
     let place = site.path("").display().to_string();
     let place = place.trim_end_matches('/');
     site.file(name, &text.replace('@', place));

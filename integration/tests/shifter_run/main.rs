@@ -8,6 +8,7 @@ mod directory;
 mod ending;
 mod hooks;
 mod inside;
+mod job;
 mod local;
 mod refused;
 mod rootless;

@@ -22,7 +22,31 @@ fn what_takes_root_is_told_in_one_line_and_leaves_nothing() {
             "sitePreMountHook=/bin/true",
             "1234",
             &[],
-            "sitePreMountHook",
+            "sitePreMountHook: /bin/true: is root's to run",
+        ),
+        (
+            "sitePostMountHook=/bin/true",
+            "1234",
+            &[],
+            "sitePostMountHook: /bin/true: is root's to run",
+        ),
+        (
+            "module_m_roothook=/bin/true\ndefaultModules=m",
+            "1234",
+            &[],
+            "module_m_roothook: /bin/true: is root's to run",
+        ),
+        (
+            "perNodeCachePath=@/\nmkfsXfsPath=/usr/sbin/mkfs.xfs",
+            "1234",
+            &["-V/none:/cache:perNodeCache=size=350M"],
+            "perNodeCache is mounted by root",
+        ),
+        (
+            "siteFs=/none:/cache:perNodeCache=size=350M\nperNodeCachePath=@/\nmkfsXfsPath=/usr/sbin/mkfs.xfs",
+            "1234",
+            &[],
+            "perNodeCache is mounted by root",
         ),
         (
             "",
@@ -62,6 +86,22 @@ fn a_configuration_that_others_could_have_written_is_not_read() {
         let outcome = home.shifter("plain").arg("true").expect(125);
         let line = outcome.one_line();
         assert!(line.contains("may be written by others"), "{name}: {line}");
+        home.assert_nothing_left(&outcome);
+    }
+}
+
+/// Shifter is setuid root; this program never, for whoever's rights it would have.
+#[test]
+fn a_program_that_is_setuid_makes_no_container() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let home = Home::new("");
+    for (uid, mode) in [(1235, 0o4755), (1235, 0o2755)] {
+        chown(&home.program, Some(uid), Some(uid)).expect("chown");
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&home.program, mode).expect("chmod");
+        let outcome = home.shifter("plain").arg("true").expect(125);
+        let line = outcome.one_line();
+        assert!(line.contains("not meant to be setuid"), "{line}");
         home.assert_nothing_left(&outcome);
     }
 }
