@@ -15,6 +15,8 @@ pub enum EntryPoint {
     Images,
     /// Another in its place, `--entrypoint=PROGRAM`: one word.
     Given(String),
+    /// As `docker run` has it, `--as-docker`: what the image has of it, and its `CMD` where the user has no words.
+    AsDocker,
 }
 
 /// Where the command runs.
@@ -27,6 +29,8 @@ pub enum WorkingDirectory {
     Images,
     /// `--workdir=DIRECTORY`.
     Given(String),
+    /// The image's where it has one, and else the root directory: `--as-docker`.
+    AsDocker,
 }
 
 /// The image lacks what is asked of it.
@@ -40,7 +44,8 @@ pub enum CommandError {
     NoWorkingDirectory,
 }
 
-/// The words of the command. The image's `CMD` counts only behind its own `ENTRYPOINT`, where the user has no words.
+/// The words of the command. The image's `CMD` counts only behind its own `ENTRYPOINT` or as Docker has it, where the user
+/// has no words.
 ///
 /// # Errors
 /// [`CommandError::NoEntryPoint`].
@@ -53,6 +58,7 @@ pub fn command_line(
         EntryPoint::Unused if words.is_empty() => return Ok(vec![SHELL.to_owned()]),
         EntryPoint::Unused => vec![],
         EntryPoint::Given(program) => vec![program.clone()],
+        EntryPoint::AsDocker => said(image.entry_point.as_ref()).to_vec(),
         EntryPoint::Images => {
             let entry_point = image.entry_point.clone().unwrap_or_default();
             if entry_point.iter().all(String::is_empty) {
@@ -62,10 +68,22 @@ pub fn command_line(
         }
     };
     let of_image = match entry_point {
-        EntryPoint::Images if words.is_empty() => image.command.as_deref().unwrap_or_default(),
+        EntryPoint::Images | EntryPoint::AsDocker if words.is_empty() => {
+            said(image.command.as_ref())
+        }
         _ => &[],
     };
-    Ok([&command, words, of_image].concat())
+    let command = [&command, words, of_image].concat();
+    Ok(match command.is_empty() {
+        true => vec![SHELL.to_owned()],
+        false => command,
+    })
+}
+
+/// What an image says; a line without words says nothing.
+fn said(list: Option<&Vec<String>>) -> &[String] {
+    let list = list.filter(|words| !words.iter().all(String::is_empty));
+    list.map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The directory that the command runs in; `callers` is the caller's.
@@ -77,15 +95,13 @@ pub fn working_directory(
     callers: &str,
     image: &Meta,
 ) -> Result<String, CommandError> {
+    let of_image = image.working_directory.clone();
+    let of_image = of_image.filter(|directory| !directory.is_empty());
     match wanted {
         WorkingDirectory::Callers => Ok(callers.to_owned()),
         WorkingDirectory::Given(directory) => Ok(directory.clone()),
-        WorkingDirectory::Images => {
-            let directory = image.working_directory.clone();
-            directory
-                .filter(|directory| !directory.is_empty())
-                .ok_or(CommandError::NoWorkingDirectory)
-        }
+        WorkingDirectory::Images => of_image.ok_or(CommandError::NoWorkingDirectory),
+        WorkingDirectory::AsDocker => Ok(of_image.unwrap_or_else(|| "/".to_owned())),
     }
 }
 
@@ -110,6 +126,7 @@ mod tests {
             };
             let entry_point = match entry_point.split_once('=') {
                 None if entry_point == "-" => EntryPoint::Unused,
+                None if entry_point == "docker" => EntryPoint::AsDocker,
                 None => EntryPoint::Images,
                 Some((_, program)) => EntryPoint::Given(program.to_owned()),
             };
@@ -132,6 +149,8 @@ mod tests {
             (&WorkingDirectory::Images, "WORKDIR: /work", Ok("/work")),
             (&given, "WORKDIR: /work", Ok("/given")),
             (&given, "", Ok("/given")),
+            (&WorkingDirectory::AsDocker, "WORKDIR: /work", Ok("/work")),
+            (&WorkingDirectory::AsDocker, "", Ok("/")),
             (
                 &WorkingDirectory::Images,
                 "",

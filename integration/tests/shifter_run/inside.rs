@@ -174,10 +174,25 @@ fn entry_point_command_and_directory_are_the_images_where_asked() {
         (&["-w=/usr/lib", "pwd"], "/usr/lib\n"),
         (&["-w/usr/lib", "pwd"], "/usr/lib\n"),
         (&["-w=/lib", "pwd"], "/usr/lib\n"),
+        (&["--as-docker"], "entered by default\n"),
+        (&["--as-docker", "you"], "entered you\n"),
     ] {
         let outcome = site.shifter().args(options).expect(0);
         assert_eq!(outcome.stdout, says, "{options:?}");
     }
+    // Without an entry point, CMD is what runs, in the image's directory; the user is who they are, whatever USER says.
+    let meta = "FORMAT: VFS\nENV: PATH=/bin\nUSER: nobody\nCMD: ['sh', '-c', 'pwd; id -u']\n";
+    site.describe("plain", &format!("{meta}WORKDIR: /data\n"));
+    let outcome = site.shifter().arg("--as-docker").expect(0);
+    assert_eq!(outcome.stdout, "/data\n1234\n");
+    site.describe("plain", meta);
+    let outcome = site.shifter().args(["--as-docker", "pwd"]).expect(0);
+    assert_eq!(outcome.stdout, "/\n");
+    let outcome = site.shifter().args(["--as-docker", "-w=/data", "pwd"]);
+    assert_eq!(outcome.expect(0).stdout, "/data\n");
+    let outcome = site.shifter().args(["--as-docker", "--entrypoint=pwd"]);
+    let line = outcome.expect(125).stderr;
+    assert!(line.contains("cannot be used with"), "{line}");
     let outcome = site.shifter().args(["-w=/nowhere", "pwd"]).expect(0);
     assert_eq!(outcome.stdout, "/\n");
     let line = outcome.one_line();

@@ -71,6 +71,9 @@ fn a_check_of_the_configuration_ends_with_1_where_something_is_dangerous() {
     let outcome = check(0);
     outcome.says("deprecated: kmodBasePath: is deprecated");
     assert!(!outcome.stdout.contains("dangerous"), "{outcome}");
+    // A path of the caller's directory is as good as any.
+    let relative = Tool::new(shifter()).args(["config", "check", "udiRoot.conf"]);
+    relative.current_dir(&site.path("")).expect(0);
     site.configure("allowLocalChroot=1");
     check(1).says(":8: dangerous: allowLocalChroot: lets users");
     site.configure("nosuchkey=1");

@@ -9,14 +9,14 @@ use bundles::shifter::trusted::ROOT;
 use bundles::shifter::{Config, config};
 use nix::unistd::geteuid;
 
-use super::image::place::State;
+use super::image::place::{State, absolute};
 use crate::container::job::{Asked, Key, remove, set_up};
 
 /// The site, for whoever prepares containers.
 #[derive(Debug, clap::Args)]
 pub struct Site {
     /// The site's configuration
-    #[arg(long, value_name = "FILE", default_value = config::USUAL_PATH)]
+    #[arg(long, value_name = "FILE", default_value = config::USUAL_PATH, value_parser = absolute)]
     config: PathBuf,
     #[command(flatten)]
     pub state: State,

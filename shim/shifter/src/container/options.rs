@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bundles::shifter::cdi::USUAL_DIRECTORIES;
 use bundles::shifter::command::{EntryPoint, WorkingDirectory};
 
-use crate::commands::image::place::State;
+use crate::commands::image::place::{State, absolute};
 
 /// Which container, for whom, and what runs in it.
 #[derive(Debug, clap::Args)]
@@ -53,6 +53,9 @@ pub struct Options {
         default_missing_value = ""
     )]
     pub entrypoint: Option<String>,
+    /// Run what `docker run` would: the image's entry point with COMMAND or else its own command, in its working directory
+    #[arg(long, conflicts_with = "entrypoint")]
+    pub as_docker: bool,
     /// Run in the image's working directory, or in this one
     #[arg(
         short,
@@ -67,7 +70,7 @@ pub struct Options {
     #[arg(short, long, value_name = "NAME|UID:GID")]
     pub user: Option<String>,
     /// The site's configuration [default: /etc/shifter/udiRoot.conf]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub config: Option<PathBuf>,
     /// The site's policy, which says what reads users' own images: fuse, kernel or none
     #[arg(long, value_name = "FILE")]
@@ -99,6 +102,7 @@ impl Options {
 
     pub(super) fn entry_point(&self) -> EntryPoint {
         match self.entrypoint.as_deref() {
+            None if self.as_docker => EntryPoint::AsDocker,
             None => EntryPoint::Unused,
             Some("") => EntryPoint::Images,
             Some(program) => EntryPoint::Given(program.to_owned()),
@@ -107,6 +111,7 @@ impl Options {
 
     pub(super) fn working_directory(&self) -> WorkingDirectory {
         match self.workdir.as_deref() {
+            None if self.as_docker => WorkingDirectory::AsDocker,
             None => WorkingDirectory::Callers,
             Some("") => WorkingDirectory::Images,
             Some(directory) => WorkingDirectory::Given(directory.to_owned()),

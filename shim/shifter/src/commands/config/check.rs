@@ -9,10 +9,13 @@ use bundles::shifter::config::{Finding, USUAL_PATH, Weight};
 use bundles::shifter::trusted::ROOT;
 use runtime::telling;
 
+use crate::commands::image::place::absolute;
+
 /// Arguments of `config check`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The file [default: /etc/shifter/udiRoot.conf]
+    #[arg(value_parser = absolute)]
     file: Option<PathBuf>,
     /// As JSON
     #[arg(long)]

@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 #[derive(Debug, clap::Args)]
 pub struct State {
     /// Where it is noted which images are in use
-    #[arg(long, value_name = "DIR", default_value = "/run/shifter")]
+    #[arg(long, value_name = "DIR", default_value = "/run/shifter", value_parser = absolute)]
     pub state: PathBuf,
 }
 
@@ -20,11 +20,16 @@ pub struct State {
 #[derive(Debug, clap::Args)]
 pub struct Place {
     /// The site's configuration, which says where the images are
-    #[arg(long, value_name = "FILE", default_value = config::USUAL_PATH)]
+    #[arg(long, value_name = "FILE", default_value = config::USUAL_PATH, value_parser = absolute)]
     config: PathBuf,
     /// The directory with the images, instead
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
+}
+
+/// A path of the command line. What is root's is followed from the root directory on, so it has to begin there.
+pub fn absolute(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 impl Place {
