@@ -1,5 +1,7 @@
 //! What the gateway made, on a node: found by `shifter`, mounted, run.
 
+use std::fs;
+
 use integration::{Tool, host, program, require_program, shifter, wait_until};
 
 use crate::serving::{ANN, Gateway, SOON};
@@ -33,20 +35,41 @@ fn shifter_runs_what_the_gateway_pulled() {
         gateway.url()
     );
     bench.file("udiRoot.conf", text);
-    let ran = Tool::new(shifter())
-        .args(["--config", &own])
-        .arg("--state")
-        .arg(bench.path("node"))
-        .arg("--root")
-        .arg(bench.path("runtime"))
-        .args(["--user", "5:60", "--image=tools/x:1", "/bin/sh", "-c"])
-        .arg("echo $FROM; echo $SHIFTER_IMAGE; busybox id -u")
-        .current_dir(bench.path("").as_path())
-        .run();
+    bench.file("required.toml", "[shifter]\nverify-images = \"required\"\n");
+    let shifter = || {
+        Tool::new(shifter())
+            .args(["--config", &own])
+            .arg("--policy")
+            .arg(bench.path("required.toml"))
+            .arg("--state")
+            .arg(bench.path("node"))
+            .arg("--root")
+            .arg(bench.path("runtime"))
+            .args(["--user", "5:60", "--image=tools/x:1", "/bin/sh", "-c"])
+            .arg("echo $FROM; echo $SHIFTER_IMAGE; busybox id -u")
+            .current_dir(bench.path("").as_path())
+            .run()
+    };
+    let ran = shifter();
     assert_eq!(ran.code, Some(0), "{ran}");
     assert_eq!(ran.stdout, format!("origin\n{}\n5\n", gateway.origin.id()));
+    // One byte of the file is another: the node has the digest from the gateway.
+    let image = bench.path(&format!("images/{}.erofs", gateway.origin.id()));
+    let mut bytes = fs::read(&image).expect("read");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&image, bytes).expect("write");
+    let refused = shifter();
+    assert_eq!(refused.code, Some(125), "{refused}");
+    let told = refused.one_line();
+    assert!(
+        told.contains("is not the file that was made: its SHA-256 is"),
+        "{told}"
+    );
     // Whoever keeps the node's mount of it ends by itself.
     wait_until("no image is in use", SOON, || {
-        host::names_in(&bench.path("node")).is_empty()
+        host::names_in(&bench.path("node"))
+            .iter()
+            .all(|name| name == "checked")
     });
 }

@@ -345,7 +345,7 @@ for name in ('plain', 'other'):
     layers = [layer([('a', b'lower', 0o600), ('b', b'gone', 0o644)]),
               layer([('.wh.b', b'', 0o644), ('name', name.encode(), 0o4755)])]
     diffs = ['sha256:' + hashlib.sha256(one).hexdigest() for one in layers]
-    config = {'architecture': sys.argv[2], 'os': 'linux', 'config': {}, 'rootfs': {'type': 'layers', 'diff_ids': diffs}}
+    config = {'architecture': sys.argv[2], 'os': 'linux', 'config': json.loads(sys.argv[3]), 'rootfs': {'type': 'layers', 'diff_ids': diffs}}
     kind = 'application/vnd.oci.image.'
     described = [dict(blob(gzip.compress(one)), mediaType=kind + 'layer.v1.tar+gzip') for one in layers]
     config = dict(blob(json.dumps(config).encode()), mediaType=kind + 'config.v1+json')
@@ -355,6 +355,32 @@ for name in ('plain', 'other'):
 json.dump({'schemaVersion': 2, 'manifests': manifests}, open(top + '/index.json', 'w'))
 json.dump({'imageLayoutVersion': '1.0.0'}, open(top + '/oci-layout', 'w'))
 "#;
+
+/// How the images of that layout are run.
+const CONFIGURATION: &str = r#"{"Entrypoint": ["cat"], "Cmd": ["a", "it's"], "WorkingDir": "/w", "User": "nobody",
+ "Env": ["PATH=/bin", "A=x\nUSERACL: 5"]}"#;
+
+/// Fails unless the `.meta` file beside `made` says all that an image's configuration says and can be said there.
+#[track_caller]
+fn assert_described(home: &Home, made: &str, format: &str) {
+    let meta = fs::read_to_string(home.path("made.meta")).expect("a .meta file");
+    let sum = Tool::new("sha256sum").arg(home.path(made)).expect(0).stdout;
+    let digest = format!("#DIGEST: sha256:{}", sum.split(' ').next().expect("a sum"));
+    let mut lines: Vec<&str> = meta.lines().collect();
+    lines.retain(|line| !line.starts_with("#FSVERITY: ") && !line.starts_with("#MANIFEST: "));
+    let format = format!("FORMAT: {format}");
+    let wanted = [
+        &*format,
+        &*digest,
+        "ENTRY: ['cat']",
+        "CMD: ['a', \"it's\"]",
+        "WORKDIR: /w",
+        "#USER: nobody",
+        "ENV: PATH=/bin",
+    ];
+    assert_eq!(lines, wanted, "{meta}");
+    assert_eq!(meta.lines().count(), lines.len() + 2, "{meta}");
+}
 
 #[test]
 fn a_layout_becomes_an_image() {
@@ -369,6 +395,7 @@ fn a_layout_becomes_an_image() {
         .args(["-c", LAYOUT])
         .arg(&layout)
         .arg(architecture)
+        .arg(CONFIGURATION)
         .expect(0);
     for (name, format) in [("plain", "erofs"), ("other", "squashfs")] {
         let source = layout.with_file_name(format!("layout:{name}"));
@@ -376,8 +403,14 @@ fn a_layout_becomes_an_image() {
         let outcome = home.convert(&source, &made).expect(0);
         let told = "setuid and setgid bits taken away: 1;";
         assert!(outcome.stderr.contains(told), "{outcome}");
+        assert_described(&home, &made, format);
         fs::copy(home.path(&made), home.store.path("made", format)).expect("copy");
-        home.store.describe("made", format);
+        let meta = home.store.directory.join("made.meta");
+        fs::copy(home.path("made.meta"), meta).expect("copy");
+        // One is there, which counts for another image.
+        let other = home.convert(&source, "made.sqfs").expect(125);
+        assert!(other.stderr.contains("made.meta"), "{other}");
+        fs::remove_file(home.path("made.meta")).expect("remove");
         let shown = home
             .store
             .script("made", "cd $1; ls; cat a name; stat -c ' %A %u' a name")

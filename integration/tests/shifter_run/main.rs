@@ -4,6 +4,7 @@
 mod cache;
 mod compat;
 mod devices;
+mod digests;
 mod directory;
 mod ending;
 mod hooks;

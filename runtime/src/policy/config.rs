@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bundles::promise::{Exception, RunAs};
 use serde::Deserialize;
 
-use super::{Error, Mode, Result, UsersImages};
+use super::{Error, Mode, Result, UsersImages, VerifyImages};
 
 /// The whole file. A key that isn't known is an error: a setting that is misspelt must not be one that is absent.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -39,6 +39,9 @@ pub(super) struct Shifter {
     /// What reads images that the site hasn't made.
     #[serde(default)]
     pub users_images: UsersImages,
+    /// When an image's file is compared with its digest.
+    #[serde(default)]
+    pub verify_images: VerifyImages,
 }
 
 /// An exception that bundles may ask for.
@@ -153,6 +156,23 @@ mod tests {
             assert_eq!(users_images(&text).unwrap(), meant);
         }
         let error = users_images("[shifter]\nusers-images = \"loop\"\n").unwrap_err();
+        assert!(error.to_string().contains("x.toml:2"), "{error}");
+    }
+
+    #[test]
+    fn images_are_verified_where_that_costs_nothing_unless_the_file_says_otherwise() {
+        let verify_images = |text: &str| read(text).map(|config| config.shifter.verify_images);
+        assert_eq!(verify_images("").unwrap(), VerifyImages::FsVerity);
+        for (word, meant) in [
+            ("never", VerifyImages::Never),
+            ("fs-verity", VerifyImages::FsVerity),
+            ("once", VerifyImages::Once),
+            ("required", VerifyImages::Required),
+        ] {
+            let text = format!("[shifter]\nverify-images = \"{word}\"\n");
+            assert_eq!(verify_images(&text).unwrap(), meant);
+        }
+        let error = verify_images("[shifter]\nverify-images = \"always\"\n").unwrap_err();
         assert!(error.to_string().contains("x.toml:2"), "{error}");
     }
 

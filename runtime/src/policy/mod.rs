@@ -121,6 +121,21 @@ pub enum UsersImages {
     None,
 }
 
+/// When an image's file is compared with the digest that is written down beside it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerifyImages {
+    /// Never.
+    Never,
+    /// Where the kernel knows the file's: that costs nothing.
+    #[default]
+    FsVerity,
+    /// Where the kernel doesn't, all of it is read, once on each node.
+    Once,
+    /// Likewise, and an image of which no digest is known is refused.
+    Required,
+}
+
 impl std::fmt::Display for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -145,6 +160,7 @@ pub struct Policy {
     mode: Mode,
     run_as: Option<RunAs>,
     users_images: UsersImages,
+    verify_images: VerifyImages,
     exceptions: Vec<AllowedException>,
     /// The file that it comes from, or would.
     origin: String,
@@ -188,6 +204,7 @@ impl Policy {
             mode: word.unwrap_or(config.policy),
             run_as: config.seal.run_as,
             users_images: config.shifter.users_images,
+            verify_images: config.shifter.verify_images,
             exceptions: config.exception,
             origin: path.display().to_string(),
             is_there,
@@ -197,6 +214,11 @@ impl Policy {
     /// What reads an image that a user made and the site didn't.
     pub fn users_images(&self) -> UsersImages {
         self.users_images
+    }
+
+    /// When an image's file is compared with its digest.
+    pub fn verify_images(&self) -> VerifyImages {
+        self.verify_images
     }
 
     /// Brings `bundle` under the policy, and gives what was changed, one sentence each.

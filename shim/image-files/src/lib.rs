@@ -1,12 +1,16 @@
-//! Image files: which file system one holds, and how one is made of a tree or of another.
+//! Image files: which file system one holds, what its digest is, and how one is made of a tree or of another.
 //!
 //! What a node does with images and what the gateway does: neither mounts anything here.
 
 pub mod convert;
+mod digest;
+mod meta;
 mod sandbox;
 mod superblock;
 mod sys;
 
+pub use digest::{FileDigests, content_digest, enable_verity, measured_digest};
+pub use meta::MetaText;
 pub use sandbox::SandboxError;
 pub use superblock::{FileSystem, Kind, NotAnImage};
 pub use sys::{spawn_mortal, spawn_server};

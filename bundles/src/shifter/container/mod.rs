@@ -38,6 +38,7 @@ pub use error::ContainerError;
 pub use hooks::{Left, LeftMount, RootHook, RunHook, Stage, StageMount};
 pub use request::{Places, Request};
 pub use site_files::SiteFiles;
+pub use spec::{IMAGE_CHECKED_ANNOTATION, IMAGE_MANIFEST_ANNOTATION};
 pub use volumes::{Pinned, Source};
 
 use super::accounts;

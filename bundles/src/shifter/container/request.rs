@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub config: &'a Config,
     /// The image as it was asked for, and its identifier.
     pub image: (String, String),
+    /// Whether its file was found to be the one that was made, in words; and the digest of the manifest it was made of.
+    pub image_checked: (String, Option<String>),
     /// Whether the image is a directory that its owner can change at any time.
     pub image_is_local: bool,
     /// Who asks.

@@ -18,6 +18,12 @@ use crate::shifter::cdi::Node;
 use crate::shifter::image::Caller;
 use crate::shifter::volumes::signature;
 
+/// Whether the image's file was found to be the one that was made, in words.
+pub const IMAGE_CHECKED_ANNOTATION: &str = "org.opt-runtime.shifter.image-checked";
+
+/// The digest of the manifest that the image was made of, where it is known.
+pub const IMAGE_MANIFEST_ANNOTATION: &str = "org.opt-runtime.shifter.image-manifest";
+
 const OCI_VERSION: &str = "1.2.1";
 
 /// Builds the spec: what this container needs, then sealed, which adds what every sealed bundle has.
@@ -126,10 +132,12 @@ fn annotations(request: &Request<'_>, mounts: &[Planned]) -> HashMap<String, Str
         .collect();
     let modules: Vec<&str> = request.modules.iter().map(|module| &*module.name).collect();
     let (asked, id) = &request.image;
+    let (checked, manifest) = &request.image_checked;
     for (key, value) in [
         (KIND_ANNOTATION, Kind::Shifter.as_str().to_owned()),
         ("org.opt-runtime.shifter.image-request", asked.clone()),
         ("org.opt-runtime.shifter.image", id.clone()),
+        (IMAGE_CHECKED_ANNOTATION, checked.clone()),
         ("org.opt-runtime.shifter.modules", modules.join(",")),
         (
             "org.opt-runtime.shifter.volumes",
@@ -138,6 +146,8 @@ fn annotations(request: &Request<'_>, mounts: &[Planned]) -> HashMap<String, Str
     ] {
         annotations.insert(key.to_owned(), value);
     }
+    let manifest = manifest.clone();
+    annotations.extend(manifest.map(|digest| (IMAGE_MANIFEST_ANNOTATION.to_owned(), digest)));
     for node in &request.devices.nodes {
         let exception = Exception::Device(node.path.clone());
         let why = format!("device {}, as the site's specification has it", node.device);

@@ -117,6 +117,7 @@ impl Site {
         Request {
             config: &self.config,
             image: ("ubuntu:22.04".to_owned(), "abc".to_owned()),
+            image_checked: ("isn't".to_owned(), None),
             image_is_local: false,
             caller: Caller {
                 uid: self.uid,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::access::{self, Access};
+use super::digests::Digests;
 use super::words::words;
 use crate::shifter::entries::{self, Entry};
 
@@ -38,6 +39,8 @@ pub struct Meta {
     pub working_directory: Option<String>,
     /// Who may use it.
     pub access: Access,
+    /// What its file should be.
+    pub digests: Digests,
     /// Lines that have no effect here, and their keys.
     pub passed_over: Vec<(usize, String)>,
 }
@@ -73,6 +76,8 @@ pub enum MetaProblem {
     NoIds { key: String, found: String },
     #[error("{key}: {found:?} is a list that isn't ended")]
     NotAList { key: String, found: String },
+    #[error("#{key}: {found:?} is no digest; one is sha256: with 64 of 0-9a-f")]
+    NotADigest { key: String, found: String },
 }
 
 impl Format {
@@ -116,6 +121,7 @@ impl Meta {
             command: None,
             working_directory: None,
             access: Access::default(),
+            digests: Digests::default(),
             passed_over: vec![],
         }
     }
@@ -132,6 +138,7 @@ impl Meta {
             problem,
         };
         let text = str::from_utf8(text).map_err(|_| failed(None, MetaProblem::NotText))?;
+        let digests = Digests::read(text).map_err(|(line, problem)| failed(Some(line), problem))?;
         let entries = entries::read(text, ':').all;
         let mut format = None;
         let mut meta = Self {
@@ -141,6 +148,7 @@ impl Meta {
             command: None,
             working_directory: None,
             access: Access::default(),
+            digests,
             passed_over: vec![],
         };
         for (index, entry) in entries.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod access;
 mod descriptor;
+mod digests;
 mod local;
 mod meta;
 mod store;
@@ -11,6 +12,7 @@ mod words;
 
 pub use access::{Access, Caller};
 pub use descriptor::{Descriptor, DescriptorError, ImageType};
+pub use digests::Digests;
 pub use local::LocalError;
 pub use meta::{Format, Meta, MetaError, MetaProblem};
 pub use store::{Identifier, Image, Store, StoreError};

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 
+use integration::Tool;
+
 use super::Home;
+use crate::digests::settle;
 use crate::site::USER;
 
 fn mode(path: &PathBuf, mode: u32) {
@@ -161,4 +164,88 @@ fn without_fuse_the_remedy_is_told() {
     home.assert_nothing_left(&outcome);
     // A directory needs none.
     home.script(&[], "exit 0");
+}
+
+#[test]
+fn what_stands_beside_a_file_of_the_users_own_counts() {
+    let (home, file) = with_own();
+    let image = file.to_str().expect("a path");
+    let sum = Tool::new("sha256sum").arg(&file).expect(0).stdout;
+    let digest = sum.split(' ').next().expect("a digest");
+    let describe = |format: &str| {
+        let text = format!(
+            "FORMAT: {format}\nENV: PATH=/bin\nENTRY: ['echo', 'entered']\nCMD: ['alone']\n\
+             WORKDIR: /data\n#DIGEST: sha256:{digest}\n"
+        );
+        let path = home.site.file("home/user/own.meta", &text);
+        chown(&path, Some(USER), Some(USER)).expect("chown");
+    };
+    describe("squashfs");
+    let outcome = home.shifter(image).args(["-w", "--entrypoint"]).expect(0);
+    assert_eq!(outcome.stdout, "entered alone\n", "{outcome}");
+    let outcome = home.shifter(image).args(["-w", "pwd"]).expect(0);
+    assert_eq!(outcome.stdout, "/data\n", "{outcome}");
+
+    let text = "[shifter]\nverify-images = \"once\"\n";
+    let policy = home.site.file("once.toml", text);
+    let policy = format!("--policy={}", policy.display());
+    let run = || home.shifter(image).args([&*policy, "pwd"]).run();
+    assert_eq!(run().code, Some(0), "{}", run());
+    let mut bytes = fs::read(&file).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).expect("write");
+    let outcome = run();
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    let line = outcome.one_line();
+    assert!(line.contains("is not the file that was made"), "{line}");
+
+    describe("erofs");
+    let line = home
+        .shifter(image)
+        .arg("pwd")
+        .expect(125)
+        .one_line()
+        .to_owned();
+    assert!(
+        line.contains("holds squashfs, its .meta file says another"),
+        "{line}"
+    );
+    home.assert_no_server(&file);
+}
+
+#[test]
+fn a_user_reads_an_image_once_in_a_session() {
+    let home = Home::new("");
+    home.site.image("packed", "squashfs");
+    let file = home.site.path("images/packed.squashfs");
+    mode(&file, 0o644);
+    let sum = Tool::new("sha256sum").arg(&file).expect(0).stdout;
+    let digest = sum.split(' ').next().expect("a digest");
+    let text = format!("FORMAT: squashfs\nENV: PATH=/bin\n#DIGEST: sha256:{digest}\n");
+    home.site.describe("packed", &text);
+    let text = "[shifter]\nverify-images = \"once\"\n";
+    let policy = home.site.file("once.toml", text);
+    let policy = format!("--policy={}", policy.display());
+    settle(&file);
+    let session = home.site.path("home/user/session");
+    fs::create_dir(&session).expect("a directory");
+    chown(&session, Some(USER), Some(USER)).expect("chown");
+    let is_known = || {
+        let tool = home.shifter("packed").args([&*policy, "--dry-run", "true"]);
+        let session = session.to_str().expect("a path");
+        let outcome = tool.env("XDG_RUNTIME_DIR", session).expect(0);
+        let was_read = outcome.stdout.contains("read before and not changed since");
+        assert!(
+            was_read || outcome.stdout.contains("all of it was read now"),
+            "{outcome}"
+        );
+        was_read
+    };
+    // A directory that others get into is no session's.
+    mode(&session, 0o755);
+    assert!(!is_known() && !is_known());
+    mode(&session, 0o700);
+    assert!(!is_known() && is_known());
+    home.assert_no_server(&file);
 }

@@ -2,6 +2,8 @@
 
 mod child;
 mod confine;
+mod verity;
 
 pub use child::{spawn_mortal, spawn_server};
 pub(crate) use confine::confine;
+pub(crate) use verity::{enable_verity, measure_verity};

@@ -99,6 +99,7 @@ pub(super) fn image(image: &Image, expiration: Option<u64>) -> Value {
         "size": image.size,
         "digest": image.digest,
         "file_digest": image.file_digest,
+        "verity_digest": image.verity_digest,
         "private": image.private,
         "access": access(&image.access),
         "owner": image.owner,

@@ -102,7 +102,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode> {
     let told = json!({
         "file": made.file,
         "format": made.format,
-        "sha256": made.file_digest.hex(),
+        "sha256": made.digests.content.trim_start_matches("sha256:"),
         "size": made.size,
         "manifest": made.found.manifest_digest,
         "private": made.found.is_private,

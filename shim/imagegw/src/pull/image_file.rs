@@ -2,8 +2,10 @@
 //! neither layers nor a configuration.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
+use image_files::content_digest;
 use image_files::convert::{Most, unpack_untrusted};
 
 use super::error::PullError;
@@ -18,7 +20,7 @@ use super::settings::Settings;
 /// # Errors
 /// [`PullError`].
 pub(super) fn found(path: &Path, most: u64) -> Result<Found, PullError> {
-    let mut file = File::open(path).map_err(PullError::io("open", path))?;
+    let file = File::open(path).map_err(PullError::io("open", path))?;
     let size = file.metadata().map_err(PullError::io("look at", path))?;
     let size = size.len();
     if size > most {
@@ -28,8 +30,9 @@ pub(super) fn found(path: &Path, most: u64) -> Result<Found, PullError> {
             unit: "bytes",
         });
     }
+    let digest = content_digest(&file).and_then(|text| text.parse().map_err(io::Error::other));
     Ok(Found {
-        manifest_digest: make::digest(&mut file).map_err(PullError::io("read", path))?,
+        manifest_digest: digest.map_err(PullError::io("read", path))?,
         size,
         is_private: false,
     })
@@ -64,7 +67,7 @@ pub(super) fn pull(
         config: ImageConfig::default(),
         file: request.destination.clone(),
         format: request.format,
-        file_digest: made.digest,
+        digests: made.digests,
         size: made.size,
         left_out: LeftOut::default(),
         signed_by: None,

@@ -1,9 +1,9 @@
 //! A tree becomes an image file: beside its place first, then whole in it.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use image_files::FileDigests;
 use image_files::convert::{ConvertError, Watch, clean, write_erofs, write_squashfs};
 use rustix::fs::fsync;
 
@@ -11,14 +11,11 @@ use super::error::PullError;
 use super::meter::Meter;
 use super::request::{Format, Progress, PullRequest};
 use super::scratch::number;
-use crate::blobs::{Algorithm, Digest, Hasher};
-
-const BUFFER: usize = 1 << 20;
 
 /// An image file.
 #[derive(Debug)]
 pub(super) struct Made {
-    pub(super) digest: Digest,
+    pub(super) digests: FileDigests,
     pub(super) size: u64,
 }
 
@@ -41,10 +38,10 @@ pub(super) fn image(
         Format::Squashfs => write_squashfs(tree, &part.0, &mut watch),
     }
     .map_err(failed)?;
-    let (mut file, size) = File::open(&part.0)
-        .and_then(|file| Ok((file.try_clone()?, file.metadata()?.len())))
-        .map_err(PullError::io("open", &part.0))?;
-    let digest = digest(&mut file).map_err(PullError::io("read", &part.0))?;
+    let file = File::open(&part.0).map_err(PullError::io("open", &part.0))?;
+    let size = file.metadata().map_err(PullError::io("look at", &part.0))?;
+    let size = size.len();
+    let digests = FileDigests::of(&file).map_err(PullError::io("read", &part.0))?;
     let above = match place.parent() {
         Some(above) if !above.as_os_str().is_empty() => above,
         _ => Path::new("."),
@@ -55,7 +52,7 @@ pub(super) fn image(
         .map_err(PullError::io("put in its place", place))?;
     fsync(&directory).map_err(PullError::io("write to the disk", above))?;
     progress.bytes(size, Some(size));
-    Ok(Made { digest, size })
+    Ok(Made { digests, size })
 }
 
 /// The site's judgement of an unpacked image.
@@ -79,18 +76,6 @@ pub(super) fn failed(error: ConvertError) -> PullError {
     match error {
         ConvertError::Unwanted => PullError::Stopped,
         error => PullError::Convert(error),
-    }
-}
-
-/// Of all that is still to be read of `file`.
-pub(super) fn digest(file: &mut File) -> std::io::Result<Digest> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            length => hasher.update(buffer.get(..length).unwrap_or_default()),
-        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Puller {
             config: configuration.config.unwrap_or_default(),
             file: request.destination.clone(),
             format: request.format,
-            file_digest: made.digest,
+            digests: made.digests,
             size: made.size,
             left_out,
             signed_by,

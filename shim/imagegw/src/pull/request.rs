@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use image_files::FileDigests;
 use serde::{Deserialize, Serialize};
 
 use super::reference::{BadReference, Reference, Version};
@@ -290,8 +291,8 @@ pub struct Pulled {
     pub file: PathBuf,
     /// What it holds.
     pub format: Format,
-    /// The SHA-256 of the file.
-    pub file_digest: Digest,
+    /// Of the file.
+    pub digests: FileDigests,
     /// Bytes of the file.
     pub size: u64,
     /// What was left out of it or taken away.

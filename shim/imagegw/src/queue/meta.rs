@@ -1,97 +1,50 @@
 //! An image's `.meta` file: what a node knows of it.
 
-use std::fmt::Write;
+use bundles::shifter::image::Digests;
+use image_files::MetaText;
 
 use crate::state::Image;
 
-/// Its text. What can't be said in a line of such a file is left out: a line break would begin another line, which an
-/// image could use to say who may use it.
+/// Its text.
 pub(super) fn meta(image: &Image) -> String {
-    let mut text = String::new();
-    let mut line = |key: &str, value: &str| {
-        if is_sayable(value) {
-            // Writing to a string doesn't fail.
-            let _ = writeln!(text, "{key}: {value}");
-        } else {
-            tracing::warn!(id = %image.id, key, "left out of .meta: it has a line break or ends with a backslash");
-        }
-    };
-    line("FORMAT", image.format.name());
     let settings = &image.settings;
-    if let Some(words) = &settings.entry_point {
-        line("ENTRY", &list(words));
+    let is_kept = image.private && !image.access.is_open();
+    let access = is_kept.then_some(&image.access);
+    let ids = |ids: Option<&Option<Vec<u32>>>| ids.cloned().flatten().unwrap_or_default();
+    let (text, left_out) = MetaText {
+        format: image.format.name(),
+        digests: Digests {
+            content: Some(image.file_digest.clone()),
+            verity: image.verity_digest.clone(),
+            manifest: Some(image.digest.clone()),
+        },
+        entry_point: settings.entry_point.as_deref().unwrap_or_default(),
+        command: settings.command.as_deref().unwrap_or_default(),
+        working_directory: settings.working_directory.as_deref().unwrap_or_default(),
+        users: &ids(access.map(|access| &access.users)),
+        groups: &ids(access.map(|access| &access.groups)),
+        environment: &settings.environment,
+        user: "",
     }
-    if let Some(words) = &settings.command {
-        line("CMD", &list(words));
+    .text();
+    for key in left_out {
+        tracing::warn!(id = %image.id, key, "left out of .meta: it has a line break or ends with a backslash");
     }
-    if let Some(directory) = &settings.working_directory {
-        line("WORKDIR", directory);
-    }
-    if image.private && !image.access.is_open() {
-        for (key, ids) in [
-            ("USERACL", &image.access.users),
-            ("GROUPACL", &image.access.groups),
-        ] {
-            if let Some(ids) = ids.as_ref().filter(|ids| !ids.is_empty()) {
-                let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-                line(key, &ids.join(","));
-            }
-        }
-    }
-    for variable in &settings.environment {
-        line("ENV", variable);
-    }
-    line("DIGEST", &image.file_digest);
-    text
-}
-
-fn is_sayable(value: &str) -> bool {
-    !value.chars().any(char::is_control) && !value.ends_with('\\')
-}
-
-/// As Python prints a list of texts, which is how Shifter's runtime reads it.
-fn list(words: &[String]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    format!("[{}]", quoted.join(", "))
-}
-
-fn quoted(word: &str) -> String {
-    let quote = match word.contains('\'') && !word.contains('"') {
-        true => '"',
-        false => '\'',
-    };
-    let mut text = String::from(quote);
-    for character in word.chars() {
-        match character {
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            own if own == quote => {
-                text.push('\\');
-                text.push(own);
-            }
-            control if control.is_control() => {
-                let _ = write!(text, "\\x{:02x}", u32::from(control));
-            }
-            plain => text.push(plain),
-        }
-    }
-    text.push(quote);
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use bundles::shifter::image::Meta;
-
     use super::*;
     use crate::pull::Format;
     use crate::state::{Access, Kind, Settings, Status};
 
+    fn digest(digit: &str) -> String {
+        format!("sha256:{}", digit.repeat(64))
+    }
+
     fn image() -> Image {
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
         Image {
             system: "c".to_owned(),
             id: "1".to_owned(),
@@ -100,52 +53,38 @@ mod tests {
             status: Status::Ready,
             format: Format::Squashfs,
             size: 0,
-            file_digest: "sha256:00".to_owned(),
-            digest: "sha256:11".to_owned(),
+            file_digest: digest("0"),
+            verity_digest: Some(digest("1")),
+            digest: digest("2"),
             private: false,
             access: Access {
                 users: Some(vec![1, 2]),
                 groups: None,
             },
             owner: 1,
-            settings: Settings::default(),
+            settings: Settings {
+                environment: vec!["D=d".to_owned()],
+                entry_point: words(&["a", "b"]),
+                command: words(&["c"]),
+                working_directory: Some("/w".to_owned()),
+                ..Settings::default()
+            },
             last_pull: 0,
             expiration: None,
         }
     }
 
     #[test]
-    fn a_node_reads_what_was_meant() {
+    fn all_that_a_node_has_to_know_is_there() {
         let mut image = image();
-        let words = ["sh", "-c", "it's", "a \"b\" 'c'", "x\\y\n\u{1}é", ""];
-        let words: Vec<String> = words.map(str::to_owned).to_vec();
-        image.settings = Settings {
-            environment: vec!["PATH=/bin".to_owned(), "E=".to_owned()],
-            entry_point: Some(words.clone()),
-            command: Some(vec!["[x".to_owned()]),
-            working_directory: Some("/work dir".to_owned()),
-            ..Settings::default()
-        };
+        let [zeros, ones, twos] = ["0", "1", "2"].map(digest);
+        let begin = format!(
+            "FORMAT: squashfs\n#DIGEST: {zeros}\n#FSVERITY: {ones}\n#MANIFEST: {twos}\n\
+             ENTRY: ['a', 'b']\nCMD: ['c']\nWORKDIR: /w\n"
+        );
+        // What is everybody's has no list.
+        assert_eq!(meta(&image), format!("{begin}ENV: D=d\n"));
         image.private = true;
-        let read = Meta::parse(meta(&image).as_bytes(), Path::new("1.meta")).unwrap();
-        assert_eq!(read.entry_point.unwrap(), words);
-        assert_eq!(read.command.unwrap(), ["[x"]);
-        assert_eq!(read.working_directory.unwrap(), "/work dir");
-        assert_eq!(read.environment.len(), 2);
-        assert_eq!(read.access.users, [1, 2]);
-    }
-
-    #[test]
-    fn an_image_adds_no_line_and_everybodys_has_no_list() {
-        let mut image = image();
-        image.settings.environment = vec![
-            "A=x\nFORMAT: VFS".to_owned(),
-            "B=end\\".to_owned(),
-            "C=\r".to_owned(),
-            "D=d".to_owned(),
-        ];
-        image.settings.working_directory = Some("/x\nUSERACL: 5".to_owned());
-        let text = meta(&image);
-        assert_eq!(text, "FORMAT: squashfs\nENV: D=d\nDIGEST: sha256:00\n");
+        assert_eq!(meta(&image), format!("{begin}USERACL: 1,2\nENV: D=d\n"));
     }
 }

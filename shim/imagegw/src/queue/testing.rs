@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use image_files::FileDigests;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -89,7 +90,10 @@ impl Maker for Table {
             },
             file: request.destination.clone(),
             format: request.format,
-            file_digest: digest,
+            digests: FileDigests {
+                content: digest.to_string(),
+                verity: digest.to_string(),
+            },
             size: 5,
             left_out: LeftOut::default(),
             signed_by: None,

@@ -96,6 +96,9 @@ pub struct Image {
     pub size: u64,
     /// Digest of its file, `sha256:…`.
     pub file_digest: String,
+    /// Its fs-verity digest, `sha256:…`: blocks of 4096 bytes, no salt. None of images that older versions made.
+    #[serde(default)]
+    pub verity_digest: Option<String>,
     /// Digest of what it was made of, `sha256:…`.
     pub digest: String,
     /// Whether it took credentials to have it, or it was imported for some.

@@ -19,6 +19,7 @@ fn image(id: &str, tags: &[&str]) -> Image {
         format: Format::Erofs,
         size: 1,
         file_digest: "sha256:0".to_owned(),
+        verity_digest: None,
         digest: "sha256:1".to_owned(),
         private: false,
         access: Access::default(),

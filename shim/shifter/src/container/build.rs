@@ -114,6 +114,7 @@ impl Prepared<'_> {
         places.host = host;
         let keys = udi.join("ssh");
         let mut request = self.request(config, asker, places, &keys)?;
+        request.image_checked.0 = shown.checked().to_string();
         if request.sshd.is_some() {
             self.make_keys(&keys, asker, for_use)?;
         }
@@ -209,6 +210,10 @@ impl Prepared<'_> {
             image: (
                 self.chosen.request.clone(),
                 self.chosen.image.id.to_string(),
+            ),
+            image_checked: (
+                String::new(),
+                self.chosen.image.meta.digests.manifest.clone(),
             ),
             image_is_local: self.chosen.image.is_local,
             caller: asker.caller.clone(),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -11,21 +11,20 @@ use bundles::shifter::image::{
     Descriptor, Identifier, Image, ImageType, LocalError, Store, StoreError,
 };
 use bundles::shifter::trusted::{self, ROOT};
-use image_files::FileSystem;
-use runtime::policy::{Policy, UsersImages};
+use runtime::policy::{Policy, UsersImages, VerifyImages};
 
 use super::caller::Asker;
 use super::mode::Mode;
 use super::variables::Requested;
-use crate::images::own::open_as;
+use crate::images::own::users_image;
 
 /// An image, open, and what it was asked for as.
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub request: String,
     pub image: Image,
-    /// Whether it is a file of the user's own, and none of the site's store.
-    pub is_users: bool,
+    /// When its file is compared with its digest.
+    pub verify: VerifyImages,
 }
 
 impl Chosen {
@@ -37,13 +36,15 @@ impl Chosen {
         policy: Option<&str>,
     ) -> Result<Self> {
         let request = requested.image.clone();
+        let policy = Policy::load(policy)?;
+        let verify = policy.verify_images();
         let default = config.default_image_type.as_deref();
         if is_path(&request, default) {
-            let image = of_users(Path::new(&request), asker, policy)?;
+            let image = of_users(Path::new(&request), asker, &policy)?;
             return Ok(Self {
                 request,
                 image,
-                is_users: true,
+                verify,
             });
         }
         let descriptor = Descriptor::parse(&request, default)?;
@@ -54,7 +55,7 @@ impl Chosen {
                 return Ok(Self {
                     request,
                     image,
-                    is_users: false,
+                    verify,
                 });
             }
             ImageType::Local => bail!(LocalError::NotAllowed(descriptor.tag)),
@@ -65,7 +66,7 @@ impl Chosen {
         Ok(Self {
             image: image.map_err(|error| with_hint(error, asker.mode))?,
             request,
-            is_users: false,
+            verify,
         })
     }
 }
@@ -90,9 +91,9 @@ fn with_hint(error: StoreError, mode: Mode) -> anyhow::Error {
 }
 
 /// A file of the user's own, opened with the user's rights, as far as the site's policy has such images.
-fn of_users(path: &Path, asker: &Asker, policy: Option<&str>) -> Result<Image> {
+fn of_users(path: &Path, asker: &Asker, policy: &Policy) -> Result<Image> {
     let shown = path.display();
-    match (Policy::load(policy)?.users_images(), asker.mode) {
+    match (policy.users_images(), asker.mode) {
         (UsersImages::None, _) => {
             bail!("image {shown}: the site's policy allows no images but those of its store")
         }
@@ -102,10 +103,7 @@ fn of_users(path: &Path, asker: &Asker, policy: Option<&str>) -> Result<Image> {
         ),
         (UsersImages::Fuse, Mode::Rootless) | (UsersImages::Kernel, _) => {}
     }
-    let path = absolute(path).with_context(|| format!("image {shown}: find it"))?;
-    let file = open_as(&path, &asker.caller)?;
-    let found = FileSystem::of(&file).with_context(|| format!("image {shown}"))?;
-    Ok(Image::of_users(file.into(), path, found.kind.format()))
+    users_image(path, &asker.caller)
 }
 
 /// Asks the gateway by way of Shifter's own client, as the user: the first line without a colon is the identifier.
@@ -115,7 +113,10 @@ fn look_up(descriptor: &Descriptor, config: &Config, asker: &Asker) -> Result<St
     let directory = directory
         .with_context(|| format!("image {name}: udiRootPath is missing, so nobody can be asked"))?;
     let client: PathBuf = directory.join("bin/shifterimg");
-    let client = trusted::follow(&client, &ROOT)?.path;
+    let found = trusted::follow(&client, &ROOT);
+    let client =
+        found.with_context(|| format!("image {name}: the site's client can't be asked"))?;
+    let client = client.path;
     let mut command = Command::new(&client);
     command
         .args(["lookup", &name])

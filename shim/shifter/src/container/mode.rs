@@ -11,6 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::process::geteuid;
 
 use super::image::Chosen;
+use crate::images::check::{Known, check};
 use crate::images::own::{enter_namespace, serve};
 use crate::images::{Held, Node, Shown};
 
@@ -48,24 +49,17 @@ impl Mode {
 
     /// Has the image mounted, nowhere yet. `state` is the node's.
     pub(super) fn show(self, chosen: &Chosen, state: &Path) -> Result<Shown> {
-        let image = &chosen.image;
-        if self == Self::Rootless && image.meta.format == Format::Vfs {
-            return Ok(Shown::Held(Held::directory(image)?));
+        let (image, verify) = (&chosen.image, chosen.verify);
+        if self == Self::Rootful {
+            return Ok(Shown::Held(Node::open(state)?.hold(image, verify)?));
         }
-        let file = || -> Result<File> {
-            let file = image.file.try_clone();
-            Ok(File::from(file.context("open a descriptor")?))
-        };
-        Ok(match (self, chosen.is_users) {
-            (Self::Rootless, _) => {
-                let path = image.path.display();
-                let served = serve(&file()?).with_context(|| format!("image {path}"))?;
-                Shown::Served(served)
-            }
-            (Self::Rootful, true) => {
-                Shown::Held(Node::open(state)?.hold_users(file()?, &image.path)?)
-            }
-            (Self::Rootful, false) => Shown::Held(Node::open(state)?.hold(image)?),
-        })
+        if image.meta.format == Format::Vfs {
+            return Ok(Shown::Held(Held::directory(image, verify)?));
+        }
+        let checked = check(image, verify, Known::of_this_user().as_ref())?;
+        let file = image.file.try_clone().context("open a descriptor")?;
+        let served = serve(&File::from(file));
+        let served = served.with_context(|| format!("image {}", image.path.display()))?;
+        Ok(Shown::Served(served, checked))
     }
 }

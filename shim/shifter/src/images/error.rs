@@ -61,6 +61,9 @@ pub enum ImageError {
     /// The state directory is others' too.
     #[error("state directory {0}")]
     Untrusted(#[from] bundles::shifter::trusted::TrustError),
+    /// It isn't the file that was made.
+    #[error(transparent)]
+    Check(#[from] super::check::CheckError),
     /// The process that keeps an image mounted.
     #[error("image {}: the process that keeps it mounted: {problem}", path.display())]
     Keeper {

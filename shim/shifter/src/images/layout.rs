@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use bundles::shifter::image::Digests;
+use image_files::MetaText;
 use image_files::convert::{Place, Scratch, Watch};
 use imagegw::pull::{
     Credentials, Format, Platform, Progress, PullRequest, Pulled, Puller, Settings, Source, Step,
@@ -43,7 +45,7 @@ impl Layout {
         })
     }
 
-    /// Makes an image file of it, whole or not at all.
+    /// Makes an image file of it, whole or not at all, and its `.meta` file beside it.
     ///
     /// # Errors
     /// What the layout hasn't, or what can't be done; nothing is left then.
@@ -53,10 +55,16 @@ impl Layout {
         format: Format,
         watch: &mut dyn Watch,
     ) -> Result<Pulled> {
+        let beside = place.path.with_extension("meta");
+        let meta_place = Place {
+            path: &beside,
+            ..*place
+        };
         place.must_be_free()?;
+        meta_place.must_be_free()?;
         let scratch = Scratch::new(place.above())?;
-        let [cache, expand, image] =
-            ["cache", "expand", "image"].map(|name| scratch.path().join(name));
+        let [cache, expand, image, meta] =
+            ["cache", "expand", "image", "meta"].map(|name| scratch.path().join(name));
         let request = PullRequest {
             source: Source::OciLayout {
                 path: fs::canonicalize(&self.directory)?,
@@ -78,9 +86,38 @@ impl Layout {
         }
         let pulled = pulled?;
         told.watch.borrow_mut().step("put it in its place");
+        let text = meta_of(&pulled, &mut **told.watch.borrow_mut());
+        fs::write(&meta, text).with_context(|| format!("write {}", meta.display()))?;
         place.put(&image)?;
+        // Behind it, as the gateway does: nobody finds in a store what isn't there.
+        meta_place.put(&meta)?;
         Ok(pulled)
     }
+}
+
+/// The text of the `.meta` file.
+fn meta_of(pulled: &Pulled, watch: &mut dyn Watch) -> String {
+    let config = &pulled.config;
+    let (text, left_out) = MetaText {
+        format: pulled.format.name(),
+        digests: Digests {
+            content: Some(pulled.digests.content.clone()),
+            verity: Some(pulled.digests.verity.clone()),
+            manifest: Some(pulled.found.manifest_digest.to_string()),
+        },
+        entry_point: &config.entrypoint,
+        command: &config.cmd,
+        working_directory: &config.working_directory,
+        users: &[],
+        groups: &[],
+        environment: &config.env,
+        user: &config.user,
+    }
+    .text();
+    if !left_out.is_empty() {
+        watch.step("leave out what no line of a .meta file can say");
+    }
+    text
 }
 
 /// Signals that end this program, once what it has made is away.

@@ -1,5 +1,6 @@
 //! Images on this node: looked at, mounted by the kernel once however many containers use one, and let go of.
 
+pub mod check;
 mod error;
 mod kernel;
 pub mod layout;

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use super::check::Checked;
 use super::own::{FuseError, Served};
 use super::{Held, ImageError};
 
@@ -11,7 +12,7 @@ pub enum Shown {
     /// By the kernel.
     Held(Held),
     /// By a program of the user's.
-    Served(Served),
+    Served(Served, Checked),
 }
 
 /// Why it can't be put where it is wanted. One line.
@@ -24,6 +25,14 @@ pub enum ShowError {
 }
 
 impl Shown {
+    /// Whether it is the file that was made.
+    pub fn checked(&self) -> Checked {
+        match self {
+            Self::Held(held) => held.checked,
+            Self::Served(_, checked) => *checked,
+        }
+    }
+
     /// Mounts the image on the directory `at` of this mount namespace.
     ///
     /// # Errors
@@ -31,7 +40,7 @@ impl Shown {
     pub fn attach(&self, at: impl AsFd) -> Result<(), ShowError> {
         match self {
             Self::Held(held) => Ok(held.attach(at)?),
-            Self::Served(served) => Ok(served.attach(at)?),
+            Self::Served(served, _) => Ok(served.attach(at)?),
         }
     }
 }

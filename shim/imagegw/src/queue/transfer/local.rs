@@ -24,7 +24,10 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Tra
 pub(super) fn put_image(directory: &Path, name: &str, file: &Path) -> Result<(), TransferError> {
     let new = directory.join(format!("{NEW}{name}"));
     let path = directory.join(name);
-    let put = move_or_copy(file, &new).and_then(|()| fs::rename(&new, &path));
+    let put = move_or_copy(file, &new).and_then(|()| {
+        keep_as_it_is(&new);
+        fs::rename(&new, &path)
+    });
     if put.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&new);
@@ -45,6 +48,15 @@ fn move_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut copy = options.write(true).create_new(true).mode(MODE).open(to)?;
     io::copy(&mut File::open(from)?, &mut copy)?;
     copy.sync_all()
+}
+
+/// Has the kernel see to it that nobody writes to the file any more, where its file system knows fs-verity.
+fn keep_as_it_is(file: &Path) {
+    let enabled = File::open(file).and_then(|file| image_files::enable_verity(&file));
+    if let Err(error) = enabled {
+        // Its SHA-256 can be compared all the same.
+        tracing::warn!(file = %file.display(), %error, "can't enable fs-verity");
+    }
 }
 
 pub(super) fn put_meta(directory: &Path, name: &str, text: &[u8]) -> Result<(), TransferError> {

@@ -6,6 +6,7 @@ mod list;
 mod mount;
 pub(crate) mod place;
 mod release;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub enum Command {
     Mount(mount::Arguments),
     /// Unmount what `image mount` left mounted
     Release(release::Arguments),
+    /// Compare images' files with the digests in their .meta files
+    Verify(verify::Arguments),
 }
 
 /// Does one of them.
@@ -35,5 +38,6 @@ pub fn execute(command: Command) -> Result<ExitCode> {
         Command::List(arguments) => list::execute(&arguments),
         Command::Mount(arguments) => mount::execute(&arguments),
         Command::Release(arguments) => release::execute(&arguments),
+        Command::Verify(arguments) => verify::execute(&arguments),
     }
 }

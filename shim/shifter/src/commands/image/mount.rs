@@ -14,7 +14,8 @@ use rustix::process::{getegid, geteuid};
 use rustix::thread::set_no_new_privs;
 
 use super::place::{Place, State, open_place};
-use crate::images::own::{enter_namespace, open_as, serve};
+use crate::images::check::{Known, check};
+use crate::images::own::{enter_namespace, serve, users_image};
 use crate::images::{Held, ImageError, Node};
 
 /// Arguments of `image mount`.
@@ -55,21 +56,22 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
 
 fn hold_of_store(arguments: &Arguments) -> Result<Held> {
     let image = arguments.place.image(&arguments.image, &whom(arguments))?;
-    Ok(Node::open(&arguments.state.state)?.hold(&image)?)
+    let verify = Policy::load(arguments.policy.as_deref())?.verify_images();
+    Ok(Node::open(&arguments.state.state)?.hold(&image, verify)?)
 }
 
 /// The kernel's hold of a user's own image, which the site has to allow.
 fn hold_own(arguments: &Arguments) -> Result<Held> {
-    if Policy::load(arguments.policy.as_deref())?.users_images() != UsersImages::Kernel {
+    let policy = Policy::load(arguments.policy.as_deref())?;
+    if policy.users_images() != UsersImages::Kernel {
         bail!(
             "image {}: is not of the site's store, and the site's policy keeps users' files from the kernel; hint: \
              its user mounts it, without root",
             arguments.image
         );
     }
-    let path = Path::new(&arguments.image);
-    let file = open_as(path, &whom(arguments))?;
-    Ok(Node::open(&arguments.state.state)?.hold_users(file, path)?)
+    let image = users_image(Path::new(&arguments.image), &whom(arguments))?;
+    Ok(Node::open(&arguments.state.state)?.hold(&image, policy.verify_images())?)
 }
 
 fn mount(arguments: &Arguments, held: Held) -> Result<ExitCode> {
@@ -96,12 +98,18 @@ fn serve_own(arguments: &Arguments) -> Result<ExitCode> {
     let Some(command) = Command::of(arguments) else {
         bail!("an image of your own is mounted for a command only; hint: -- COMMAND");
     };
-    if Policy::load(arguments.policy.as_deref())?.users_images() == UsersImages::None {
+    let policy = Policy::load(arguments.policy.as_deref())?;
+    if policy.users_images() == UsersImages::None {
         bail!("the site's policy allows no images but those of its store");
     }
-    let file = open_as(Path::new(&arguments.image), &whom(arguments))?;
+    let image = users_image(Path::new(&arguments.image), &whom(arguments))?;
+    check(
+        &image,
+        policy.verify_images(),
+        Known::of_this_user().as_ref(),
+    )?;
     enter_namespace()?;
-    let served = serve(&file).with_context(|| arguments.image.clone())?;
+    let served = serve(&image.file.into()).with_context(|| arguments.image.clone())?;
     served.attach(open_place(&arguments.directory)?)?;
     served.serve_on();
     set_no_new_privs(true).context("set no_new_privs")?;

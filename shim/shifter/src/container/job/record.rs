@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use bundles::shifter::image::{Access, Format, Meta};
+use bundles::shifter::image::{Access, Digests, Format, Meta};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,7 @@ impl Record {
             command: self.command.clone(),
             working_directory: self.working_directory.clone(),
             access: Access::default(),
+            digests: Digests::default(),
             passed_over: vec![],
         }
     }

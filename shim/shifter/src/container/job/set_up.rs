@@ -86,7 +86,8 @@ fn build(
     asker: &Asker,
     state: &Path,
 ) -> Result<()> {
-    let held = Node::open(state)?.hold(&prepared.chosen.image)?;
+    let chosen = &prepared.chosen;
+    let held = Node::open(state)?.hold(&chosen.image, chosen.verify)?;
     // Before it is mounted: the epilog takes it back in any case.
     held.keep(&directory.display().to_string())?;
     let host = made(directory, "host")?;

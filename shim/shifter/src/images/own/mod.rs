@@ -4,9 +4,11 @@
 //! trust what they mount; a file of a user's gets to them only where the site's policy says so.
 
 mod fuse;
+mod image;
 mod namespace;
 mod open;
 
 pub use fuse::{FuseError, Served, serve};
+pub use image::users_image;
 pub use namespace::{NamespaceError, enter_namespace};
 pub use open::{OpenError, open_as};

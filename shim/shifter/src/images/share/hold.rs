@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bundles::shifter::image::{Format, Image};
+use runtime::policy::VerifyImages;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mount::{MoveMountFlags, move_mount};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -14,6 +15,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use super::keeper::Keeper;
 use super::message::{Request, ask};
 use super::state::{Lock, State, key_of};
+use crate::images::check::{Checked, check};
 use crate::images::error::ImageError;
 use crate::images::kernel;
 use image_files::{FileSystem, Kind};
@@ -32,6 +34,8 @@ pub struct Node {
 pub struct Held {
     /// A mount of the image, nowhere yet: read-only, nosuid, nodev.
     pub mount: OwnedFd,
+    /// Whether it is the file that was made.
+    pub checked: Checked,
     /// None for a directory, which nobody keeps mounted.
     connection: Option<OwnedFd>,
     path: PathBuf,
@@ -60,39 +64,43 @@ impl Node {
         Ok(Self { state })
     }
 
-    /// Has `image` mounted, unless it is already, and holds it.
+    /// Has `image` mounted, unless it is already, and holds it. First it is compared with its digest as the site wants
+    /// that.
     ///
     /// # Errors
     /// [`ImageError`].
-    pub fn hold(&self, image: &Image) -> Result<Held, ImageError> {
+    pub fn hold(&self, image: &Image, wanted: VerifyImages) -> Result<Held, ImageError> {
         match Kind::of(image.meta.format) {
-            Some(kind) => self.hold_file(&image.file, kind, &image.path),
-            None => Held::directory(image),
+            Some(kind) => self.hold_file(image, kind, wanted),
+            None => Held::directory(image, wanted),
         }
     }
 
-    /// Likewise for an open file of a user's, at `path` when it was opened: only where the site's policy has the kernel
-    /// mount such files.
-    ///
-    /// # Errors
-    /// [`ImageError`].
-    pub fn hold_users(&self, file: File, path: &Path) -> Result<Held, ImageError> {
-        let found = FileSystem::of(&file).map_err(|source| ImageError::NotAnImage {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        self.hold_file(&file.into(), found.kind, path)
-    }
-
-    fn hold_file(&self, file: &OwnedFd, kind: Kind, path: &Path) -> Result<Held, ImageError> {
+    fn hold_file(
+        &self,
+        image: &Image,
+        kind: Kind,
+        wanted: VerifyImages,
+    ) -> Result<Held, ImageError> {
+        let (file, path) = (&image.file, &*image.path);
         let failed = |operation| ImageError::state(operation, &self.state.path);
         let key = key_of(file).map_err(ImageError::state("look at", path))?;
         let lock = self.state.lock(&key).map_err(failed("lock an image in"))?;
-        if let Some(held) = self.join(&key, path)? {
+        // With the lock, so that all who want the image at once read it once.
+        let checked = match check(image, wanted, self.state.known().as_ref()) {
+            Ok(checked) => checked,
+            Err(error) => {
+                drop(lock);
+                // Others may have it mounted.
+                let _ = self.state.sweep(&key);
+                return Err(error.into());
+            }
+        };
+        if let Some(held) = self.join(&key, path, checked)? {
             return Ok(held);
         }
         let started = self.start_keeper(&key, &lock, file, kind, path);
-        let held = started.and_then(|()| self.join(&key, path));
+        let held = started.and_then(|()| self.join(&key, path, checked));
         match held {
             Ok(Some(held)) => Ok(held),
             Ok(None) => {
@@ -146,7 +154,7 @@ impl Node {
     }
 
     /// Has the keeper of image `key` give a mount; none where there is no such process, or it ends just now.
-    fn join(&self, key: &str, path: &Path) -> Result<Option<Held>, ImageError> {
+    fn join(&self, key: &str, path: &Path, checked: Checked) -> Result<Option<Held>, ImageError> {
         let broken = |problem: String| ImageError::Keeper {
             path: path.to_path_buf(),
             problem,
@@ -160,6 +168,7 @@ impl Node {
         match ask(&connection, &Request::Hold) {
             Ok((_, Some(mount))) => Ok(Some(Held {
                 mount,
+                checked,
                 connection: Some(connection),
                 path: path.to_path_buf(),
             })),
@@ -232,9 +241,10 @@ impl Held {
     ///
     /// # Errors
     /// [`ImageError`]: it can't be mounted, or its path leads to another directory than the one that was opened.
-    pub fn directory(image: &Image) -> Result<Self, ImageError> {
+    pub fn directory(image: &Image, wanted: VerifyImages) -> Result<Self, ImageError> {
         debug_assert_eq!(image.meta.format, Format::Vfs);
         Ok(Self {
+            checked: check(image, wanted, None)?,
             mount: kernel::mount_directory(&image.file, &image.path)?,
             connection: None,
             path: image.path.clone(),

@@ -14,6 +14,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
 
+use crate::images::check::Known;
 use crate::images::error::ImageError;
 
 const SOCKET: &str = ".keeper";
@@ -53,6 +54,11 @@ impl State {
             path: found.path,
             directory,
         })
+    }
+
+    /// Images that were read and found to be right.
+    pub(super) fn known(&self) -> Option<Known> {
+        Known::below(&self.directory)
     }
 
     /// The images that have a keeper, or had one.
