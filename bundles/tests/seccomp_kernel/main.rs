@@ -1,6 +1,8 @@
 //! The opt-server profile in a real kernel: what the simulation says, the kernel does, and real programs
 //! run. Filters can't be taken off again, so each test starts this program anew as a child.
 
+mod needed;
+
 use std::error::Error;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,18 +17,33 @@ use bundles::seccomp::{
 /// Tells the child what to do.
 const TASK: &str = "OPT_SECCOMP_TEST_TASK";
 
+/// Seconds: no program here takes nearly as long.
+const WATCHDOG: &str = "60";
+
 fn filter() -> Filter {
     compile_strict(&opt_server().to_oci()).expect("our own profile")
 }
 
 /// Runs the test `child` of this program with a task, and gives what it printed.
 fn run(task: &str) -> Output {
-    let this = std::env::current_exe().expect("own path");
-    let mut command = Command::new(this);
+    child_of(task, WATCHDOG).output().expect("start the child")
+}
+
+/// Likewise in `place`, under the profile that [`needed::weakened`] makes of `asked`; killed after so many seconds.
+fn run_under(task: &str, asked: &str, place: &Path, limit: &str) -> Output {
+    let mut command = child_of(task, limit);
+    command.env(needed::WITHOUT, asked).current_dir(place);
+    command.output().expect("start the child")
+}
+
+fn child_of(task: &str, limit: &str) -> Command {
+    let mut command = Command::new("timeout");
     command
+        .args(["--signal", "KILL", limit])
+        .arg(std::env::current_exe().expect("own path"))
         .args(["--exact", "child", "--nocapture"])
         .env(TASK, task);
-    command.output().expect("start the child")
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -43,7 +60,10 @@ fn child() -> Result<(), Box<dyn Error>> {
     let Ok(task) = std::env::var(TASK) else {
         return Ok(());
     };
-    let instructions = filter().program().iter().map(of_loader).collect::<Vec<_>>();
+    let filter = needed::weakened().map_or_else(filter, |profile| {
+        compile_strict(&profile.to_oci()).expect("a profile of ours, less a rule")
+    });
+    let instructions = filter.program().iter().map(of_loader).collect::<Vec<_>>();
     seccompiler::apply_filter(&instructions)?;
     match task.strip_prefix("sh:") {
         Some(script) => Err(Command::new("/bin/sh").args(["-c", script]).exec().into()),
