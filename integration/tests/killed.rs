@@ -1,6 +1,7 @@
 //! SIGKILL, the end that no program can see coming: whatever of a run is killed, nothing is left.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -150,6 +151,30 @@ fn the_next_run_sweeps_what_is_left_when_all_are_killed_at_once() {
             .expect(0);
         assert_all_gone(&bench, &processes, &cgroups);
     }
+}
+
+/// As both processes of a run leave it that are killed when the container's directory is there, and no state in it.
+#[test]
+fn the_next_run_sweeps_what_was_begun_and_has_no_state() {
+    let bench = Bench::new();
+    let root = bench.directory("state");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).expect("chmod");
+    let namespace = fs::metadata("/proc/self/ns/pid").expect("ours").ino();
+    let pid = std::process::id();
+    // Another process that had this pid, long ago.
+    symlink("begun", root.join(format!("%run-{pid}-1-{namespace}"))).expect("a link");
+    fs::create_dir(root.join("begun")).expect("a directory");
+    fs::write(root.join("begun/lock"), "").expect("a file");
+    fs::write(root.join("begun/config.json.1"), "{").expect("a file");
+    // And what somebody began who isn't noted stays: it may be being made just now.
+    fs::create_dir(root.join("others")).expect("a directory");
+    let bundle = bench.sealed("bundle", &Probe::on(&bench).command(), &["ids"]);
+    bundle.run(&bench).expect(0);
+    assert_eq!(bench.state_names(), ["others"]);
+    bench
+        .runtime()
+        .args(["delete", "--force", "others"])
+        .expect(0);
 }
 
 #[test]

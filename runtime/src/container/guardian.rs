@@ -241,10 +241,12 @@ pub fn sweep(store: &Store) {
     }
 }
 
-/// Removes the container `id`, if it is there as `run` left it: not one that was kept, nor another of this name.
+/// Removes the container `id`, if it is there as `run` left it: not one that was kept, nor another of this name. One
+/// that has no state yet, and nobody's hand on it, is this run's.
 fn sweep_held(store: &Store, id: &str, run: &str) -> Result<()> {
     let holder = match store.open_unless_locked(id) {
         Some(container) => container.snapshot.supervisor,
+        None if store.is_half_made(id) => made_up_by(run),
         None => made_up_by(id),
     };
     match holder {

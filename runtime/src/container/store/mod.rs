@@ -200,6 +200,23 @@ impl Store {
         Container::read(directory, lock).ok()
     }
 
+    /// Whether somebody has begun to make the container `id`, this user's own, and no more does: it has no state yet,
+    /// and nobody holds it.
+    pub(super) fn is_half_made(&self, id: &str) -> bool {
+        let directory = self
+            .path(id)
+            .and_then(|_| StateDirectory::open(&self.root, id));
+        let Ok(directory) = directory else {
+            return false;
+        };
+        let is_free = match lock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(_) => true,
+            Err(error) => is_missing(&error),
+        };
+        let is_without = Snapshot::read(&directory).is_err_and(|error| is_missing(&error));
+        directory.is_own() && is_free && is_without
+    }
+
     /// A directory for what is made for the run `id` only, such as its bundle; not made yet.
     ///
     /// # Errors
@@ -314,11 +331,14 @@ pub(super) fn remove_directory(directory: &Path) -> Result<()> {
     }
 }
 
+/// Whether an error is of a file that doesn't exist.
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+}
+
 fn absent(error: Error, id: &str) -> Error {
-    match error {
-        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            Error::DoesNotExist(id.to_owned())
-        }
-        other => other,
+    if is_missing(&error) {
+        return Error::DoesNotExist(id.to_owned());
     }
+    error
 }
