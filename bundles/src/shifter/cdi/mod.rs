@@ -4,22 +4,20 @@
 //! files, mounts, variables. What it says beyond that is refused by name: hooks run with privilege, and no bundle of
 //! the promise `shifter` has any.
 
-use std::collections::BTreeMap;
+mod specification;
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::image::Caller;
-use super::trusted::{self, TrustError};
+use super::trusted::TrustError;
+use specification::{DeviceNode, Edits, Specification, read_all};
 
 /// Where specifications are, the later before the earlier.
 pub const USUAL_DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
-
-/// The most that one may hold, in bytes.
-const MAX_SIZE: u64 = 1 << 20;
 
 /// What every container has in its `/dev`.
 const OWN: [&str; 12] = [
@@ -118,71 +116,6 @@ pub enum CdiError {
         path: PathBuf,
         problem: String,
     },
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Specification {
-    cdi_version: String,
-    kind: String,
-    #[serde(default)]
-    devices: Vec<Named>,
-    #[serde(default)]
-    container_edits: Edits,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Named {
-    name: String,
-    container_edits: Edits,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Edits {
-    #[serde(default)]
-    env: Vec<String>,
-    #[serde(default)]
-    device_nodes: Vec<DeviceNode>,
-    #[serde(default)]
-    mounts: Vec<Mounted>,
-    #[serde(default)]
-    additional_gids: Vec<u32>,
-    /// `hooks`, `intelRdt`, `netDevices`, and what is still to come.
-    #[serde(flatten)]
-    more: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct DeviceNode {
-    path: PathBuf,
-    host_path: Option<PathBuf>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    major: Option<u32>,
-    minor: Option<u32>,
-    // The host's count: a specification can't give more.
-    #[serde(rename = "fileMode")]
-    _mode: Option<u32>,
-    #[serde(rename = "permissions")]
-    _permissions: Option<String>,
-    #[serde(rename = "uid")]
-    _uid: Option<u32>,
-    #[serde(rename = "gid")]
-    _gid: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Mounted {
-    host_path: PathBuf,
-    container_path: PathBuf,
-    #[serde(default)]
-    options: Vec<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
 }
 
 impl Devices {
@@ -323,72 +256,6 @@ impl Devices {
     }
 }
 
-impl Specification {
-    fn device(&self, name: &str) -> Option<&Edits> {
-        let mut devices = self.devices.iter();
-        let device = devices.find(|device| device.name == name)?;
-        Some(&device.container_edits)
-    }
-}
-
-/// What a specification is written in, by the end of its file's name.
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    Json,
-    Yaml,
-}
-
-impl Form {
-    fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
-            "json" => Some(Self::Json),
-            "yaml" | "yml" => Some(Self::Yaml),
-            _ => None,
-        }
-    }
-
-    /// One line where it can't be read.
-    fn read(self, text: &[u8]) -> Result<Specification, String> {
-        let read = match self {
-            Self::Json => serde_json::from_slice(text).map_err(|error| error.to_string()),
-            Self::Yaml => {
-                // Modes are written as others read them, 0666 being octal.
-                let options =
-                    serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false };
-                serde_saphyr::from_slice_with_options(text, options)
-                    .map_err(|error| error.to_string())
-            }
-        };
-        read.map_err(|problem| problem.lines().next().unwrap_or_default().to_owned())
-    }
-}
-
-fn read_all(directory: &Path, owners: &[u32]) -> Result<Vec<(PathBuf, Specification)>, CdiError> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Ok(vec![]);
-    };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    let mut all = vec![];
-    for path in paths {
-        let Some(form) = Form::of(&path) else {
-            continue;
-        };
-        let text = trusted::read(&path, owners, MAX_SIZE)?;
-        let specification = form.read(&text).map_err(|problem| CdiError::Invalid {
-            path: path.clone(),
-            problem,
-        })?;
-        let version = &specification.cdi_version;
-        if !["0.", "1."].iter().any(|known| version.starts_with(known)) {
-            let problem = format!("cdiVersion: {version:?} is not known here; 0.x and 1.x are");
-            return Err(CdiError::Invalid { path, problem });
-        }
-        all.push((path, specification));
-    }
-    Ok(all)
-}
-
 fn unknown(
     name: &str,
     directories: &[PathBuf],
@@ -463,163 +330,5 @@ impl Node {
             gid: found.gid(),
             device: device.to_owned(),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-    use crate::vectors::{Wrong, vectors};
-
-    /// A directory with the specification `text`, and who may own it.
-    fn directory(texts: &[(&str, &str)]) -> (tempfile::TempDir, Vec<u32>) {
-        let directory = tempfile::tempdir().unwrap();
-        for (name, text) in texts {
-            let path = directory.path().join(name);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        }
-        let owners = vec![0, directory.path().metadata().unwrap().uid()];
-        (directory, owners)
-    }
-
-    #[test]
-    fn specifications_are_read_or_refused_for_what_they_are() {
-        let mut wrong = Wrong::default();
-        for vector in vectors("shifter/cdi.tsv") {
-            let [device, edits, wanted] = &vector[..] else {
-                panic!("{vector:?}");
-            };
-            let text = format!(
-                r#"{{"cdiVersion":"0.6.0","kind":"x.org/dev","devices":[{{"name":"one","containerEdits":{edits}}}],
-                "containerEdits":{{"env":["ALL=1"]}}}}"#
-            );
-            let (place, owners) = directory(&[("x.json", &text), ("x.txt", "-")]);
-            let directories = [PathBuf::from("/nosuch"), place.path().to_path_buf()];
-            let found = match Devices::find(std::slice::from_ref(device), &directories, &owners) {
-                Ok(found) => told(&found),
-                Err(error) => error.to_string(),
-            };
-            let found = found.replace(place.path().to_str().unwrap(), "@");
-            wrong.unless(&vector, &found, wanted);
-        }
-        wrong.none();
-    }
-
-    #[test]
-    fn a_specification_may_be_in_yaml() {
-        let text = r#"---
-cdiVersion: "0.6.0"
-kind: x.org/dev
-containerEdits:
-  env: [ALL=1]
-devices:
-  - name: one
-    containerEdits:
-      deviceNodes:
-        - path: /dev/made
-          hostPath: /dev/null
-          fileMode: 0666
-          major: 1
-      mounts:
-        - {hostPath: /a, containerPath: /b, options: [ro, nosuid]}
-      additionalGids: [0, 44, 1234]
-"#;
-        let find = |name: &str, text: &str| {
-            let (place, owners) = directory(&[(name, text)]);
-            let directories = [place.path().to_path_buf()];
-            let found = Devices::find(&["x.org/dev=one".to_owned()], &directories, &owners);
-            found.map_err(|error| error.to_string())
-        };
-        for name in ["x.yaml", "x.yml"] {
-            let found = find(name, text).unwrap();
-            assert_eq!(
-                told(&found),
-                "/dev/made 1:3; /a->/b ro; ALL=1; group 44; group 1234"
-            );
-            assert!(found.check_names().is_err());
-            let caller = |groups: &[u32]| Caller {
-                uid: 7,
-                gid: 1234,
-                groups: groups.to_vec(),
-            };
-            found.check_groups(&caller(&[44])).unwrap();
-            let error = found.check_groups(&caller(&[45])).unwrap_err().to_string();
-            assert!(error.contains("needs the group 44"), "{error}");
-        }
-        let hooked = text.replace("env: [ALL=1]", "hooks: []");
-        for (text, says) in [
-            (&*hooked, "hooks: can't be given"),
-            ("kind: [", "x.yaml: "),
-            (
-                &text.replace("deviceNodes", "deviceNode"),
-                "deviceNode: can't be given",
-            ),
-            (
-                &text.replace("  env: [ALL=1]", "  env: [ALL=1]\n  env: [ALL=2]"),
-                "x.yaml: ",
-            ),
-        ] {
-            let error = find("x.yaml", text).unwrap_err();
-            assert!(error.contains(says) && !error.contains('\n'), "{error}");
-        }
-    }
-
-    fn told(devices: &Devices) -> String {
-        let mut words: Vec<String> = vec![];
-        for node in &devices.nodes {
-            words.push(format!(
-                "{} {}:{}",
-                node.path.display(),
-                node.major,
-                node.minor
-            ));
-        }
-        for mount in &devices.mounts {
-            let access = if mount.writable { "rw" } else { "ro" };
-            words.push(format!(
-                "{}->{} {access}",
-                mount.from.display(),
-                mount.to.display()
-            ));
-        }
-        let variables = devices.environment.iter();
-        words.extend(variables.map(|(name, value)| format!("{name}={value}")));
-        let groups = devices.groups.iter();
-        words.extend(groups.map(|(gid, _)| format!("group {gid}")));
-        words.join("; ")
-    }
-
-    #[test]
-    fn the_later_directory_counts_and_one_place_has_a_device_once() {
-        let text = |value: &str| {
-            format!(
-                r#"{{"cdiVersion":"0.3.0","kind":"x.org/dev","devices":[{{"name":"one","containerEdits":{{"env":["A={value}"]}}}}]}}"#
-            )
-        };
-        let (first, owners) = directory(&[("a.json", &text("first"))]);
-        let (second, _) = directory(&[("a.json", &text("second"))]);
-        let (both, _) = directory(&[("a.json", &text("a")), ("b.json", &text("b"))]);
-        let find = |directories: &[&tempfile::TempDir]| {
-            let directories: Vec<_> = directories
-                .iter()
-                .map(|one| one.path().to_path_buf())
-                .collect();
-            Devices::find(&["x.org/dev=one".to_owned()], &directories, &owners)
-        };
-        assert_eq!(told(&find(&[&first, &second]).unwrap()), "A=second");
-        assert!(matches!(
-            find(&[&first, &both]),
-            Err(CdiError::Twice { .. })
-        ));
-        assert_eq!(told(&find(&[&both, &first]).unwrap()), "A=first");
-        fs::set_permissions(
-            first.path().join("a.json"),
-            fs::Permissions::from_mode(0o666),
-        )
-        .unwrap();
-        assert!(matches!(find(&[&first]), Err(CdiError::Untrusted(_))));
     }
 }
