@@ -4,17 +4,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use integration::service::{PATIENCE, Service, status};
 use integration::{Bench, Tool, program, shifter_imagegw, shifterimg, under_systemd, wait_until};
 use serde_json::{Value, json};
 
 use crate::munged::Munged;
 use crate::origin::Origin;
 use crate::serving::{ANN, client};
-
-/// A unit starts in a second; in an emulated machine in a minute.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// In the place of the unit's `shifter`, which a host has that was set up for it: a user that every Debian has.
 const USER: &str = "news";
@@ -90,7 +87,7 @@ struct Unit {
     bench: Bench,
     munged: Munged,
     origin: Origin,
-    name: String,
+    service: Service,
 }
 
 impl Unit {
@@ -99,7 +96,10 @@ impl Unit {
         let munged = Munged::start(&bench);
         let origin = Origin::start(&bench);
         let unit = Self {
-            name: format!("shifter-imagegw-test-{}", std::process::id()),
+            service: Service {
+                name: format!("shifter-imagegw-test-{}", std::process::id()),
+                log: bench.path("log"),
+            },
             bench,
             munged,
             origin,
@@ -114,8 +114,7 @@ impl Unit {
         let examiner = unit.named(EXAMINER);
         program::write(&programs.join("examiner"), &examiner);
         unit.configure("erofs");
-        fs::write(unit.file(), unit.text()).expect("install the unit");
-        unit.systemctl(&["daemon-reload"]);
+        unit.service.install(&unit.text());
         unit
     }
 
@@ -124,26 +123,18 @@ impl Unit {
         let shown = |path: PathBuf| path.display().to_string();
         let place = shown(self.bench.path(""));
         let text = text.replace("@open", &shown(self.open()));
-        let text = text.replace("@state", &shown(self.state()));
+        let text = text.replace("@state", &shown(self.service.state()));
         let text = text.replace("@images", &shown(self.images()));
         text.replace('@', place.trim_end_matches('/'))
     }
 
-    fn file(&self) -> PathBuf {
-        Path::new("/run/systemd/system").join(format!("{}.service", self.name))
-    }
-
-    fn state(&self) -> PathBuf {
-        Path::new("/var/lib").join(&self.name)
-    }
-
     fn images(&self) -> PathBuf {
-        Path::new("/var/lib").join(format!("{}-images", self.name))
+        Path::new("/var/lib").join(format!("{}-images", self.service.name))
     }
 
     /// A directory that is the user's, and nothing to the gateway.
     fn open(&self) -> PathBuf {
-        Path::new("/var/lib").join(format!("{}-open", self.name))
+        Path::new("/var/lib").join(format!("{}-open", self.service.name))
     }
 
     /// A file of this host's that the unit has no business with.
@@ -151,13 +142,9 @@ impl Unit {
         PathBuf::from(self.named("@-seen"))
     }
 
-    fn log(&self) -> String {
-        fs::read_to_string(self.bench.path("log")).unwrap_or_default()
-    }
-
     fn configure(&self, format: &str) {
         let configuration = json!({
-            "StateDirectory": self.state(),
+            "StateDirectory": self.service.state(),
             "Listen": "127.0.0.1:0",
             "TLS": "off",
             "DefaultImageFormat": format,
@@ -179,17 +166,15 @@ impl Unit {
 
     /// The project's unit, but for its names, for where it logs, and for what of `/var/tmp` is the test's.
     fn text(&self) -> String {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/shifter-imagegw.service");
-        let mut text = fs::read_to_string(file).expect("the unit");
         let user = format!("User={USER}\nGroup={USER}\n");
-        let state = format!("StateDirectory={}\n", self.name);
+        let state = format!("StateDirectory={}\n", self.service.name);
         let more = format!(
             "[Service]\nStandardError=append:{}\nBindReadOnlyPaths={}\n",
-            self.bench.path("log").display(),
+            self.service.log.display(),
             self.bench.path("").display()
         );
         let own = |path: &str| self.bench.path(path).display().to_string();
-        for (theirs, ours) in [
+        let changes = [
             ("User=shifter\nGroup=shifter\n", user),
             ("/usr/bin/shifter-imagegw", own("programs/shifter-imagegw")),
             ("/etc/shifter/imagemanager.json", own("imagemanager.json")),
@@ -199,53 +184,28 @@ impl Unit {
                 self.images().display().to_string(),
             ),
             ("[Service]\n", more),
-        ] {
-            assert_eq!(text.matches(theirs).count(), 1, "{theirs} in {text}");
-            text = text.replace(theirs, &ours);
-        }
-        text
-    }
-
-    #[track_caller]
-    fn systemctl(&self, arguments: &[&str]) -> String {
-        let outcome = Tool::new("systemctl").args(arguments).limit(PATIENCE).run();
-        assert_eq!(outcome.code, Some(0), "{outcome}\n{}", self.log());
-        outcome.stdout.trim().to_owned()
-    }
-
-    fn property(&self, name: &str) -> String {
-        self.systemctl(&["show", "--value", "--property", name, &self.name])
-    }
-
-    fn pid(&self) -> i32 {
-        self.property("MainPID").parse().expect("a pid")
+        ];
+        Service::text("shifter-imagegw.service", changes)
     }
 
     /// A field of the gateway's `/proc/PID/status`.
     fn status(&self, field: &str) -> String {
-        let path = format!("/proc/{}/status", self.pid());
-        let text = fs::read_to_string(path).expect("its status");
-        let line = text.lines().find_map(|line| line.strip_prefix(field));
-        let value = line.expect("the field").trim_matches([':', '\t']);
-        value.to_owned()
+        status(self.service.pid(), field)
     }
 
     /// Has clients ask where its log said last that it listens.
     fn find(&self) {
-        let log = self.log();
-        let mut lines = log.lines().filter(|line| line.contains("\"listening\""));
-        let line = lines.next_back().expect("where it listens");
-        let told: Value = serde_json::from_str(line).expect("JSON");
-        let address = told["addresses"].as_str().expect("addresses");
-        let address = address.trim_matches(['[', ']', '"']);
         let text = "imagePath=@images\netcPath=/etc\nsystem=cluster\ndefaultImageType=docker\n";
-        let text = format!("{}imageGateway=http://{address}\n", self.named(text));
+        let text = format!(
+            "{}imageGateway=http://{}\n",
+            self.named(text),
+            self.service.address()
+        );
         self.bench.file("udiRoot.conf", text);
     }
 
     fn start(&self) {
-        self.systemctl(&["start", &self.name]);
-        assert_eq!(self.property("ActiveState"), "active");
+        self.service.start();
         self.find();
     }
 
@@ -265,20 +225,11 @@ impl Unit {
 impl Drop for Unit {
     fn drop(&mut self) {
         self.origin.release();
-        if std::thread::panicking() {
-            let status = Tool::new("systemctl")
-                .args(["status", "--no-pager", "--full", &self.name])
-                .run();
-            eprintln!("{status}\n-- the gateway's log\n{}", self.log());
-        }
-        let stop = Tool::new("systemctl").args(["stop", &self.name]);
-        let _ = stop.limit(PATIENCE).run();
-        let _ = fs::remove_file(self.file());
-        for arguments in [&["daemon-reload"][..], &["reset-failed", &self.name]] {
-            let _ = Tool::new("systemctl").args(arguments).limit(PATIENCE).run();
-        }
+        self.service.show_where_a_test_fails();
+        self.service.try_systemctl(&["stop"]);
+        self.service.uninstall();
         let _ = fs::remove_file(self.seen());
-        for directory in [self.state(), self.images(), self.open()] {
+        for directory in [self.service.state(), self.images(), self.open()] {
             let _ = fs::remove_dir_all(directory);
         }
     }
@@ -302,7 +253,9 @@ fn pulls_and_goes_on() {
     }
     assert_eq!(unit.status("NoNewPrivs"), "1");
     assert_eq!(unit.status("Seccomp"), "2");
-    let mode = fs::metadata(unit.state()).expect("its state").permissions();
+    let mode = fs::metadata(unit.service.state())
+        .expect("its state")
+        .permissions();
     assert_eq!(mode.mode() & 0o7777, 0o700);
 
     // What nobody sees coming, in the middle of a pull.
@@ -311,9 +264,15 @@ fn pulls_and_goes_on() {
     wait_until("the layer is asked for", PATIENCE, || {
         unit.origin.held() > 0
     });
-    unit.systemctl(&["kill", "--kill-who=main", "--signal=KILL", &unit.name]);
+    unit.service.systemctl(&[
+        "kill",
+        "--kill-who=main",
+        "--signal=KILL",
+        &unit.service.name,
+    ]);
     wait_until("it is there again", PATIENCE, || {
-        unit.property("NRestarts") == "1" && unit.property("ActiveState") == "active"
+        unit.service.property("NRestarts") == "1"
+            && unit.service.property("ActiveState") == "active"
     });
     unit.find();
     unit.origin.release();
@@ -324,7 +283,7 @@ fn pulls_and_goes_on() {
     // Images of both kinds are made within all that, and shown to the site's examiner.
     let id = unit.origin.id().to_owned();
     assert_eq!(unit.made(), [format!("{id}.erofs"), format!("{id}.meta")]);
-    let told = fs::read(unit.state().join("told")).expect("what the examiner told");
+    let told = fs::read(unit.service.state().join("told")).expect("what the examiner told");
     let told: Value = serde_json::from_slice(&told).expect("JSON");
     for (what, meant) in TOLD {
         assert_eq!(told[what], meant, "{what}: {told:#}");
@@ -335,7 +294,7 @@ fn pulls_and_goes_on() {
         "{told:#}"
     );
     unit.configure("squashfs");
-    unit.systemctl(&["restart", &unit.name]);
+    unit.service.systemctl(&["restart", &unit.service.name]);
     unit.find();
     unit.client(&["pull", "tools/y:1"]).expect(0);
     assert!(
@@ -345,10 +304,10 @@ fn pulls_and_goes_on() {
     );
 
     // What the administrator does.
-    let pid = unit.pid();
-    unit.systemctl(&["reload", &unit.name]);
-    assert_eq!(unit.pid(), pid);
-    unit.systemctl(&["stop", &unit.name]);
-    assert_eq!(unit.property("Result"), "success");
-    assert_eq!(unit.property("ActiveState"), "inactive");
+    let pid = unit.service.pid();
+    unit.service.systemctl(&["reload", &unit.service.name]);
+    assert_eq!(unit.service.pid(), pid);
+    unit.service.systemctl(&["stop", &unit.service.name]);
+    assert_eq!(unit.service.property("Result"), "success");
+    assert_eq!(unit.service.property("ActiveState"), "inactive");
 }

@@ -24,6 +24,7 @@ pub mod plain;
 mod probe;
 pub mod program;
 mod server;
+pub mod service;
 mod session;
 mod skip;
 mod systemd;

@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use integration::https::{Answer, Client};
+use integration::service::{PATIENCE, Service, status};
 use integration::{Bench, Tool, host, opt_server, require_program, under_systemd, wait_until};
 use serde_json::{Value, json};
 
-/// A unit starts in a second; in an emulated machine in a minute.
-const PATIENCE: Duration = Duration::from_secs(180);
-
 /// The unit, with names of this test's own: installed, and taken away when dropped.
 struct Unit {
-    bench: Bench,
-    name: String,
+    // Its directory is there as long as the unit.
+    _bench: Bench,
+    service: Service,
     client: Option<Client>,
     key: String,
 }
@@ -35,45 +34,34 @@ impl Unit {
             bench.file(&format!("site/functions/{name}.json"), function.to_string());
         }
         let unit = Self {
-            name: format!("opt-server-test-{}", std::process::id()),
-            bench,
+            service: Service {
+                name: format!("opt-server-test-{}", std::process::id()),
+                log: bench.path("log"),
+            },
+            _bench: bench,
             client: None,
             key: String::new(),
         };
-        fs::write(unit.file(), unit.text(&site)).expect("install the unit");
-        unit.systemctl(&["daemon-reload"]);
+        unit.service.install(&unit.text(&site));
         unit
-    }
-
-    fn file(&self) -> PathBuf {
-        Path::new("/run/systemd/system").join(format!("{}.service", self.name))
-    }
-
-    fn state(&self) -> PathBuf {
-        Path::new("/var/lib").join(&self.name)
     }
 
     /// The runtime's state directory.
     fn root(&self) -> PathBuf {
-        Path::new("/run").join(&self.name)
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.bench.path("log")).unwrap_or_default()
+        Path::new("/run").join(&self.service.name)
     }
 
     /// The project's unit, but for its names and for where it logs.
     fn text(&self, site: &Path) -> String {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/opt-server.service");
-        let mut text = fs::read_to_string(file).expect("the unit");
         let shown = |path: PathBuf| path.display().to_string();
         let arguments = format!(
             " {} --root {} --listen 127.0.0.1:0\nStandardError=append:{}\n",
-            shown(self.state()),
+            shown(self.service.state()),
             shown(self.root()),
-            shown(self.bench.path("log")),
+            shown(self.service.log.clone()),
         );
-        for (theirs, ours) in [
+        let name = &self.service.name;
+        let changes = [
             (" /var/lib/opt-server\n", arguments),
             ("/usr/bin/opt-server", shown(opt_server())),
             (
@@ -82,58 +70,31 @@ impl Unit {
             ),
             (
                 "StateDirectory=opt-server\n",
-                format!("StateDirectory={}\n", self.name),
+                format!("StateDirectory={name}\n"),
             ),
             (
                 "RuntimeDirectory=opt-runtime\n",
-                format!("RuntimeDirectory={}\n", self.name),
+                format!("RuntimeDirectory={name}\n"),
             ),
-        ] {
-            assert_eq!(text.matches(theirs).count(), 1, "{theirs} in {text}");
-            text = text.replace(theirs, &ours);
-        }
-        text
+        ];
+        Service::text("opt-server.service", changes)
     }
 
-    #[track_caller]
-    fn systemctl(&self, arguments: &[&str]) -> String {
-        let outcome = Tool::new("systemctl").args(arguments).limit(PATIENCE).run();
-        assert_eq!(outcome.code, Some(0), "{outcome}\n{}", self.log());
-        outcome.stdout.trim().to_owned()
-    }
-
-    /// One of systemd's properties of it.
-    fn property(&self, name: &str) -> String {
-        self.systemctl(&["show", "--value", "--property", name, &self.name])
-    }
-
-    fn pid(&self) -> i32 {
-        self.property("MainPID").parse().expect("a pid")
-    }
-
-    /// Starts it; systemd waits until it says that it is ready.
     fn start(&mut self) {
-        self.systemctl(&["start", &self.name]);
-        assert_eq!(self.property("ActiveState"), "active");
+        self.service.start();
         self.find();
     }
 
     /// Asks from now on where its log said last that it listens.
     fn find(&mut self) {
-        let log = self.log();
-        let mut lines = log.lines().filter(|line| line.contains("\"listening\""));
-        let line = lines.next_back().expect("where it listens");
-        let told: Value = serde_json::from_str(line).expect("JSON");
-        let address = told["addresses"].as_str().expect("addresses");
-        let address = address.trim_matches(['[', ']', '"']);
-        let certificate = self.state().join("certificate.pem");
-        self.client = Some(Client::new(address, &certificate));
+        let certificate = self.service.state().join("certificate.pem");
+        self.client = Some(Client::new(&self.service.address(), &certificate));
     }
 
     fn add_key(&mut self) {
         let keys = Tool::new(opt_server())
             .args(["keys", "--state"])
-            .arg(self.state())
+            .arg(self.service.state())
             .args(["add", "tester", "--max-memory", "64"]);
         self.key = keys.limit(PATIENCE).expect(0).stdout.trim().to_owned();
     }
@@ -144,7 +105,7 @@ impl Unit {
         let client = self.client.as_ref().expect("it was started");
         client
             .try_ask(method, path, &[("authorization", &key)], b"")
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.service.logged()))
     }
 
     /// Starts a function: its execution's path.
@@ -178,26 +139,17 @@ impl Unit {
 
     /// The processes that run executions of it.
     fn runs(&self) -> Vec<String> {
-        let state = self.state().display().to_string();
+        let state = self.service.state().display().to_string();
         host::processes(|shown| shown.contains(" run ") && shown.contains(&state))
     }
 }
 
 impl Drop for Unit {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let status = Tool::new("systemctl")
-                .args(["status", "--no-pager", "--full", &self.name])
-                .run();
-            eprintln!("{status}\n-- the server's log\n{}", self.log());
-        }
+        self.service.show_where_a_test_fails();
         // What runs outlives a stop; not a kill of all that is in its cgroup.
         for arguments in [&["stop"][..], &["kill", "--signal=SIGTERM"]] {
-            let _ = Tool::new("systemctl")
-                .args(arguments)
-                .arg(&self.name)
-                .limit(PATIENCE)
-                .run();
+            self.service.try_systemctl(arguments);
         }
         for _ in 0..500 {
             if self.runs().is_empty() {
@@ -205,11 +157,8 @@ impl Drop for Unit {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = fs::remove_file(self.file());
-        for arguments in [&["daemon-reload"][..], &["reset-failed", &self.name]] {
-            let _ = Tool::new("systemctl").args(arguments).limit(PATIENCE).run();
-        }
-        for directory in [self.state(), self.root()] {
+        self.service.uninstall();
+        for directory in [self.service.state(), self.root()] {
             let _ = fs::remove_dir_all(directory);
         }
     }
@@ -222,15 +171,6 @@ fn shell(script: &str) -> Value {
         "arguments": ["sh", "-c", script],
         "outputs": [{ "id": "result", "path": "result.txt" }],
     })
-}
-
-/// A field of /proc/PID/status.
-fn status(pid: i32, field: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    line.expect("the field")
-        .trim_matches([':', '\t'])
-        .to_owned()
 }
 
 /// What works in a sandbox, whoever started the server.
@@ -263,7 +203,7 @@ fn serves_and_ends() {
     unit.add_key();
 
     // The unit's restrictions hold.
-    let pid = unit.pid();
+    let pid = unit.service.pid();
     assert_eq!(status(pid, "NoNewPrivs"), "1");
     assert_eq!(status(pid, "Seccomp"), "2");
     assert_ne!(status(pid, "CapBnd"), status(1, "CapBnd"));
@@ -284,29 +224,40 @@ fn serves_and_ends() {
     assert_eq!(ended["report"]["limit"], "memory", "{ended}");
 
     // What the administrator does.
-    unit.systemctl(&["reload", &unit.name]);
+    unit.service.systemctl(&["reload", &unit.service.name]);
     wait_until("it reads its configuration again", PATIENCE, || {
-        unit.log().contains("configuration read again")
+        unit.service.logged().contains("configuration read again")
     });
-    assert_eq!(unit.pid(), pid);
+    assert_eq!(unit.service.pid(), pid);
     let long = unit.begin("long");
     wait_until("it begins", PATIENCE, || unit.printed(&long) == "begun\n");
-    unit.systemctl(&["stop", &unit.name]);
-    assert_eq!(unit.property("Result"), "success");
-    assert_eq!(unit.property("ActiveState"), "inactive");
+    unit.service.systemctl(&["stop", &unit.service.name]);
+    assert_eq!(unit.service.property("Result"), "success");
+    assert_eq!(unit.service.property("ActiveState"), "inactive");
     assert_eq!(unit.runs().len(), 2, "a run is two processes");
     unit.start();
     assert_eq!(unit.ask("GET", &long).ok()["state"], "running");
     let id = long.rsplit('/').next().expect("an id");
-    let project = unit.state().join("executions").join(id).join("project");
+    let project = unit
+        .service
+        .state()
+        .join("executions")
+        .join(id)
+        .join("project");
     fs::write(project.join("end"), "").expect("tell it to end");
     let ended = unit.end(&long);
     assert_eq!(ended["exit_code"], 0, "{ended}");
     assert_eq!(unit.printed(&long), "begun\ndone\n");
     // A crash is systemd's to mend.
-    unit.systemctl(&["kill", "--kill-who=main", "--signal=KILL", &unit.name]);
+    unit.service.systemctl(&[
+        "kill",
+        "--kill-who=main",
+        "--signal=KILL",
+        &unit.service.name,
+    ]);
     wait_until("it is there again", PATIENCE, || {
-        unit.property("NRestarts") == "1" && unit.property("ActiveState") == "active"
+        unit.service.property("NRestarts") == "1"
+            && unit.service.property("ActiveState") == "active"
     });
     unit.find();
     for path in [&look, &long] {
