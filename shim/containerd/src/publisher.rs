@@ -5,16 +5,12 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use containerd_shim_protos::api::ForwardRequest;
-use containerd_shim_protos::protobuf::MessageFull;
 use containerd_shim_protos::protobuf::well_known_types::any::Any;
 use containerd_shim_protos::shim::event::Envelope;
-use containerd_shim_protos::ttrpc::context;
-use containerd_shim_protos::{Client, EventsClient};
 
+use crate::ttrpc::Client;
+use crate::typed::Typed;
 use crate::{log, typed};
-
-/// How long containerd may take for one.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often, and after how long, one is sent again: as containerd's own shim does.
 const TRIES: u32 = 6;
@@ -23,10 +19,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The stack of a thread that does little.
 const STACK: usize = 128 << 10;
 
+/// containerd's service for events.
+const SERVICE: &str = "containerd.services.events.ttrpc.v1.Events";
+
 /// Where events go.
 #[derive(Debug)]
 pub struct Publisher {
-    queue: Sender<Event>,
+    queue: Sender<Order>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Send(Event),
+    /// Tell when all before it are sent.
+    Tell(Sender<()>),
 }
 
 #[derive(Debug)]
@@ -42,47 +48,61 @@ impl Publisher {
     /// # Errors
     /// Where no thread can be had.
     pub fn start(address: String, namespace: String) -> std::io::Result<Self> {
-        let (queue, events) = channel();
+        let (queue, orders) = channel();
         thread::Builder::new()
             .name("events".to_owned())
             .stack_size(STACK)
-            .spawn(move || send_all(&events, &address, &namespace))?;
+            .spawn(move || work(&orders, &address, &namespace))?;
         Ok(Self { queue })
     }
 
     /// Sends `event` under `topic`, after those before it.
-    pub fn publish<M: MessageFull>(&self, topic: &'static str, event: &M) {
+    pub fn publish<M: Typed>(&self, topic: &'static str, event: &M) {
         match typed::pack(event) {
             Ok(content) => {
                 // The other end lives as long as the process.
-                let _ = self.queue.send(Event {
+                let _ = self.queue.send(Order::Send(Event {
                     topic,
                     at: SystemTime::now(),
                     content,
-                });
+                }));
             }
             Err(error) => log::warn(&format!("event {topic}: {error}")),
         }
     }
+
+    /// Waits until all events are sent; `patience` at most.
+    pub fn flush(&self, patience: Duration) {
+        let (tell, told) = channel();
+        // Whether they were or it took too long: there is nothing else to do.
+        let _ = self.queue.send(Order::Tell(tell));
+        let _ = told.recv_timeout(patience);
+    }
 }
 
-fn send_all(events: &Receiver<Event>, address: &str, namespace: &str) {
-    let mut client = None;
-    for event in events {
-        let topic = event.topic;
-        let request = request(event, namespace);
-        for attempt in 1..=TRIES {
-            match send(&mut client, address, &request) {
-                Ok(()) => break,
-                Err(error) => {
-                    client = None;
-                    if attempt == TRIES {
-                        log::warn(&format!("event {topic}: {error}"));
-                    } else {
-                        thread::sleep(PAUSE);
-                    }
-                }
-            }
+fn work(orders: &Receiver<Order>, address: &str, namespace: &str) {
+    let mut connection = None;
+    for order in orders {
+        match order {
+            Order::Send(event) => send(&mut connection, address, event, namespace),
+            Order::Tell(tell) => drop(tell),
+        }
+    }
+}
+
+fn send(connection: &mut Option<Client>, address: &str, event: Event, namespace: &str) {
+    let topic = event.topic;
+    let request = request(event, namespace);
+    for attempt in 1..=TRIES {
+        let Err(error) = try_to_send(connection, address, &request) else {
+            return;
+        };
+        // What was connected may have been to a containerd that is gone; one that is started anew takes its time.
+        let was_connected = connection.take().is_some();
+        if attempt == TRIES {
+            log::warn(&format!("event {topic}: {error}"));
+        } else if !was_connected {
+            thread::sleep(PAUSE);
         }
     }
 }
@@ -98,22 +118,14 @@ fn request(event: Event, namespace: &str) -> ForwardRequest {
     request
 }
 
-fn send(
-    client: &mut Option<EventsClient>,
+fn try_to_send(
+    connection: &mut Option<Client>,
     address: &str,
     request: &ForwardRequest,
-) -> containerd_shim_protos::ttrpc::Result<()> {
-    let client = match client {
+) -> std::io::Result<()> {
+    let client = match connection {
         Some(client) => client,
-        None => {
-            let url = match address.strip_prefix("unix://") {
-                Some(_) => address.to_owned(),
-                None => format!("unix://{address}"),
-            };
-            client.insert(EventsClient::new(Client::connect(&url)?))
-        }
+        None => connection.insert(Client::connect(address)?),
     };
-    client
-        .forward(context::with_duration(PATIENCE), request)
-        .map(drop)
+    client.call(SERVICE, "Forward", request).map(drop)
 }

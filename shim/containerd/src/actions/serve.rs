@@ -1,15 +1,12 @@
 //! No action: to be the shim.
 
-use std::collections::HashMap;
-use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use containerd_shim_protos::create_task;
-use containerd_shim_protos::ttrpc::{MethodHandler, Server};
 use runtime::own_executable;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{getpid, set_child_subreaper};
@@ -17,17 +14,15 @@ use rustix::process::{getpid, set_child_subreaper};
 use crate::address::Address;
 use crate::flags::Flags;
 use crate::helper::Helper;
-use crate::log;
 use crate::publisher::Publisher;
-use crate::service::{Shim, Tasks, reap};
+use crate::service::{Shim, answer, reap};
+use crate::{log, ttrpc};
 
 /// By what containerd tells a shim where its events go.
 const EVENTS_ADDRESS: &str = "TTRPC_ADDRESS";
 
-/// How long an answer to `Shutdown` may take on its way.
-const LAST_WORD: Duration = Duration::from_millis(20);
-
-type Methods = HashMap<String, Box<dyn MethodHandler + Send + Sync>>;
+/// How long the last events may take on their way.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Serves the task API on the socket that is standard input, until containerd says to stop.
 ///
@@ -50,15 +45,11 @@ pub fn serve(flags: &Flags) -> Result<()> {
         .name("reaper".to_owned())
         .stack_size(128 << 10)
         .spawn(move || reap(&reaping))?;
-    let mut server = Server::new()
-        .add_listener(listener.into_raw_fd())?
-        .register_service(methods(&shim));
-    server.start().context("serve")?;
-    shim.wait_for_shutdown();
+    ttrpc::serve(&listener, |request, reply| answer(&shim, request, reply)).context("serve")?;
     if let Some(address) = Address::noted(&directory) {
         address.forget();
     }
-    thread::sleep(LAST_WORD);
+    shim.flush_events(LAST_EVENTS);
     Ok(())
 }
 
@@ -73,19 +64,4 @@ fn take_listener() -> Result<UnixListener> {
     let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     Ok(listener)
-}
-
-/// The task API's methods, under the names of version 3 and of version 2, which containerd 1.x knows: the messages
-/// are the same.
-fn methods(shim: &Arc<Shim>) -> Methods {
-    let all = || create_task(Arc::new(Tasks::new(Arc::clone(shim))));
-    let mut methods = all();
-    let renamed = all().into_iter().map(|(name, method)| {
-        (
-            name.replace("containerd.task.v3.", "containerd.task.v2."),
-            method,
-        )
-    });
-    methods.extend(renamed);
-    methods
 }

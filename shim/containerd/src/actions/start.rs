@@ -46,6 +46,8 @@ fn start_shim(flags: &Flags, listener: OwnedFd) -> Result<()> {
         .args(["-namespace", &flags.namespace, "-id", &flags.id])
         .args(["-address", &flags.address])
         .args(flags.debug.then_some("-debug"))
+        // Its threads share what memory they have: one heap a thread would be most of what a shim takes.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::from(listener))
         .stdout(Stdio::null())
         .stderr(Stdio::null())

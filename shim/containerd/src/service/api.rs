@@ -1,149 +1,183 @@
-//! The task API's messages, to what the shim does and back.
+//! The task API: from a request to what the shim does, and back.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::thread;
 
-use containerd_shim_protos::Task;
 use containerd_shim_protos::api::{
     CheckpointTaskRequest, CloseIORequest, ConnectRequest, ConnectResponse, CreateTaskRequest,
     CreateTaskResponse, DeleteRequest, DeleteResponse, ExecProcessRequest, KillRequest,
-    PauseRequest, PidsRequest, PidsResponse, ResizePtyRequest, ResumeRequest, ShutdownRequest,
-    StartRequest, StartResponse, StateRequest, StateResponse, StatsRequest, StatsResponse,
-    UpdateTaskRequest, WaitRequest, WaitResponse,
+    PauseRequest, PidsRequest, PidsResponse, ResizePtyRequest, ResumeRequest, StartRequest,
+    StartResponse, StateRequest, StatsRequest, StatsResponse, UpdateTaskRequest, WaitRequest,
 };
+use containerd_shim_protos::protobuf::Message;
 use containerd_shim_protos::protobuf::well_known_types::empty::Empty;
-use containerd_shim_protos::ttrpc::{Result, TtrpcContext};
+use containerd_shim_protos::ttrpc::{Code, Request, get_status};
 
 use super::Shim;
-use super::errors::status;
+use super::errors::{invalid, status};
+use crate::log;
+use crate::ttrpc::Reply;
 use crate::typed::timestamp;
-use crate::worker::Failure;
+use crate::worker::{Failure, FailureKind};
 
-/// The service.
-#[derive(Debug)]
-pub struct Tasks(Arc<Shim>);
+/// The service's names: of version 3, and of version 2, which containerd 1.x knows. The messages are the same.
+const SERVICES: [&str; 2] = ["containerd.task.v3.Task", "containerd.task.v2.Task"];
 
-impl Tasks {
-    /// Of this shim.
-    pub fn new(shim: Arc<Shim>) -> Self {
-        Self(shim)
+/// The stack of a thread that does one request.
+const STACK: usize = 256 << 10;
+
+/// Does what `request` asks, in a thread where it takes time; says whether the shim goes on.
+pub fn answer(shim: &Arc<Shim>, request: Request, reply: Reply) -> ControlFlow<()> {
+    if !SERVICES.contains(&request.service.as_str()) {
+        let text = format!("service {}: not implemented", request.service);
+        reply.send(Err(get_status(Code::UNIMPLEMENTED, text)));
+        return ControlFlow::Continue(());
     }
-
-    fn told<T>(&self, request: &str, outcome: std::result::Result<T, Failure>) -> Result<T> {
-        outcome.map_err(|failure| {
-            self.0.note(request, &failure);
-            status(&failure)
-        })
+    match request.method.as_str() {
+        "Wait" => match decoded::<WaitRequest>(&request.payload) {
+            Ok(request) => shim.wait(request, reply),
+            Err(failure) => reply.send(Err(status(&failure))),
+        },
+        "Shutdown" => {
+            let is_idle = shim.is_idle();
+            reply.send(Ok(vec![]));
+            if is_idle {
+                return ControlFlow::Break(());
+            }
+        }
+        _ => in_thread(shim, request, reply),
     }
+    ControlFlow::Continue(())
+}
 
-    fn empty(&self, request: &str, outcome: std::result::Result<(), Failure>) -> Result<Empty> {
-        self.told(request, outcome).map(|()| Empty::default())
+fn in_thread(shim: &Arc<Shim>, request: Request, reply: Reply) {
+    let shim = Arc::clone(shim);
+    let spawned = thread::Builder::new()
+        .name("request".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            let outcome = call(&shim, &request.method, &request.payload);
+            reply.send(outcome.map_err(|failure| {
+                shim.note(&request.method, &failure);
+                status(&failure)
+            }));
+        });
+    if let Err(error) = spawned {
+        // Whoever asked is answered that nobody could.
+        log::warn(&format!("start a thread: {error}"));
     }
 }
 
-impl Task for Tasks {
-    fn state(&self, _: &TtrpcContext, request: StateRequest) -> Result<StateResponse> {
-        self.told("state", self.0.state(&request.id, &request.exec_id))
+fn call(shim: &Arc<Shim>, method: &str, payload: &[u8]) -> Result<Vec<u8>, Failure> {
+    match method {
+        "State" => of(payload, |asked: StateRequest| {
+            shim.state(&asked.id, &asked.exec_id)
+        }),
+        "Create" => of(payload, |asked: CreateTaskRequest| create(shim, &asked)),
+        "Start" => of(payload, |asked: StartRequest| start(shim, &asked)),
+        "Delete" => of(payload, |asked: DeleteRequest| delete(shim, &asked)),
+        "Pids" => of(payload, |asked: PidsRequest| pids(shim, &asked)),
+        "Pause" => of(payload, |asked: PauseRequest| {
+            shim.pause(&asked.id).map(empty)
+        }),
+        "Resume" => of(payload, |asked: ResumeRequest| {
+            shim.resume(&asked.id).map(empty)
+        }),
+        "Checkpoint" => of(payload, |asked: CheckpointTaskRequest| {
+            shim.checkpoint(&asked).map(empty)
+        }),
+        "Kill" => of(payload, |asked: KillRequest| shim.kill(&asked).map(empty)),
+        "Exec" => of(payload, |asked: ExecProcessRequest| {
+            shim.add(asked).map(empty)
+        }),
+        "ResizePty" => of(payload, |asked: ResizePtyRequest| {
+            shim.resize(&asked.id, &asked.exec_id, asked.height, asked.width)
+                .map(empty)
+        }),
+        "CloseIO" => of(payload, |asked: CloseIORequest| close(shim, &asked)),
+        "Update" => of(payload, |asked: UpdateTaskRequest| {
+            shim.update(asked).map(empty)
+        }),
+        "Stats" => of(payload, |asked: StatsRequest| stats(shim, &asked)),
+        "Connect" => of(payload, |asked: ConnectRequest| connect(shim, &asked)),
+        _ => Err(Failure::new(
+            FailureKind::Unimplemented,
+            format!("method {method}"),
+        )),
     }
+}
 
-    fn create(&self, _: &TtrpcContext, request: CreateTaskRequest) -> Result<CreateTaskResponse> {
-        let pid = self.told("create", self.0.create(&request))?;
-        Ok(CreateTaskResponse {
-            pid: pid.cast_unsigned(),
-            ..CreateTaskResponse::default()
-        })
-    }
+/// One call: `handle`, between messages and their bytes.
+fn of<Q: Message, A: Message>(
+    payload: &[u8],
+    handle: impl FnOnce(Q) -> Result<A, Failure>,
+) -> Result<Vec<u8>, Failure> {
+    encoded(&handle(decoded(payload)?)?)
+}
 
-    fn start(&self, _: &TtrpcContext, request: StartRequest) -> Result<StartResponse> {
-        let pid = self.told("start", self.0.start(&request.id, &request.exec_id))?;
-        Ok(StartResponse {
-            pid: pid.cast_unsigned(),
-            ..StartResponse::default()
-        })
-    }
+fn decoded<Q: Message>(payload: &[u8]) -> Result<Q, Failure> {
+    Q::parse_from_bytes(payload).map_err(|error| invalid(format!("{}: {error}", Q::NAME)))
+}
 
-    fn delete(&self, _: &TtrpcContext, request: DeleteRequest) -> Result<DeleteResponse> {
-        let (pid, exit) = self.told("delete", self.0.delete(&request.id, &request.exec_id))?;
-        Ok(DeleteResponse {
-            pid: pid.cast_unsigned(),
-            exit_status: exit.code,
-            exited_at: Some(timestamp(exit.at)).into(),
-            ..DeleteResponse::default()
-        })
-    }
+pub(super) fn encoded(answer: &impl Message) -> Result<Vec<u8>, Failure> {
+    answer.write_to_bytes().map_err(Failure::unknown)
+}
 
-    fn pids(&self, _: &TtrpcContext, request: PidsRequest) -> Result<PidsResponse> {
-        Ok(PidsResponse {
-            processes: self.told("pids", self.0.pids(&request.id))?,
-            ..PidsResponse::default()
-        })
-    }
+fn empty((): ()) -> Empty {
+    Empty::default()
+}
 
-    fn pause(&self, _: &TtrpcContext, request: PauseRequest) -> Result<Empty> {
-        self.empty("pause", self.0.pause(&request.id))
-    }
+fn create(shim: &Shim, asked: &CreateTaskRequest) -> Result<CreateTaskResponse, Failure> {
+    Ok(CreateTaskResponse {
+        pid: shim.create(asked)?.cast_unsigned(),
+        ..CreateTaskResponse::default()
+    })
+}
 
-    fn resume(&self, _: &TtrpcContext, request: ResumeRequest) -> Result<Empty> {
-        self.empty("resume", self.0.resume(&request.id))
-    }
+fn start(shim: &Arc<Shim>, asked: &StartRequest) -> Result<StartResponse, Failure> {
+    Ok(StartResponse {
+        pid: shim.start(&asked.id, &asked.exec_id)?.cast_unsigned(),
+        ..StartResponse::default()
+    })
+}
 
-    fn checkpoint(&self, _: &TtrpcContext, request: CheckpointTaskRequest) -> Result<Empty> {
-        self.empty("checkpoint", self.0.checkpoint(&request))
-    }
+fn delete(shim: &Shim, asked: &DeleteRequest) -> Result<DeleteResponse, Failure> {
+    let (pid, exit) = shim.delete(&asked.id, &asked.exec_id)?;
+    Ok(DeleteResponse {
+        pid: pid.cast_unsigned(),
+        exit_status: exit.code,
+        exited_at: Some(timestamp(exit.at)).into(),
+        ..DeleteResponse::default()
+    })
+}
 
-    fn kill(&self, _: &TtrpcContext, request: KillRequest) -> Result<Empty> {
-        self.empty("kill", self.0.kill(&request))
-    }
+fn pids(shim: &Shim, asked: &PidsRequest) -> Result<PidsResponse, Failure> {
+    Ok(PidsResponse {
+        processes: shim.pids(&asked.id)?,
+        ..PidsResponse::default()
+    })
+}
 
-    fn exec(&self, _: &TtrpcContext, request: ExecProcessRequest) -> Result<Empty> {
-        self.empty("exec", self.0.add(request))
+fn close(shim: &Shim, asked: &CloseIORequest) -> Result<Empty, Failure> {
+    if asked.stdin {
+        shim.close_input(&asked.id, &asked.exec_id)?;
     }
+    Ok(Empty::default())
+}
 
-    fn resize_pty(&self, _: &TtrpcContext, request: ResizePtyRequest) -> Result<Empty> {
-        let (rows, columns) = (request.height, request.width);
-        let resized = self.0.resize(&request.id, &request.exec_id, rows, columns);
-        self.empty("resize", resized)
-    }
+fn stats(shim: &Shim, asked: &StatsRequest) -> Result<StatsResponse, Failure> {
+    Ok(StatsResponse {
+        stats: Some(shim.stats(&asked.id)?).into(),
+        ..StatsResponse::default()
+    })
+}
 
-    fn close_io(&self, _: &TtrpcContext, request: CloseIORequest) -> Result<Empty> {
-        let closed = match request.stdin {
-            true => self.0.close_input(&request.id, &request.exec_id),
-            false => Ok(()),
-        };
-        self.empty("close", closed)
-    }
-
-    fn update(&self, _: &TtrpcContext, request: UpdateTaskRequest) -> Result<Empty> {
-        self.empty("update", self.0.update(request))
-    }
-
-    fn wait(&self, _: &TtrpcContext, request: WaitRequest) -> Result<WaitResponse> {
-        let exit = self.told("wait", self.0.wait(&request.id, &request.exec_id))?;
-        Ok(WaitResponse {
-            exit_status: exit.code,
-            exited_at: Some(timestamp(exit.at)).into(),
-            ..WaitResponse::default()
-        })
-    }
-
-    fn stats(&self, _: &TtrpcContext, request: StatsRequest) -> Result<StatsResponse> {
-        Ok(StatsResponse {
-            stats: Some(self.told("stats", self.0.stats(&request.id))?).into(),
-            ..StatsResponse::default()
-        })
-    }
-
-    fn connect(&self, _: &TtrpcContext, request: ConnectRequest) -> Result<ConnectResponse> {
-        let pid = self.told("connect", self.0.first_pid(&request.id))?;
-        Ok(ConnectResponse {
-            shim_pid: std::process::id(),
-            task_pid: pid.cast_unsigned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..ConnectResponse::default()
-        })
-    }
-
-    fn shutdown(&self, _: &TtrpcContext, _: ShutdownRequest) -> Result<Empty> {
-        self.0.shut_down();
-        Ok(Empty::default())
-    }
+fn connect(shim: &Shim, asked: &ConnectRequest) -> Result<ConnectResponse, Failure> {
+    Ok(ConnectResponse {
+        shim_pid: std::process::id(),
+        task_pid: shim.first_pid(&asked.id)?.cast_unsigned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..ConnectResponse::default()
+    })
 }

@@ -1,20 +1,20 @@
 //! Failures as containerd understands them: codes of gRPC, and words after which it looks.
 
-use containerd_shim_protos::ttrpc::{self, Code, get_status};
+use containerd_shim_protos::ttrpc::{Code, Status, get_status};
 
 use crate::worker::{Failure, FailureKind};
 
 /// `failure` as an answer.
-pub fn status(failure: &Failure) -> ttrpc::Error {
+pub fn status(failure: &Failure) -> Status {
     let (code, words) = match failure.kind {
         FailureKind::NotFound => (Code::NOT_FOUND, "not found"),
         FailureKind::AlreadyExists => (Code::ALREADY_EXISTS, "already exists"),
         FailureKind::FailedPrecondition => (Code::FAILED_PRECONDITION, "failed precondition"),
         FailureKind::InvalidArgument => (Code::INVALID_ARGUMENT, "invalid argument"),
         FailureKind::Unimplemented => (Code::UNIMPLEMENTED, "not implemented"),
-        FailureKind::Unknown => return ttrpc::Error::RpcStatus(get_status(Code::UNKNOWN, failure)),
+        FailureKind::Unknown => return get_status(Code::UNKNOWN, failure),
     };
-    ttrpc::Error::RpcStatus(get_status(code, format!("{failure}: {words}")))
+    get_status(code, format!("{failure}: {words}"))
 }
 
 /// There is no such task or process.

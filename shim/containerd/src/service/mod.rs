@@ -10,15 +10,17 @@ mod reaper;
 mod requests;
 mod start;
 mod table;
+mod wait;
 
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::helper::{Descriptors, Helper};
 use crate::publisher::Publisher;
 use crate::worker::{Answer, Failure, Operation, Request};
 
-pub use api::Tasks;
+pub use api::answer;
 pub use reaper::reap;
 
 use table::Table;
@@ -30,8 +32,6 @@ pub struct Shim {
     helper: Helper,
     publisher: Publisher,
     table: Mutex<Table>,
-    /// A process has ended, or the shim is to.
-    changed: Condvar,
 }
 
 /// Where an operation finds its container.
@@ -49,16 +49,12 @@ impl Shim {
             helper,
             publisher,
             table: Mutex::default(),
-            changed: Condvar::new(),
         }
     }
 
-    /// Waits until containerd says to stop.
-    pub fn wait_for_shutdown(&self) {
-        let waited = self
-            .changed
-            .wait_while(self.table(), |table| !table.is_shut_down);
-        drop(waited);
+    /// Waits until all events are sent; `patience` at most.
+    pub fn flush_events(&self, patience: Duration) {
+        self.publisher.flush(patience);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

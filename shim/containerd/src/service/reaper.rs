@@ -43,7 +43,7 @@ fn reap_all(shim: &Arc<Shim>) {
         }
     }
     drop(table);
-    shim.changed.notify_all();
+    shim.tell_waiting();
     for ended in told.into_iter().filter(|ended| ended.leaves_others) {
         end_others(shim, ended.container);
     }

@@ -71,21 +71,6 @@ impl Shim {
         self.perform(place, operation).map(drop)
     }
 
-    /// Waits for the end of a process.
-    pub(super) fn wait(&self, id: &str, exec_id: &str) -> Result<Exit, Failure> {
-        let mut table = self.table();
-        loop {
-            let process = table.process(id, exec_id)?;
-            if let (Phase::Stopped, Some(exit)) = (process.phase, process.exit) {
-                return Ok(exit);
-            }
-            table = self
-                .changed
-                .wait(table)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-    }
-
     /// Deletes a process that has ended; with the first, the container. Gives its pid and end.
     pub(super) fn delete(&self, id: &str, exec_id: &str) -> Result<(i32, Exit), Failure> {
         let mut table = self.table();
@@ -128,7 +113,7 @@ impl Shim {
             .unwrap_or(ended);
         self.table().containers.remove(id);
         // Whoever waits for a process of it learns that it is gone.
-        self.changed.notify_all();
+        self.tell_waiting();
         let event = TaskDelete {
             container_id: id.to_owned(),
             pid: ended.0.cast_unsigned(),
@@ -266,13 +251,9 @@ impl Shim {
         Ok(self.table().container(id)?.init.pid)
     }
 
-    /// Ends the shim, unless it has containers.
-    pub(super) fn shut_down(&self) {
-        let mut table = self.table();
-        if table.containers.is_empty() {
-            table.is_shut_down = true;
-            self.changed.notify_all();
-        }
+    /// Whether the shim is to end when containerd says so: it has no containers.
+    pub(super) fn is_idle(&self) -> bool {
+        self.table().is_idle()
     }
 
     /// Logs a request that failed: containerd tells its client only.

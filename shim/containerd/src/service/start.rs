@@ -151,6 +151,6 @@ impl Shim {
         };
         self.publish_exit(&ended);
         drop(table);
-        self.changed.notify_all();
+        self.tell_waiting();
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Place;
 use super::errors::not_found;
 use super::process::{Exit, Phase, Process};
+use super::wait::Waiting;
 use crate::worker::Failure;
 
 /// A container.
@@ -30,8 +31,8 @@ pub struct Container {
 pub struct Table {
     /// The containers, by their ids.
     pub containers: HashMap<String, Container>,
-    /// Whether the shim is to end.
-    pub is_shut_down: bool,
+    /// Who waits for the end of a process.
+    pub waiting: Vec<Waiting>,
     /// How many processes are being made, whose pids aren't known yet.
     making: usize,
     /// Ends of processes that weren't known; kept while one of them may be one that is being made.
@@ -80,6 +81,11 @@ impl Table {
             store,
             id: id.to_owned(),
         })
+    }
+
+    /// Whether there is no container, and none is being made.
+    pub fn is_idle(&self) -> bool {
+        self.containers.is_empty() && self.making == 0
     }
 
     /// A process is about to be made.
