@@ -75,6 +75,11 @@ program_of() {
     fi
 }
 
+# The name of the shim's program.
+shim_name() {
+    echo containerd-shim-runc-v2
+}
+
 empty_engine() {
     local using=$runtime each
     ctr task list --quiet

@@ -79,12 +79,22 @@ check_kill_all_reaches_every_process() {
 check_create_and_start_apart() {
     local options
     runtime_options
-    # It knows no options of a runtime's.
+    runc_of_the_path
+    # It knows no options of a runtime's, so containerd's shim takes the runc of its PATH.
     ctr container create "${options[@]:0:2}" "$IMAGE" one echo started
     gives 0
     ctr task start one
     gives 0
     prints_only started
+    [ "$(shim_name)" != containerd-shim-runc-v2 ] || grep -q create "$place/called" || no 'another runc ran'
+}
+
+# Until the check ends, it is the runtime that the check is for, and notes that it was called.
+runc_of_the_path() {
+    trap 'rm -f "$place/bin/runc" "$place/called"' EXIT
+    # shellcheck disable=SC2016 # the wrapper's own
+    printf '#!/bin/sh\necho "$*" >>%q\nexec %q "$@"\n' "$place/called" "$(program_of "$using")" >"$place/bin/runc"
+    chmod +x "$place/bin/runc"
 }
 
 check_pause_and_resume() {
