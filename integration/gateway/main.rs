@@ -8,6 +8,7 @@ mod images;
 mod imports;
 mod munged;
 mod nodes;
+mod options;
 mod origin;
 mod proofs;
 mod protocol;

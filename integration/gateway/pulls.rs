@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::fixture::{Registry, User};
+use integration::{host, program, wait_until};
+
+use crate::fixture::{Registry, SOON, User};
 use crate::images::{self, HELD};
 
 const PLAIN: &[&str] = &["--plain-http"];
@@ -219,6 +221,51 @@ fn a_mirror_is_asked_first_and_the_registry_where_it_has_nothing() {
     // The registry itself needn't be there then.
     let gone = "docker://127.0.0.1:1/app:mirrored";
     user.made(&options, gone, "image.erofs");
+}
+
+/// Names in the user's directory, but for the cache.
+fn beside(user: &User) -> Vec<String> {
+    let mut names = host::names_in(&user.home);
+    names.retain(|name| name != "cache");
+    names
+}
+
+/// In the places of mkfs.erofs and mksquashfs: they write half an image, and go no further.
+#[test]
+fn a_make_that_is_killed_leaves_nothing_to_be_seen_and_the_next_takes_away_what_it_left() {
+    let user = User::new();
+    let source = format!("oci:{}:v1", layout(&user).display());
+    let programs = user.bench.directory("programs");
+    let half =
+        |image: &str| format!("#!/bin/sh\necho half >\"{image}\"\nwhile :; do sleep 0.1; done\n");
+    let last_but_one = half("$image").replace(
+        "\necho",
+        "\nfor last; do image=$next next=$last; done\necho",
+    );
+    program::write(&programs.join("mkfs.erofs"), &last_but_one);
+    program::write(&programs.join("mksquashfs"), &half("$2"));
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    for file in ["image.erofs", "image.squashfs"] {
+        let mut running = user.make(&[], &source, file).env("PATH", &path).start();
+        let is_half = || {
+            let left = beside(&user);
+            let hidden = left.iter().find(|name| name.starts_with('.'));
+            hidden.is_some_and(|name| user.home.join(name).join("image").exists())
+        };
+        wait_until("half an image is there", SOON, is_half);
+        running.kill();
+        assert_eq!(beside(&user).len(), 1, "{:?}", beside(&user));
+        assert!(beside(&user)[0].starts_with('.'), "{:?}", beside(&user));
+        let place = user.bench.path("").display().to_string();
+        wait_until("nothing of it goes on", SOON, || {
+            host::processes(|command| command.contains(&place)).is_empty()
+        });
+        user.made(&[], &source, file);
+        assert_eq!(beside(&user), [file]);
+        assert_eq!(user.held(file), HELD);
+        assert_eq!(host::names_in(&user.home.join("cache/expand")), [""; 0]);
+        fs::remove_file(user.home.join(file)).expect("made");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::{Tool, wait_until};
+use integration::{Tool, host, program, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ANN, Gateway, SOON};
@@ -62,6 +62,97 @@ fn a_gateway_that_is_told_to_end_leaves_its_pulls_to_the_next() {
     for tag in ["tools/x:1", "tools/y:1"] {
         wait_for(&gateway, tag, "READY");
     }
+}
+
+/// Has the gateway find `name` in the place of the host's: it tells that it was started, waits as long as it shall, and
+/// does `then`.
+fn put(gateway: &Gateway, name: &str, then: &str) {
+    let own = gateway.bench.path("programs").display().to_string();
+    let script = format!(
+        "#!/bin/sh\n: >{own}/started-{name}\nwhile [ -e {own}/hold-{name} ]; do sleep 0.05; done\n{then}\n"
+    );
+    program::write(&gateway.bench.path("programs").join(name), &script);
+}
+
+/// Kills the gateway while its `name` is at work, started by `begin`; it goes on after a restart.
+fn kill_during(gateway: &mut Gateway, name: &str, begin: impl FnOnce(&Gateway)) {
+    let own = gateway.bench.path("programs");
+    let (hold, started) = (
+        own.join(format!("hold-{name}")),
+        own.join(format!("started-{name}")),
+    );
+    let _ = fs::remove_file(&started);
+    fs::write(&hold, "").expect("write");
+    begin(gateway);
+    wait_until(&format!("{name} is at work"), SOON, || started.exists());
+    gateway.kill();
+    let own = own.display().to_string();
+    wait_until("nothing of it goes on", SOON, || {
+        host::processes(|command| command.contains(&own)).is_empty()
+    });
+    fs::remove_file(&hold).expect("remove");
+}
+
+/// A system over ssh whose directory is this host's, so that every state has a program that can be held.
+#[test]
+fn a_gateway_that_is_killed_in_any_state_leaves_no_half_image_and_the_next_makes_a_whole_one() {
+    let platforms = json!({ "cluster": {
+        "mungeSocketPath": "@/munge/run/socket", "accesstype": "remote", "admins": ["mail"],
+        "host": ["login1"], "ssh": { "username": "shifter", "imageDir": "@/images" },
+    } });
+    let more = json!({ "Platforms": platforms, "examiner": "@/programs/examiner" });
+    let mut gateway = Gateway::with(&more);
+    put(&gateway, "examiner", "exit 0");
+    put(&gateway, "mkfs.erofs", "exec /usr/bin/mkfs.erofs \"$@\"");
+    put(
+        &gateway,
+        "scp",
+        "while [ $# -gt 2 ]; do shift; done\nexec cp \"$1\" \"${2#*:}\"",
+    );
+    put(
+        &gateway,
+        "ssh",
+        "for last; do :; done\nexec sh -c \"$last\"",
+    );
+    let id = gateway.origin.id().to_owned();
+    let whole = [format!("{id}.erofs"), format!("{id}.meta")];
+    for (state, name) in [
+        ("EXAMINATION", "examiner"),
+        ("CONVERSION", "mkfs.erofs"),
+        ("TRANSFER", "scp"),
+    ] {
+        kill_during(&mut gateway, name, |gateway| {
+            status(gateway, "tools/x:1");
+            wait_for(gateway, "tools/x:1", state);
+        });
+        let seen = gateway.images();
+        assert!(!seen.iter().any(|name| whole.contains(name)), "{seen:?}");
+        gateway.start_again();
+        wait_for(&gateway, "tools/x:1", "READY");
+        assert_eq!(gateway.images(), whole, "{state}");
+        let told = gateway.client(ANN, &["inspect", "tools/x:1"]).expect(0);
+        let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+        let image = gateway.bench.path("images").join(&whole[0]);
+        let digest = format!("sha256:{}", crate::origin::sha256(&image));
+        assert_eq!(told["file_digest"], digest, "{state}");
+        for directory in ["made", "expand"] {
+            let left = host::names_in(&gateway.bench.path("state").join(directory));
+            assert_eq!(left, [""; 0], "{state}: {directory}");
+        }
+        if state != "TRANSFER" {
+            gateway.client(ANN, &["delete", "tools/x:1"]).expect(0);
+            wait_until("it is gone", SOON, || gateway.images().is_empty());
+        }
+    }
+    kill_during(&mut gateway, "ssh", |gateway| {
+        gateway.client(ANN, &["delete", "tools/x:1"]).expect(0);
+    });
+    gateway.start_again();
+    wait_until("it is gone", SOON, || gateway.images().is_empty());
+    gateway
+        .client(ANN, &["lookup", "tools/x:1"])
+        .run()
+        .refused("no image");
 }
 
 /// As docs/image-gateway.md has it.

@@ -23,6 +23,7 @@ pub(crate) fn maker(configuration: &Configuration) -> Result<Arc<dyn Maker>> {
     if let Some(path) = &configuration.signature_policy {
         settings.policy = Some(Policy::read(path).context("SignaturePolicy")?);
     }
+    settings.written = configuration.written.clone();
     settings.bounds.bytes = configuration.limits.image_size;
     settings.most_bytes = configuration.limits.image_size;
     Ok(Arc::new(Puller::new(settings)?))

@@ -5,6 +5,7 @@
 mod clean;
 mod copy;
 mod error;
+mod options;
 mod place;
 mod scratch;
 mod tool;
@@ -16,8 +17,9 @@ use std::path::Path;
 
 pub use clean::{Cleaned, clean, harmless};
 pub use error::ConvertError;
+pub use options::{RefusedOption, WriteOptions};
 pub use place::Place;
-pub use scratch::Scratch;
+pub use scratch::{Scratch, sweep};
 pub use tool::Watch;
 pub use untrusted::{Most, unpack_untrusted};
 pub use write::{write_erofs, write_squashfs};
@@ -73,14 +75,15 @@ impl Conversion<'_> {
         self.unpack(source, &tree, watch)?;
         watch.step("clean");
         let cleaned = clean::clean(&tree)?;
+        let usual = WriteOptions::default();
         let made = match self.target {
             Target::Directory => tree,
             Target::Erofs => {
-                write_erofs(&tree, &image, cleaned.newest, watch)?;
+                write_erofs(&tree, &image, cleaned.newest, &usual, watch)?;
                 image
             }
             Target::Squashfs => {
-                write_squashfs(&tree, &image, watch)?;
+                write_squashfs(&tree, &image, &usual, watch)?;
                 image
             }
         };

@@ -33,7 +33,12 @@ impl Scratch {
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let path = above.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            mkdir(&path, Mode::RWXU).map_err(ConvertError::io("make", &path))?;
+            match mkdir(&path, Mode::RWXU) {
+                Ok(()) => {}
+                // Of a process that has this number somewhere else, and is at work.
+                Err(Errno::EXIST) => continue,
+                Err(errno) => return Err(ConvertError::io("make", &path)(errno)),
+            }
             match lock(&path) {
                 Ok(lock) => return Ok(Self { path, _lock: lock }),
                 // Another process has taken it for one that was left, in the moment between.
@@ -58,9 +63,9 @@ impl Drop for Scratch {
     }
 }
 
-/// Takes away what conversions have left that were killed. It is nothing that a new one needs: what can't be taken away
-/// stays.
-fn sweep(above: &Path) {
+/// Takes away what conversions have left in `above` that were killed, and nothing that is in use. What can't be taken away
+/// stays: a new one needs nothing of it.
+pub fn sweep(above: &Path) {
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         let is_one = entry
             .file_name()

@@ -27,7 +27,7 @@ impl Location {
         section.word("remotetype", &["dockerv2"]);
         // Registries say themselves which of them they want.
         section.word("authMethod", &["token", "basic"]);
-        let url = address(&mut section, "url");
+        let url = address(&mut section, name);
         let authorities = section.path("sslcacert");
         let mirrors = section.names("mirrors");
         for mirror in &mirrors {
@@ -44,12 +44,10 @@ impl Location {
     }
 }
 
-fn address(section: &mut Section, key: &'static str) -> Option<String> {
-    let Some(url) = section.text(key) else {
-        section.fault(key, "is missing: the registry's address");
-        return None;
-    };
-    // Shifter takes a host's name alone.
+/// Shifter takes a host's name alone, and the location's own name where there is none.
+fn address(section: &mut Section, name: &str) -> Option<String> {
+    let key = "url";
+    let url = section.text(key).unwrap_or_else(|| name.to_owned());
     let url = match url.contains("://") {
         true => url,
         false => format!("https://{url}"),

@@ -2,6 +2,7 @@
 //!
 //! Strict: what isn't known or isn't what it should be is refused, all of it at once, a line for each.
 
+mod converter;
 mod limits;
 mod location;
 mod platform;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bundles::shifter::trusted::{self, TrustError};
+use image_files::convert::WriteOptions;
 use nix::unistd::geteuid;
 
 use crate::pull::Format;
@@ -103,6 +105,8 @@ pub struct Configuration {
     pub default_location: String,
     /// What images are made to.
     pub format: Format,
+    /// How image files are written.
+    pub written: WriteOptions,
     /// How long a finished or failed pull stands before the next one.
     pub pull_update: Duration,
     /// How long an image is kept after it was last looked up.

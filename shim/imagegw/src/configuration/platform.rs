@@ -52,6 +52,7 @@ impl Platform {
             );
         }
         section.dead("usergroupService", "Shifter ignores it too");
+        section.dead("mountCommand", "nothing is mounted");
         section.dead("use_external", "there is one way to pull");
         if section.any("policy_file").is_some() {
             section.fault(

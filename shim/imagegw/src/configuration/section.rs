@@ -191,7 +191,8 @@ impl Section {
         all
     }
 
-    fn below(&self, key: &str, object: Map<String, Value>) -> Section {
+    /// An object that was found at `key`.
+    pub(super) fn below(&self, key: &str, object: Map<String, Value>) -> Section {
         Section {
             path: format!("{}.", self.full(key)),
             left: object,

@@ -127,6 +127,32 @@ fn every_fault_has_a_line_with_its_key() {
             "\"ext4\" is none of erofs, squashfs",
         ),
         (
+            "/ConverterOptions",
+            json!({ "squashfs": ["-xattrs"] }),
+            "ConverterOptions.squashfs: \"-xattrs\" isn't passed on: images have no extended attributes",
+        ),
+        (
+            "/ConverterOptions",
+            json!(["-p", "x f 4755 0 0 id"]),
+            "ConverterOptions: \"-p\" isn't passed on",
+        ),
+        (
+            "/ConverterOptions",
+            json!({ "erofs": "-T0" }),
+            "ConverterOptions.erofs: \"-T0\" isn't passed on",
+        ),
+        (
+            "/ConverterOptions",
+            json!({ "erofs": 1 }),
+            "ConverterOptions.erofs: must be a list of options",
+        ),
+        (
+            "/ConverterOptions",
+            json!({ "squash": [] }),
+            "ConverterOptions.squash: isn't a key",
+        ),
+        ("/LogLevel", json!("loud"), "\"loud\" is none of debug"),
+        (
             "/ImageExpirationTimeout",
             json!("90"),
             "isn't DAYS:HOURS:MINUTES:SECONDS",
@@ -193,4 +219,65 @@ fn a_remote_system_is_one_host_and_a_user() {
 fn what_is_no_json_is_told_with_its_line() {
     let error = Configuration::parse(b"{\n\"a\": }", Path::new("/im.json")).unwrap_err();
     assert!(error.to_string().starts_with("/im.json:2: "), "{error}");
+}
+
+/// What is made of each key that Shifter's gateway reads, or its own examples have: nothing to tell where it holds.
+#[test]
+fn every_key_of_shifters_holds_or_is_told_of() {
+    let dead = |pointer: &'static str, value: Value| (pointer.to_owned(), value, "no effect here");
+    let holds = |pointer: &'static str, value: Value| (pointer.to_owned(), value, "");
+    let at = |key: &str, value: Value, told| (format!("/Platforms/cluster/{key}"), value, told);
+    for (pointer, value, told) in [
+        holds("/WorkerThreads", json!(8)),
+        holds("/LogLevel", json!("info")),
+        holds("/LogLevel", json!("WARNING")),
+        holds("/DefaultImageFormat", json!("squashfs")),
+        holds("/PullUpdateTimeout", json!(60)),
+        holds("/ImageExpirationTimeout", json!("90:00:00:00")),
+        holds("/CacheDirectory", json!("/images/cache/")),
+        holds("/ExpandDirectory", json!("/images/expand/")),
+        holds("/Authentication", json!("munge")),
+        holds("/Metrics", json!(true)),
+        holds("/ImportUsers", json!("all")),
+        holds("/ImportUsers", json!("none")),
+        holds("/ImportUsers", json!(["ann"])),
+        holds("/examiner", json!("/usr/local/bin/examiner")),
+        holds("/ConverterOptions", json!({ "squashfs": [] })),
+        holds(
+            "/ConverterOptions",
+            json!({ "squashfs": ["-comp", "gzip"] }),
+        ),
+        holds("/ConverterOptions", json!("-comp gzip -b 1M")),
+        dead("/ConverterOptions", json!({ "cramfs": ["-E"] })),
+        dead("/MongoDBURI", json!("mongodb://localhost/")),
+        dead("/MongoDB", json!("Shifter")),
+        dead("/DefaultLustreReplication", json!(1)),
+        dead("/DefaultOstCount", json!(16)),
+        dead("/PullUpdateTime", json!(60)),
+        holds("/Locations/reg.io/url", json!("https://registry.example/")),
+        holds("/Locations/reg.io/url", Value::Null),
+        holds("/Locations/reg.io/sslcacert", json!("/etc/registry.pem")),
+        holds("/Locations/reg.io/authMethod", json!("token")),
+        dead("/Locations/reg.io/authentication", json!("http")),
+        at("mungeSocketPath", json!("/run/munge/munge.socket.2"), ""),
+        at("admins", json!(["root", "ann"]), ""),
+        at("usergroupService", json!("local"), "no effect here"),
+        at("use_external", json!(true), "no effect here"),
+        at("mountCommand", json!("/bin/mount"), "no effect here"),
+        at("host", json!(["login1"]), "no effect here"),
+        at("ssh", json!({}), "no effect here"),
+    ] {
+        let read =
+            read(&with(&pointer, value)).unwrap_or_else(|faults| panic!("{pointer}: {faults:?}"));
+        match told {
+            "" => assert!(read.warnings.is_empty(), "{pointer}: {:?}", read.warnings),
+            told => assert!(
+                read.warnings[0].contains(told),
+                "{pointer}: {:?}",
+                read.warnings
+            ),
+        }
+    }
+    let read = read(&with("/Locations/reg.io/url", Value::Null)).unwrap();
+    assert_eq!(read.locations["reg.io"].url, "https://reg.io");
 }

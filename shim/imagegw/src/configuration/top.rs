@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::section::{Notes, Section};
 use super::{
     Authentication, Configuration, ConfigurationError, Importers, Limits, Location, Platform, Tls,
+    converter,
 };
 use crate::pull::Format;
 
@@ -43,10 +44,6 @@ fn keys(top: &mut Section, path: &Path) -> Configuration {
     for key in ["DefaultLustreReplication", "DefaultOstCount"] {
         top.dead(key, "Shifter reads and forgets it too");
     }
-    top.dead(
-        "ConverterOptions",
-        "images are always made without attributes, for root, and the same each time",
-    );
     top.dead("PullUpdateTime", "PullUpdateTimeout counts by itself");
     let state = top.path("StateDirectory").unwrap_or_else(|| STATE.into());
     let cache = top.path("CacheDirectory");
@@ -67,6 +64,7 @@ fn keys(top: &mut Section, path: &Path) -> Configuration {
             Some("squashfs") => Format::Squashfs,
             _ => Format::Erofs,
         },
+        written: converter::read(top),
         pull_update: Duration::from_secs(top.number("PullUpdateTimeout", 300, 1..=31_536_000)),
         expiration: expiration(top),
         metrics: top.switch("Metrics", false),
@@ -155,13 +153,19 @@ fn authentication(top: &mut Section) -> Authentication {
 }
 
 fn log_level(top: &mut Section) -> tracing::Level {
-    // Python's names, and ours.
-    let words = ["DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"];
-    match top.word("LogLevel", &words) {
-        Some("DEBUG") => tracing::Level::DEBUG,
-        Some("WARN" | "WARNING") => tracing::Level::WARN,
-        Some("ERROR" | "CRITICAL") => tracing::Level::ERROR,
-        _ => tracing::Level::INFO,
+    // Python's names, in any case, as Shifter takes them.
+    const KEY: &str = "LogLevel";
+    let text = top.text(KEY).unwrap_or("info".to_owned());
+    match text.to_lowercase().as_str() {
+        "debug" => tracing::Level::DEBUG,
+        "info" => tracing::Level::INFO,
+        "warn" | "warning" => tracing::Level::WARN,
+        "error" | "critical" => tracing::Level::ERROR,
+        _ => {
+            let levels = "debug, info, warn, warning, error, critical";
+            top.fault(KEY, format!("{text:?} is none of {levels}"));
+            tracing::Level::INFO
+        }
     }
 }
 

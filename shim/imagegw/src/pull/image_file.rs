@@ -61,7 +61,13 @@ pub(super) fn pull(
     unpack_untrusted(file, path, &tree, most, &mut watch).map_err(make::failed)?;
     make::judge(&tree, request, progress)?;
     progress.step(Step::Conversion);
-    let made = make::image(&tree, request.format, &request.destination, progress)?;
+    let made = make::image(
+        &tree,
+        request.format,
+        &settings.written,
+        &request.destination,
+        progress,
+    )?;
     Ok(Pulled {
         found,
         config: ImageConfig::default(),

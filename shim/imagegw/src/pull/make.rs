@@ -1,16 +1,16 @@
 //! A tree becomes an image file: beside its place first, then whole in it.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 
 use image_files::FileDigests;
-use image_files::convert::{ConvertError, Watch, clean, write_erofs, write_squashfs};
-use rustix::fs::fsync;
+use image_files::convert::{
+    ConvertError, Place, Scratch, Watch, WriteOptions, clean, write_erofs, write_squashfs,
+};
 
 use super::error::PullError;
 use super::meter::Meter;
 use super::request::{Format, Progress, PullRequest};
-use super::scratch::number;
 
 /// An image file.
 #[derive(Debug)]
@@ -19,38 +19,36 @@ pub(super) struct Made {
     pub(super) size: u64,
 }
 
-/// Writes `tree` to `place`.
+/// Writes `tree` to `place`: in a directory beside it first, which the next one takes away where this is killed.
 ///
 /// # Errors
 /// [`PullError`]; what is at `place` is then what was there.
 pub(super) fn image(
     tree: &Path,
     format: Format,
-    place: &Path,
+    wanted: &WriteOptions,
+    path: &Path,
     progress: &dyn Progress,
 ) -> Result<Made, PullError> {
     // Layers leave nothing to be cleaned, and this is what sees to it.
     let cleaned = clean(tree).map_err(failed)?;
-    let part = Part::beside(place);
+    let place = Place {
+        path,
+        replace: true,
+    };
+    let scratch = Scratch::new(place.above()).map_err(failed)?;
+    let part = scratch.path().join("image");
     let mut watch = Watching(Meter::new(progress, 0, None), progress);
     match format {
-        Format::Erofs => write_erofs(tree, &part.0, cleaned.newest, &mut watch),
-        Format::Squashfs => write_squashfs(tree, &part.0, &mut watch),
+        Format::Erofs => write_erofs(tree, &part, cleaned.newest, wanted, &mut watch),
+        Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
     }
     .map_err(failed)?;
-    let file = File::open(&part.0).map_err(PullError::io("open", &part.0))?;
-    let size = file.metadata().map_err(PullError::io("look at", &part.0))?;
+    let file = File::open(&part).map_err(PullError::io("open", &part))?;
+    let size = file.metadata().map_err(PullError::io("look at", &part))?;
     let size = size.len();
-    let digests = FileDigests::of(&file).map_err(PullError::io("read", &part.0))?;
-    let above = match place.parent() {
-        Some(above) if !above.as_os_str().is_empty() => above,
-        _ => Path::new("."),
-    };
-    let directory = File::open(above).map_err(PullError::io("open", above))?;
-    file.sync_all()
-        .and_then(|()| fs::rename(&part.0, place))
-        .map_err(PullError::io("put in its place", place))?;
-    fsync(&directory).map_err(PullError::io("write to the disk", above))?;
+    let digests = FileDigests::of(&file).map_err(PullError::io("read", &part))?;
+    place.put(&part).map_err(failed)?;
     progress.bytes(size, Some(size));
     Ok(Made { digests, size })
 }
@@ -76,22 +74,6 @@ pub(super) fn failed(error: ConvertError) -> PullError {
     match error {
         ConvertError::Unwanted => PullError::Stopped,
         error => PullError::Convert(error),
-    }
-}
-
-/// What is written so far, which vanishes where it doesn't get to its place.
-struct Part(PathBuf);
-
-impl Part {
-    fn beside(place: &Path) -> Self {
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        Self(place.with_file_name(format!(".{name}.{}.part", number())))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }
 

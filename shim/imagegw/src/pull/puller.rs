@@ -93,7 +93,13 @@ impl Puller {
         let left_out = self.unpack(&tree, &resolved.manifest, layers, &configuration, progress)?;
         make::judge(&tree, request, progress)?;
         progress.step(Step::Conversion);
-        let made = make::image(&tree, request.format, &request.destination, progress)?;
+        let made = make::image(
+            &tree,
+            request.format,
+            &self.settings.written,
+            &request.destination,
+            progress,
+        )?;
         Ok(Pulled {
             found,
             config: configuration.config.unwrap_or_default(),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use image_files::convert::WriteOptions;
+
 use crate::layers::Bounds;
 use crate::signature::Policy;
 
@@ -19,6 +21,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Whose signatures images need; nobody's where there is none.
     pub policy: Option<Policy>,
+    /// How image files are written.
+    pub written: WriteOptions,
     /// What an image may hold, unpacked.
     pub bounds: Bounds,
     /// What all blobs of an image may hold together, as registries have them; bytes.
@@ -34,6 +38,7 @@ impl Settings {
             registries: BTreeMap::new(),
             proxies: Proxies::of_environment(),
             policy: None,
+            written: WriteOptions::default(),
             bounds: Bounds::default(),
             most_bytes: 32 << 30,
         }

@@ -33,7 +33,9 @@ pub fn recover(gateway: &Gateway) -> Result<(), StoreError> {
     for image in images {
         gateway.queue.add_removal(&image.system, &image.id);
     }
-    clear(&gateway.configuration.state.join("made"), |_| true);
+    let made = gateway.configuration.state.join("made");
+    clear(&made, |_| true);
+    image_files::convert::sweep(&made);
     let waits = |name: &str| {
         let is_of = |pull: &Arc<Pull>| pull.import.as_deref() == Some(name);
         pulls.iter().any(is_of)

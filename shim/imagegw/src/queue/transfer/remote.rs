@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use image_files::spawn_mortal;
+
 use super::{NEW, TransferError};
 use crate::configuration::Remote;
 
@@ -87,7 +89,8 @@ fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+    // One that outlived this gateway would go on writing beside the next one's.
+    let mut child = spawn_mortal(&mut command).map_err(|error| failed(error.to_string()))?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that doesn't read says by its end why.
         let _ = stdin.write_all(input);
