@@ -14,6 +14,7 @@ mod proofs;
 mod protocol;
 mod proxies;
 mod pulls;
+mod queue_page;
 mod restarts;
 mod serving;
 mod signatures;

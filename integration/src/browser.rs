@@ -67,12 +67,21 @@ impl Browser {
         browser
     }
 
-    /// The value of a JavaScript expression in the page; promises are waited for.
+    /// The value of a JavaScript expression in the page; promises are waited for. A page that goes at that moment is
+    /// asked again when the next one is there.
     #[track_caller]
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let wanted =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let told = self.call("Runtime.evaluate", &wanted);
+        let told = loop {
+            match self.try_call("Runtime.evaluate", &wanted) {
+                Ok(told) => break told,
+                Err(error) if is_of_a_page_that_goes(&error) => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => panic!("{expression}: {error}"),
+            }
+        };
         assert_eq!(told.get("exceptionDetails"), None, "{expression}");
         told["result"]["value"].clone()
     }
@@ -110,6 +119,11 @@ impl Browser {
 
     #[track_caller]
     fn call(&mut self, method: &str, params: &Value) -> Value {
+        let answer = self.try_call(method, params);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn try_call(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": params });
         if !self.session.is_empty() {
@@ -124,8 +138,10 @@ impl Browser {
                 .recv_timeout(PATIENCE)
                 .expect("the browser's answer");
             if told["id"] == self.number {
-                assert_eq!(told.get("error"), None, "{method}: {told}");
-                return told["result"].clone();
+                return match told.get("error") {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(told["result"].clone()),
+                };
             }
             self.note(&told);
         }
@@ -156,6 +172,13 @@ impl Drop for Browser {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn is_of_a_page_that_goes(error: &Value) -> bool {
+    let message = error["message"].as_str().unwrap_or_default();
+    ["context", "navigated"]
+        .iter()
+        .any(|word| message.contains(word))
 }
 
 fn spawn(profile: &Path, input: OwnedFd, output: OwnedFd) -> Child {

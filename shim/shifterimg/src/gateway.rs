@@ -39,6 +39,8 @@ pub struct Answer {
     pub status: u16,
     /// The body; null where there is none.
     pub body: Value,
+    /// The address of the gateway that answered.
+    pub gateway: String,
 }
 
 impl Answer {
@@ -48,6 +50,14 @@ impl Answer {
         match told {
             Some(told) => told.to_owned(),
             None => format!("status {}", self.status),
+        }
+    }
+
+    /// Itself, if it is a good one.
+    pub fn good(self) -> Result<Self> {
+        match self.is_good() {
+            true => Ok(self),
+            false => bail!("the gateway says: {}", self.refusal()),
         }
     }
 
@@ -83,11 +93,7 @@ impl Gateways {
 
     /// Asks, and wants a good answer.
     pub fn ask(&self, method: &str, target: &str, body: Option<&Value>) -> Result<Value> {
-        let answer = self.try_ask(method, target, body)?;
-        match answer.is_good() {
-            true => Ok(answer.body),
-            false => bail!("the gateway says: {}", answer.refusal()),
-        }
+        Ok(self.try_ask(method, target, body)?.good()?.body)
     }
 
     /// Asks one after the other until one answers well; else what the last said that answered.
@@ -119,16 +125,16 @@ impl Gateways {
                     .run(request.body(SendBody::from_reader(&mut file))?)?,
             )
         })?;
-        match answer.is_good() {
-            true => Ok(answer.body),
-            false => bail!("the gateway says: {}", answer.refusal()),
-        }
+        Ok(answer.good()?.body)
     }
 
     fn each(&self, mut ask: impl FnMut(&str) -> Result<Answer>) -> Result<Answer> {
         let mut last: Option<Result<Answer>> = None;
         for address in &self.addresses {
-            let outcome = ask(address).with_context(|| format!("ask {address}"));
+            let mut outcome = ask(address).with_context(|| format!("ask {address}"));
+            if let Ok(answer) = &mut outcome {
+                answer.gateway.clone_from(address);
+            }
             if self.verbose {
                 match &outcome {
                     Ok(answer) => eprintln!("shifterimg: {address}: status {}", answer.status),
@@ -235,7 +241,11 @@ fn read(mut response: Response<Body>) -> Result<Answer> {
         [] => Value::Null,
         text => serde_json::from_slice(text).unwrap_or(Value::Null),
     };
-    Ok(Answer { status, body })
+    Ok(Answer {
+        status,
+        body,
+        gateway: String::new(),
+    })
 }
 
 fn shuffle(list: &mut [String]) {

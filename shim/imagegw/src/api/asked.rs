@@ -6,8 +6,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
-use crate::auth::{Proof, Session, bound};
+use crate::auth::{Proof, Scope, Session, bound};
 use crate::gateway::{Failure, Gateway};
 
 /// No body but an import's is nearly as long.
@@ -75,10 +77,11 @@ fn recognise(
             "you ask more often than you may; try again in a moment",
         ));
     }
-    if session.only_metrics && parts.uri.path() != "/metrics" {
-        return Err(Failure::forbidden(
-            "this token reads metrics and nothing else",
-        ));
+    if !session.scope.has(parts.uri.path()) {
+        return Err(Failure::forbidden(match session.scope {
+            Scope::Metrics => "this token reads metrics and nothing else",
+            _ => "this password is for the queue's page and nothing else",
+        }));
     }
     Ok(session)
 }
@@ -89,8 +92,21 @@ fn proof(headers: &HeaderMap) -> Option<Proof> {
         return Some(Proof::Munge(credential.trim().to_owned()));
     }
     let (scheme, secret) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("basic") {
+        return page_password(secret.trim());
+    }
     let is_bearer = scheme.eq_ignore_ascii_case("bearer");
     is_bearer.then(|| Proof::Bearer(secret.trim().to_owned()))
+}
+
+/// `USER:PASSWORD` in Base64, as browsers send what they have asked for.
+fn page_password(text: &str) -> Option<Proof> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(text).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some(Proof::Page {
+        user: user.to_owned(),
+        password: password.to_owned(),
+    })
 }
 
 /// Work that waits for disks, programs or munge.

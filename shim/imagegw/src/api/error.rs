@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::gateway::{Failure, Reason};
 
-fn status(reason: Reason) -> StatusCode {
+pub(super) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Bad => StatusCode::BAD_REQUEST,
         Reason::Unauthenticated => StatusCode::UNAUTHORIZED,

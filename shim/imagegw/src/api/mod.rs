@@ -1,8 +1,9 @@
-//! HTTP: Shifter's routes below `/api/`, ours below `/v2/`.
+//! HTTP: Shifter's routes below `/api/`, ours below `/v2/`, and a page of the queue for browsers.
 
 mod asked;
 mod error;
 mod openapi;
+mod page;
 mod record;
 mod routes;
 mod shifter;

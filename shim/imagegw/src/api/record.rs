@@ -137,8 +137,9 @@ pub(super) fn pull(pull: &Pull, done: Option<(u64, Option<u64>)>) -> Value {
 pub(super) fn waiting(waiting: &Waiting) -> Value {
     let mut value = pull(&waiting.pull, waiting.done);
     if !waiting.is_shown {
-        value["tag"] = Value::Null;
-        value["message"] = Value::Null;
+        for key in ["tag", "message", "owner", "done", "total"] {
+            value[key] = Value::Null;
+        }
     }
     value
 }

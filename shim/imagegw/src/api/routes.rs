@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use daemon::answers;
 
-use super::{openapi, shifter, upload, v2};
+use super::{openapi, page, shifter, upload, v2};
 use crate::gateway::{Failure, Gateway};
 use crate::server::Answered;
 
@@ -67,6 +67,7 @@ fn shifters() -> Vec<Route> {
 fn ours() -> Vec<Route> {
     vec![
         ("/metrics", &["get"], get(v2::metrics)),
+        ("/queue/{system}", &["get"], get(page::queue)),
         ("/v2/status", &["get"], get(v2::status)),
         ("/v2/openapi.json", &["get"], get(openapi::openapi)),
         ("/v2/systems/{system}/images", &["get"], get(v2::images)),
@@ -91,6 +92,11 @@ fn ours() -> Vec<Route> {
             post(upload::import),
         ),
         ("/v2/systems/{system}/queue", &["get"], get(v2::queue)),
+        (
+            "/v2/systems/{system}/queue/password",
+            &["post"],
+            post(v2::page_password),
+        ),
         (
             "/v2/systems/{system}/queue/{number}",
             &["delete"],

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::asked::answer;
 use super::record;
+use crate::auth::{PAGE_PASSWORD_GOOD_FOR, Scope};
 use crate::gateway::{Answer, Failure, Wanted};
 use crate::state::{Access, Status};
 
@@ -24,7 +25,8 @@ pub(super) async fn metrics(State(gateway): Server, request: Request) -> Result<
     let text = answer(&gateway, None, request, |gateway, asked| {
         let session = &asked.session;
         let mut systems = gateway.configuration.platforms.keys();
-        if !session.only_metrics && !systems.any(|system| gateway.is_admin(session, system)) {
+        let is_for_metrics = session.scope == Scope::Metrics;
+        if !is_for_metrics && !systems.any(|system| gateway.is_admin(session, system)) {
             return Err(Failure::forbidden(
                 "metrics are read by administrators, and with tokens for them",
             ));
@@ -174,6 +176,26 @@ pub(super) async fn queue(
         Ok(json!({ "pulls": told.collect::<Vec<Value>>() }))
     });
     Ok(Json(told.await?))
+}
+
+/// `POST /v2/systems/{system}/queue/password`: with it a browser sees the queue's page.
+pub(super) async fn page_password(
+    State(gateway): Server,
+    Path(system): Path<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let of = system.clone();
+    let told = answer(&gateway, Some(&of), request, move |gateway, asked| {
+        let session = &asked.session;
+        let password = gateway.authenticator.page_password(session, &system);
+        Ok(json!({
+            "path": format!("/queue/{system}"),
+            "user": session.user,
+            "password": password.map_err(|error| Failure::ours(&error))?,
+            "seconds": PAGE_PASSWORD_GOOD_FOR.as_secs(),
+        }))
+    });
+    Ok((StatusCode::CREATED, Json(told.await?)).into_response())
 }
 
 /// `POST /v2/systems/{system}/expire/{type}/{tag}`

@@ -1,6 +1,7 @@
 //! Who asks: by a munge credential or by a token of the gateway's. Nobody is anybody without either.
 
 mod accounts;
+mod page;
 mod payload;
 mod rate;
 mod session;
@@ -9,12 +10,14 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use daemon::NoRandom;
 use munge::Munge;
 
 pub use accounts::Accounts;
+pub use page::GOOD_FOR as PAGE_PASSWORD_GOOD_FOR;
 pub use payload::{PayloadError, bound};
 pub use rate::Rates;
-pub use session::Session;
+pub use session::{Scope, Session};
 pub use tokens::{NewToken, Token, Tokens, TokensError};
 
 use crate::configuration::Configuration;
@@ -26,6 +29,13 @@ pub enum Proof {
     Munge(String),
     /// The header `authorization`.
     Bearer(String),
+    /// The same header, as browsers fill it in: a user's name and a password for the queue's page.
+    Page {
+        /// The name.
+        user: String,
+        /// The password.
+        password: String,
+    },
 }
 
 /// Why nobody was recognised.
@@ -46,6 +56,11 @@ pub enum AuthError {
     /// None that is known.
     #[error("this token is not known")]
     Token,
+    /// Likewise.
+    #[error(
+        "this password is not known, or was good for another system, or no longer; hint: shifterimg queue --page"
+    )]
+    PagePassword,
     /// The tokens can't be read.
     #[error(transparent)]
     Tokens(#[from] TokensError),
@@ -58,6 +73,7 @@ pub struct Authenticator {
     bound_only: bool,
     tokens: Option<Tokens>,
     accounts: Accounts,
+    pages: page::PagePasswords,
 }
 
 impl Authenticator {
@@ -73,6 +89,7 @@ impl Authenticator {
             bound_only: wanted.bound_only,
             tokens: wanted.tokens.then(|| Tokens::of(&configuration.state)),
             accounts: Accounts::default(),
+            pages: page::PagePasswords::default(),
         }
     }
 
@@ -93,7 +110,34 @@ impl Authenticator {
                 let tokens = tokens.ok_or(AuthError::NotTaken("tokens"))?;
                 tokens.session(secret)?.ok_or(AuthError::Token)
             }
+            Proof::Page { user, password } => {
+                let system = system.unwrap_or_default();
+                let session = self.pages.session(user, password, system);
+                self.still(session.ok_or(AuthError::PagePassword)?)
+            }
         }
+    }
+
+    /// A password that was made with a token ends with it.
+    fn still(&self, session: Session) -> Result<Session, AuthError> {
+        if let Some(digest) = &session.token {
+            let tokens = self.tokens.as_ref().ok_or(AuthError::PagePassword)?;
+            tokens.session_of(digest)?.ok_or(AuthError::PagePassword)?;
+        }
+        Ok(session)
+    }
+
+    /// A password with which a browser sees the queue of `system` as `session` does.
+    ///
+    /// # Errors
+    /// Where the kernel gives no random bytes.
+    pub fn page_password(&self, session: &Session, system: &str) -> Result<String, NoRandom> {
+        self.pages.make(session, system)
+    }
+
+    /// The name of the user with this uid, or its digits.
+    pub fn user_name(&self, uid: u32) -> String {
+        self.accounts.of(uid).name
     }
 
     fn by_munge(
@@ -118,7 +162,7 @@ impl Authenticator {
             gid: decoded.gid,
             groups: account.groups,
             registries: payload.registries,
-            only_metrics: false,
+            ..Session::default()
         })
     }
 }

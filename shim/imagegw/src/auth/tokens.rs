@@ -11,7 +11,7 @@ use daemon::{Digest, FileError, NoRandom, WholeFile, fresh, read_json};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::Session;
+use super::{Scope, Session};
 
 const FILE_NAME: &str = "tokens.json";
 
@@ -110,16 +110,27 @@ impl Tokens {
     /// # Errors
     /// Where the file can't be read.
     pub fn session(&self, secret: &str) -> Result<Option<Session>, TokensError> {
-        let digest = Digest::of(secret);
+        self.session_of(&Digest::of(secret))
+    }
+
+    /// Whose the secret of this digest is.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn session_of(&self, digest: &Digest) -> Result<Option<Session>, TokensError> {
         let contents = self.contents()?;
         let mut tokens = contents.tokens.into_iter();
-        let found = tokens.find(|token| token.digest.is(&digest));
+        let found = tokens.find(|token| token.digest.is(digest));
         Ok(found.map(|token| Session {
             user: token.user,
             uid: token.uid,
             gid: token.gid,
             groups: token.groups,
-            only_metrics: token.metrics,
+            scope: match token.metrics {
+                true => Scope::Metrics,
+                false => Scope::All,
+            },
+            token: Some(token.digest),
             ..Session::default()
         }))
     }

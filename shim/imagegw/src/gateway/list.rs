@@ -12,7 +12,7 @@ use crate::state::{Image, Pull, Status};
 pub struct Waiting {
     /// The pull.
     pub pull: Arc<Pull>,
-    /// Whether who asks may know what it is of.
+    /// Whether who asks may know what it is of, and whose.
     pub is_shown: bool,
     /// Bytes that are done, and of how many.
     pub done: Option<(u64, Option<u64>)>,

@@ -67,6 +67,9 @@ pub enum Mode {
         /// As the gateway told them
         #[arg(long)]
         json: bool,
+        /// Print the address of the queue's page, and a name and a password that a browser gets in with
+        #[arg(long, conflicts_with = "json")]
+        page: bool,
     },
     /// Print all that the gateway knows of an image, as JSON
     Inspect {
@@ -91,7 +94,8 @@ pub fn execute(mode: Mode, options: &Options) -> Result<ExitCode> {
         Mode::Expire { image } => expire::one(options, &image),
         Mode::Autoexpire => expire::overdue(options),
         Mode::Import { image, file } => import::execute(options, &image, &file),
-        Mode::Queue { json } => queue::execute(options, json),
+        Mode::Queue { page: true, .. } => queue::page(options),
+        Mode::Queue { json, .. } => queue::execute(options, json),
         Mode::Inspect { image } => inspect::execute(options, &image),
         Mode::Delete { image } => delete::execute(options, &image),
     }

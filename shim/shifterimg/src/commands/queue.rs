@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use runtime::telling;
 use serde_json::Value;
 
 use crate::gateway::Gateways;
@@ -20,6 +21,24 @@ pub fn execute(options: &Options, as_json: bool) -> Result<ExitCode> {
     for pull in answer["pulls"].as_array().into_iter().flatten() {
         println!("{}", line(pull));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints where the queue's page is, and what a browser that is led there has to be told. Nothing secret is in the address:
+/// browsers and proxies keep those.
+pub fn page(options: &Options) -> Result<ExitCode> {
+    let site = Site::read(options)?;
+    let gateways = Gateways::of(&site, options)?;
+    let target = format!("/v2/systems/{}/queue/password", site.system);
+    let answer = gateways.try_ask("POST", &target, None)?.good()?;
+    let text = |key: &str| answer.body[key].as_str().unwrap_or_default();
+    println!("{}{}", answer.gateway.trim_end_matches('/'), text("path"));
+    println!("user: {}", text("user"));
+    println!("password: {}", text("password"));
+    let hours = answer.body["seconds"].as_u64().unwrap_or(0) / 3600;
+    telling::say(&format!(
+        "shifterimg: good for {hours} hours, and for this page only\n"
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
