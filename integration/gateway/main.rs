@@ -3,6 +3,7 @@
 
 mod buildah;
 mod clients;
+mod firewall;
 mod fixture;
 mod images;
 mod imports;
