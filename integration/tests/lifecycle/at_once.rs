@@ -1,8 +1,9 @@
 //! Several commands on one id at once, and a runtime that is replaced while its containers run.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use integration::{Bench, NOISE, Outcome, Tool, host, plain, program};
+use integration::{Bench, NOISE, Outcome, Tool, host, is_by_systemd, plain, program};
 use serde_json::{Value, json};
 
 use super::{SOON, assert_created, create, own_id, state, status};
@@ -25,23 +26,39 @@ fn assert_clean(outcome: &Outcome) {
     }
 }
 
-/// All at once, in every order that there is: what comes of it is one of the states that one after the other gives.
+/// Another build of the program: the static one that the package has, where `hack/test` made it, else a copy.
+fn another_build(bench: &Bench) -> PathBuf {
+    let installed = bench.path("another-opt-runtime");
+    let made = std::env::var_os("OPT_STATIC").map(PathBuf::from);
+    let made = made.map_or_else(integration::opt_runtime, |place| {
+        place.join("bin/opt-runtime")
+    });
+    program::copy([made], &installed);
+    installed
+}
+
+/// All at once, by two builds of the program, in every order that there is: what comes of it is one of the states that
+/// one after the other gives.
 #[test]
 fn commands_on_one_id_at_once_end_in_one_state() {
     let bench = Bench::new();
     let id = &own_id("at-once");
     let bundle = plain::bundle(&bench, "plain", &["sleep", "1000"]);
+    let builds = [integration::opt_runtime(), another_build(&bench)];
+    let directory = bundle.directory.display().to_string();
+    let commands: [&[&str]; 6] = [
+        &["create", "--bundle", &directory, id],
+        &["start", id],
+        &["exec", id, "true"],
+        &["kill", id, "KILL"],
+        &["delete", "--force", id],
+        &["state", id],
+    ];
     for _ in 0..ROUNDS {
-        let commands: [&dyn Fn() -> Tool; 6] = [
-            &|| bundle.create(&bench, id),
-            &|| bench.runtime().args(["start", id]),
-            &|| bench.runtime().args(["exec", id, "true"]),
-            &|| bench.runtime().args(["kill", id, "KILL"]),
-            &|| bench.runtime().args(["delete", "--force", id]),
-            &|| bench.runtime().args(["state", id]),
-        ];
+        // Each command by one build, by the other, and by the first again.
         let tools: Vec<Tool> = (0..3)
-            .flat_map(|_| commands.iter().map(|command| command()))
+            .flat_map(|time| commands.iter().map(move |words| (time, words)))
+            .map(|(time, words)| by(&builds[time % 2], &bench).args(*words))
             .collect();
         std::thread::scope(|scope| {
             let racers: Vec<_> = tools
@@ -75,7 +92,17 @@ fn commands_on_one_id_at_once_end_in_one_state() {
     }
 }
 
-/// An upgrade: another file takes the program's place, while one container runs detached and another in the foreground.
+/// A build of the program on the bench's state, as [`Bench::runtime`] has the usual one.
+fn by(build: &Path, bench: &Bench) -> Tool {
+    let tool = Tool::new(build).arg("--root").arg(bench.root());
+    let tool = tool.current_dir(&bench.path(""));
+    if is_by_systemd() {
+        return tool.arg("--systemd-cgroup");
+    }
+    tool
+}
+
+/// An upgrade: another build takes the program's place, while one container runs detached and another in the foreground.
 #[test]
 fn a_runtime_that_is_replaced_leaves_its_containers_manageable() {
     let bench = Bench::new();
@@ -98,9 +125,7 @@ fn a_runtime_that_is_replaced_leaves_its_containers_manageable() {
         .arg(held)
         .start();
     run.wait_for("ran");
-    let newer = bench.path("newer");
-    program::copy([&installed], &newer);
-    fs::rename(&newer, &installed).expect("replace the program");
+    fs::rename(another_build(&bench), &installed).expect("replace the program");
     for id in [detached, held] {
         assert_eq!(status(&bench, id), "running");
         runtime().args(["exec", id, "true"]).expect(0);
