@@ -1,4 +1,7 @@
-//! That `hack/bench` measures what it says it does. What it measures is no test's business: machines differ.
+//! That `hack/bench` measures what it says it does. What it measures is no test's business: machines differ. And that
+//! many runs leave nothing that grows.
+
+mod soak;
 
 use std::process::Command;
 
