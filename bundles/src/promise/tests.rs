@@ -225,6 +225,20 @@ fn a_sealed_bundle_may_have_a_read_only_sysfs() {
     seen.mounts[6].file_system = "sysfs".into();
     assert!(compare(&seen, &spec, Kind::Sealed).is_kept());
     assert!(!compare(&seen, &spec, Kind::OptServer).is_kept());
+    // What tells of the kernel in it is covered.
+    seen.existing_paths.push("/sys/kernel/notes".into());
+    let report = compare(&seen, &spec, Kind::Sealed);
+    assert!(
+        report.summary().contains("/sys/kernel/notes is not masked"),
+        "{}",
+        report.summary()
+    );
+    let mut cover = seen.mounts[6].clone();
+    cover.path = "/sys/kernel/notes".into();
+    cover.root = "/null".into();
+    cover.file_system = "devtmpfs".into();
+    seen.mounts.push(cover);
+    assert!(compare(&seen, &spec, Kind::Sealed).is_kept());
     seen.mounts[6].options[0] = "rw".into();
     assert!(!compare(&seen, &spec, Kind::Sealed).is_kept());
 }
@@ -234,6 +248,11 @@ fn without_a_proc_there_is_nothing_to_mask() {
     let mut seen = kept();
     seen.mounts.retain(|mount| !mount.path.starts_with("/proc"));
     let report = compare(&seen, &read(&sealed()), Kind::Sealed);
+    assert!(report.is_kept(), "{}", report.summary());
+    // Nor without a sysfs, in what the host has in its own.
+    let mut seen = kept();
+    seen.existing_paths.push("/sys/kernel/notes".into());
+    let report = compare(&seen, &read(&sealed()), Kind::OptServer);
     assert!(report.is_kept(), "{}", report.summary());
 }
 

@@ -228,16 +228,17 @@ fn is_read_only_path(mount: &MountPoint, spec: &Spec) -> bool {
     listed && on_itself && mount.has("ro")
 }
 
-/// The masked and read-only paths of this kernel that show through. Where no proc is mounted there are none.
+/// The masked and read-only paths of this kernel that show through, where the process has the proc or sysfs that they are in.
 fn uncovered_in(observed: &Observed) -> Vec<String> {
-    let is_proc = |mount: &MountPoint| mount.file_system == "proc";
-    if !observed.mounts.iter().any(is_proc) {
-        return vec![];
-    }
+    let is_kernels = |mount: &MountPoint| ["proc", "sysfs"].contains(&mount.file_system.as_str());
+    let is_there = |path: &Path| {
+        let mut mounts = observed.mounts.iter();
+        mounts.any(|mount| is_kernels(mount) && path.starts_with(&mount.path))
+    };
     let mut broken = vec![];
-    for path in &observed.existing_paths {
+    for path in observed.existing_paths.iter().filter(|path| is_there(path)) {
         let seen = top(observed, path);
-        let masked = seen.is_some_and(|mount| !is_proc(mount));
+        let masked = seen.is_some_and(|mount| !is_kernels(mount));
         let read_only = seen.is_some_and(|mount| mount.has("ro"));
         let is_in = |table: &[&str]| table.iter().any(|entry| path == Path::new(entry));
         if is_in(&MASKED_PATHS) && !masked {

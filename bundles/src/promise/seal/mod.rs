@@ -18,7 +18,7 @@ pub use privilege::RunAs;
 use privilege::{change_identity, drop_groups, drop_privilege};
 
 /// Kernel interfaces that tell about the host or reach its hardware: hidden in every sealed bundle.
-pub const MASKED_PATHS: [&str; 27] = [
+pub const MASKED_PATHS: [&str; 32] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/bootconfig",
@@ -42,10 +42,16 @@ pub const MASKED_PATHS: [&str; 27] = [
     "/proc/pressure",
     "/proc/sched_debug",
     "/proc/scsi",
+    "/proc/swaps",
     "/proc/timer_list",
     "/proc/timer_stats",
     "/proc/tty",
     "/proc/zoneinfo",
+    // Where a container has the kernel's /sys, as Shifter's.
+    "/sys/firmware",
+    "/sys/kernel/boot_params",
+    "/sys/kernel/notes",
+    "/sys/kernel/vmcoreinfo",
 ];
 
 /// Kernel settings: read-only in every sealed bundle.
