@@ -85,8 +85,9 @@ fn crun() -> Tool {
         return Tool::new("/usr/bin/crun");
     }
     let unified = cgroup::mount_point("").expect("version 2");
+    // It makes directories in that place, which are to be in no tmpfs of the host's.
     let script = format!(
-        "mount --make-rprivate /sys && umount -l {} && exec crun \"$@\"",
+        "mount --make-rprivate /sys && umount -l {0} && mount -t tmpfs tmpfs {0} && exec crun \"$@\"",
         unified.display()
     );
     // All other mounts propagate as they do for the others.

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill as kill_process};
 use nix::unistd::Pid;
 
 use crate::bench::PREFIX;
+use crate::{Tool, cgroup};
 
 /// The only child of process `pid`: of a foreground run that was called, the guardian, it is the worker.
 pub fn child_of(pid: i32) -> i32 {
@@ -151,6 +152,7 @@ pub fn snapshot() -> BTreeSet<String> {
             .collect()
     };
     add("cgroup", shown(cgroups("opt-runtime")));
+    add("hidden", below_version_2());
     add("loop", loop_devices());
     add("process", our_processes());
     add("state", names_in(Path::new("/run/opt-runtime")));
@@ -187,6 +189,19 @@ fn mounts() -> Vec<String> {
             ))
         })
         .collect()
+}
+
+/// What is in the directory that version 2's hierarchy is mounted on, where it is beside version 1's: a peer that is
+/// kept from that one makes its directories there.
+fn below_version_2() -> Vec<String> {
+    let Some(place) = cgroup::mount_point("").filter(|_| !cgroup::is_v2()) else {
+        return vec![];
+    };
+    // In a mount namespace of its own.
+    let script = "umount --lazy \"$1\" && ls -A \"$1\"";
+    let look = Tool::new("unshare").args(["--mount", "sh", "-c", script, "sh"]);
+    let names = look.arg(place).expect(0).stdout;
+    names.lines().map(str::to_owned).collect()
 }
 
 fn loop_devices() -> Vec<String> {
