@@ -5,11 +5,13 @@
 
 mod operation;
 mod point;
+mod stage;
 
 use integration::{is_by_systemd, require_program, skip};
 
-use operation::Operation;
-use point::{Point, Stage, points};
+use operation::{Operation, STRACE};
+use point::{Point, points};
+use stage::Stage;
 
 /// How many points of each operation are tried here.
 const SAMPLE: usize = 16;
@@ -20,7 +22,7 @@ const FOUND: [(&str, usize); 2] = [("kill", 1), ("wait4", 1)];
 /// Every so many-th of them, or all, or a part of all, and tells what was found. The first is another one for each
 /// operation.
 fn sweep(operation: Operation, wanted: Wanted) {
-    require_program("/usr/bin/strace", "strace");
+    require_program(STRACE, "strace");
     if is_by_systemd() {
         return skip("faults are tried with cgroups of our own making");
     }
@@ -111,4 +113,5 @@ operations! {
     kill => Kill
     delete => Delete
     bundle => Bundle
+    shifter => Shifter
 }

@@ -33,4 +33,7 @@ mod exec_sealed;
 mod faults;
 mod generated;
 mod hostile;
+#[expect(dead_code, reason = "the tests of `shifter` use all of it")]
+#[path = "../tests/shifter_run/site.rs"]
+mod site;
 mod specification;

@@ -2,7 +2,10 @@
 
 use integration::Tool;
 
-use super::point::Stage;
+use super::stage::Stage;
+
+/// The program that traces, and makes calls fail.
+pub const STRACE: &str = "/usr/bin/strace";
 
 /// A command of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +18,15 @@ pub enum Operation {
     Kill,
     Delete,
     Bundle,
+    /// The whole of `shifter --dry-run`: image mounted, bundle built, told, and taken away again.
+    Shifter,
 }
 
 impl Operation {
     /// Makes what the command needs; nothing fails here.
     pub fn prepare(self, stage: &Stage) {
         match self {
-            Self::Create | Self::CreateSealed | Self::Run | Self::Bundle => {}
+            Self::Create | Self::CreateSealed | Self::Run | Self::Bundle | Self::Shifter => {}
             Self::Start => stage.create(),
             Self::Exec | Self::Kill => {
                 stage.create();
@@ -35,8 +40,8 @@ impl Operation {
         }
     }
 
-    /// The command's words after the program's options.
-    pub fn words(self, stage: &Stage) -> Vec<String> {
+    /// The words of a command of `opt-runtime`, after the program's options.
+    fn words(self, stage: &Stage) -> Vec<String> {
         let bundle = |name: &str| stage.bench.path(name).display().to_string();
         let words: Vec<&str> = match self {
             Self::Create => return words(&["create", "--bundle", &bundle("plain"), &stage.id]),
@@ -48,6 +53,7 @@ impl Operation {
             Self::Exec => vec!["exec", &stage.id, "true"],
             Self::Kill => vec!["kill", &stage.id, "KILL"],
             Self::Delete => vec!["delete", &stage.id],
+            Self::Shifter => unreachable!("it is another program's"),
             Self::Bundle => {
                 let config = stage.config.display().to_string();
                 let (made, project) = (bundle("made/bundle"), bundle("project"));
@@ -82,14 +88,17 @@ fn words_of(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// `tool` without a terminal, its output in files.
+/// The command under strace, as a bystander, which a created process doesn't keep waiting.
 pub fn traced(stage: &Stage, options: &[&str], operation: Operation) -> Tool {
-    Tool::new("/usr/bin/strace")
-        // As a bystander, which a created process doesn't keep waiting.
-        .args(["-D", "-f", "-qq"])
-        .args(options)
-        .arg(integration::opt_runtime())
+    let options = [&["-D", "-f", "-qq"], options].concat();
+    if let Some(site) = &stage.site {
+        let tool = site.tool("", "1234:1234").arg("--dry-run");
+        let tool = tool.args(["--image=packed", "true"]);
+        return tool.within(STRACE, &options);
+    }
+    Tool::new(integration::opt_runtime())
         .arg("--root")
         .arg(stage.bench.root())
         .args(operation.words(stage))
+        .within(STRACE, &options)
 }

@@ -9,11 +9,7 @@ use integration::{
 };
 use serde_json::{Value, json};
 
-#[expect(dead_code, reason = "the tests of `shifter` use all of it")]
-#[path = "../../tests/shifter_run/site.rs"]
-mod site;
-
-use site::{SOON, Site};
+use crate::site::{SOON, Site};
 
 /// What came of the attempts in one kind of bundle.
 pub struct Column {
