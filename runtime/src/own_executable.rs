@@ -46,7 +46,7 @@ pub fn protect() -> io::Result<()> {
     }
     let view = view_of(own)?;
     let arguments = std::env::args_os().map(OsStringExt::into_vec);
-    keep_descriptors(std::env::args_os().filter_map(|argument| descriptor_in(argument.to_str()?)));
+    keep_descriptors(named_descriptors());
     let own_path = (
         PATH_VARIABLE.into(),
         std::env::current_exe()?.into_os_string(),
@@ -82,7 +82,17 @@ fn view_of(own: File) -> io::Result<OwnedFd> {
     read_only_view().or_else(|_| sealed_copy(own))
 }
 
-/// Has descriptors reach the second execution, which marks them anew: a shell's `<(…)` is a path to one.
+/// Whether this is the second execution. It has no use for what the caller had left open.
+pub(crate) fn is_second() -> bool {
+    std::env::var_os(PATH_VARIABLE).is_some()
+}
+
+/// The descriptors that this process's arguments are paths to: a shell's `<(…)` is one.
+pub(crate) fn named_descriptors() -> impl Iterator<Item = i32> {
+    std::env::args_os().filter_map(|argument| descriptor_in(argument.to_str()?))
+}
+
+/// Has descriptors reach the second execution, which marks them anew.
 fn keep_descriptors(numbers: impl Iterator<Item = i32>) {
     for number in numbers {
         // One that isn't open is told by whoever opens the path.

@@ -3,12 +3,16 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd::close;
 use rustix::fs::{Mode, OFlags, open};
 
 use super::{Error, Result};
+use crate::own_executable;
 
 /// Opens `/dev/null` on each of descriptors 0 to 2 that is closed (a file opened later would become one
-/// of them), and marks every other descriptor close-on-exec but the `preserved` ones from 3 on.
+/// of them), and marks every other descriptor close-on-exec but the `preserved` ones from 3 on. This program's
+/// second execution, of which there may have been no first that marked anything, closes them instead, but for
+/// those that its arguments name: a supervisor must not hold open what its caller has closed.
 ///
 /// Call before anything is opened: what the caller wants preserved must be the caller's.
 ///
@@ -35,9 +39,15 @@ pub fn make_descriptors_sane(preserved: u16) -> Result<()> {
     let numbers: Vec<i32> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
+    let named: Vec<i32> = own_executable::named_descriptors().collect();
+    let closes = own_executable::is_second();
     for number in numbers.into_iter().filter(|number| *number >= first_closed) {
         // A descriptor that is gone by now (the directory's own) can't be inherited either.
-        let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        if closes && !named.contains(&number) {
+            let _ = close(number);
+        } else {
+            let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        }
     }
     Ok(())
 }
