@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::Winsize;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, tcgetpgrp};
 
 use crate::Tool;
 use crate::terminal::Terminal;
@@ -66,6 +66,13 @@ impl Session {
     /// The pid of the program.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The process group that the terminal's keys are for.
+    #[track_caller]
+    pub fn foreground(&self) -> Pid {
+        let terminal = self.terminal.as_ref().expect("a terminal");
+        tcgetpgrp(&terminal.master).expect("a foreground group")
     }
 
     /// Sends it a signal.

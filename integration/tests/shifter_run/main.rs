@@ -16,5 +16,6 @@ mod rootless;
 mod site;
 mod sshd;
 mod tasks;
+mod terminal;
 mod told;
 mod volumes;

@@ -8,10 +8,10 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setpgid};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
@@ -108,7 +108,12 @@ pub(super) fn split(
     let made_up = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
     let id = id.map(str::to_owned).or_else(|| made_up.clone());
     let code = match guard(worker, signals, &own_socket) {
-        Some(code) => code,
+        Some(ended) => {
+            if ended.was_interrupted && ended.code == 128 + Signal::SIGINT as i32 {
+                end_by_interrupt();
+            }
+            ended.code
+        }
         None => {
             end_children();
             if let (Some(id), Some(run)) = (&id, &made_up) {
@@ -122,12 +127,28 @@ pub(super) fn split(
     exit(code)
 }
 
-/// Passes signals on, and what goes between two terminals, until the worker ends: its exit code, or `None`
-/// where it was killed.
-fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
+/// How the worker ended.
+struct Ended {
+    code: i32,
+    /// Whether the caller has typed the key that interrupts.
+    was_interrupted: bool,
+}
+
+/// Ends this process as the command was ended: a shell that runs a script goes on to the next line otherwise, as if
+/// the command had done with the key what it wanted.
+fn end_by_interrupt() {
+    let mut interrupts = SigSet::empty();
+    interrupts.add(Signal::SIGINT);
+    let _ = kill(Pid::this(), Signal::SIGINT);
+    let _ = interrupts.thread_unblock();
+}
+
+/// Passes signals on, and what goes between two terminals, until the worker ends; `None` where it was killed.
+fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<Ended> {
     let pid = rustix::process::Pid::from_raw(worker.as_raw())?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
     let mut terminal: Option<Attached> = None;
+    let mut was_interrupted = false;
     // Its end stays to be read when the worker has closed the other one on its way out.
     let mut socket = Some(socket);
     loop {
@@ -140,6 +161,7 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
         }
         if let Some(terminal) = &mut terminal {
             terminal.turn();
+            was_interrupted |= terminal.was_interrupted();
         }
         if let Some(open) = socket.filter(|_| is_asked)
             && !answer(open, signals, &mut terminal)
@@ -148,7 +170,12 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<i32> {
         }
         match waitpid(worker, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => {}
-            Ok(WaitStatus::Exited(_, code)) => return Some(code),
+            Ok(WaitStatus::Exited(_, code)) => {
+                return Some(Ended {
+                    code,
+                    was_interrupted,
+                });
+            }
             _ => return None,
         }
     }
@@ -167,7 +194,9 @@ fn wait_for_news(
     ];
     waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
     waiting.extend(socket.map(|socket| PollFd::new(socket, PollFlags::IN)));
-    let _ = poll(&mut waiting, None);
+    let patience = terminal.and_then(Attached::patience);
+    let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    let _ = poll(&mut waiting, patience.as_ref());
     let last = waiting.last().filter(|_| socket.is_some());
     last.is_some_and(|socket| socket.revents().contains(PollFlags::IN))
 }

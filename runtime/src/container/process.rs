@@ -108,6 +108,24 @@ pub(super) fn kill_if_alive(process: ProcessId) {
     }
 }
 
+/// Whether the process `pid` ignores or handles `signal`, so that its default action isn't what happens. `None` where
+/// that can't be seen.
+pub(super) fn has_own_action(pid: i32, signal: i32) -> Option<bool> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    is_in_masks(&text, &["SigIgn:", "SigCgt:"], signal)
+}
+
+/// Whether `signal` is in one of the masks of these names in `status`, the text of `/proc/PID/status`.
+pub(super) fn is_in_masks(status: &str, names: &[&str], signal: i32) -> Option<bool> {
+    let bit = 1_u64 << signal.checked_sub(1)?;
+    let masks = names.iter().map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    });
+    let masks: Option<Vec<u64>> = masks.collect();
+    Some(masks?.iter().any(|mask| mask & bit != 0))
+}
+
 /// The children of the calling process, zombies included.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use rustix::process::{
 
 use super::guardian::Guardian;
 use super::init;
-use super::process::ProcessId;
+use super::process::{ProcessId, is_in_masks};
 use super::terminal::Attached;
 use super::watch::{Order, Watch};
 use super::{Error, Result};
@@ -191,7 +191,9 @@ impl Supervised {
         waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
         let watch = hold.watch.as_ref();
         waiting.extend(watch.map(Watch::waiting).unwrap_or_default());
-        let patience = watch.and_then(Watch::patience);
+        let of_terminal = terminal.and_then(Attached::patience);
+        let patience = watch.and_then(Watch::patience).into_iter();
+        let patience = patience.chain(of_terminal).min();
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         match poll(&mut waiting, patience.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -254,13 +256,8 @@ impl Supervised {
         let Ok(text) = std::fs::read_to_string(path) else {
             return false;
         };
-        let bit = 1_u64 << (signal as u32 - 1);
-        ["SigBlk:", "SigIgn:", "SigCgt:"].iter().all(|name| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name))
-                .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-                .is_some_and(|mask| mask & bit == 0)
-        })
+        let masks = ["SigBlk:", "SigIgn:", "SigCgt:"];
+        is_in_masks(&text, &masks, signal as i32) == Some(false)
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Request<'a> {
     pub root_writable: bool,
     /// The caller's.
     pub umask: u32,
+    /// Whether the command has a terminal of its own.
+    pub terminal: bool,
     /// The text of `/var/hostsfile`, in a job.
     pub hosts: Option<String>,
     /// Whether the container is made without root: in a user namespace, in which the caller is who they are outside,

@@ -60,7 +60,7 @@ fn process(request: &Request<'_>, identity: &Caller, working_directory: &str) ->
         .set_umask(Some(request.umask));
     let mut process = Process::default();
     process
-        .set_terminal(None)
+        .set_terminal(request.terminal.then_some(true))
         .set_user(user)
         .set_args(Some(request.command.clone()))
         .set_cwd(working_directory.into())

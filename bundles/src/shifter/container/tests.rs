@@ -137,6 +137,7 @@ impl Site {
             working_directory: "/home/u/work".to_owned(),
             root_writable: self.config.root_writable,
             umask: 0o027,
+            terminal: false,
             hosts: Some("n1\n".to_owned()),
             user_namespace: false,
             places: Places {

@@ -20,15 +20,15 @@ use crate::site::{SOON, Site, USER};
 const STAFF: u32 = 50;
 
 /// A site whose users have FUSE, as with udev everywhere, and may run a copy of `shifter`.
-struct Home {
-    site: Site,
-    program: PathBuf,
+pub struct Home {
+    pub site: Site,
+    pub program: PathBuf,
     device: PathBuf,
 }
 
 impl Home {
     /// With `lines` more in the site's udiRoot.conf.
-    fn new(lines: &str) -> Self {
+    pub fn new(lines: &str) -> Self {
         let site = Site::new(lines);
         let program = site.path("shifter");
         // The build directory need not be open to everybody.
@@ -67,12 +67,12 @@ impl Home {
     }
 
     /// Where the state of the user's containers is.
-    fn state(&self) -> PathBuf {
+    pub fn state(&self) -> PathBuf {
         self.site.path("users")
     }
 
     /// `shifter` for the user with this image.
-    fn shifter(&self, image: &str) -> Tool {
+    pub fn shifter(&self, image: &str) -> Tool {
         self.user(&format!("{USER},{STAFF}"), "")
             .arg(format!("--image={image}"))
     }

@@ -6,8 +6,11 @@ use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdin, stdout};
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+};
 
 use super::pty;
 
@@ -50,6 +53,12 @@ impl CallerTerminal {
     /// Its descriptor, for who closes all others.
     pub(super) fn number(&self) -> RawFd {
         self.terminal.as_raw_fd()
+    }
+
+    /// Whether it is this process's to read and to set: not while its job is in the background, as of `&` or `bg`. One
+    /// that controls another session, or none, has no background.
+    pub(super) fn is_ours(&self) -> bool {
+        tcgetpgrp(&*self.terminal).map_or(true, |group| group == getpgrp())
     }
 
     /// Has every key come through as it is, for the command's own terminal to give it a meaning.

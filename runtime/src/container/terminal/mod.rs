@@ -8,6 +8,7 @@ mod attached;
 mod caller;
 mod console_socket;
 mod keeper;
+mod keys;
 mod own;
 pub(super) mod pty;
 mod relay;

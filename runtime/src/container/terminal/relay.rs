@@ -9,6 +9,7 @@ use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, OutputModes, isatty, tcgetattr, tcsetattr};
 
 use super::caller::patient_output;
+use super::keys::Key;
 use super::pty;
 
 /// How much is on its way in one direction at most, bytes.
@@ -37,6 +38,10 @@ pub(super) struct Relay {
     output: Option<OwnedFd>,
     /// Whether standard input may still give something.
     has_input: bool,
+    /// Whether a terminal at standard input is this process's to read.
+    listens: bool,
+    /// One that was typed and that somebody has to act upon.
+    key: Option<Key>,
     typed: Vec<u8>,
     printed: Vec<u8>,
 }
@@ -67,6 +72,8 @@ impl Relay {
         pass_line_ends(&master)?;
         Ok(Self {
             has_input: true,
+            listens: true,
+            key: None,
             ends: Some(Ends {
                 _slave: pty::slave_of(&master)?,
                 master,
@@ -80,6 +87,16 @@ impl Relay {
     /// The command's terminal, until it is hung up.
     pub(super) fn master(&self) -> Option<&OwnedFd> {
         self.ends.as_ref().map(|ends| &ends.master)
+    }
+
+    /// Whether a terminal at standard input is this process's to read: a job in the background would be stopped for it.
+    pub(super) fn listen(&mut self, listens: bool) {
+        self.listens = listens || !isatty(stdin());
+    }
+
+    /// A key that was typed and that somebody has to act upon.
+    pub(super) fn take_key(&mut self) -> Option<Key> {
+        self.key.take()
     }
 
     /// What to wait for.
@@ -97,7 +114,7 @@ impl Relay {
         };
         if let Some(master) = self.master() {
             if self.typed.is_empty() {
-                if self.has_input {
+                if self.has_input && self.listens {
                     add(Side::Typed, stdin(), PollFlags::IN);
                 }
             } else {
@@ -123,7 +140,7 @@ impl Relay {
     /// Moves what can be moved without waiting.
     pub(super) fn turn(&mut self) {
         for _ in 0..ROUNDS {
-            if !self.step(&NOW) {
+            if self.key.is_some() || !self.step(&NOW) {
                 return;
             }
         }
@@ -181,13 +198,19 @@ impl Relay {
                 self.has_input = take(stdin(), &mut self.typed).is_ok();
                 Ok(())
             }
-            Side::Typed => take(stdin(), &mut self.typed),
+            Side::Typed => take(stdin(), &mut self.typed).map(|()| self.note_key()),
             Side::ToCommand => give(master, &mut self.typed),
             Side::Printed => take(master, &mut self.printed),
             Side::ToCaller => self.give_to_caller(),
         };
         if served.is_err() {
             self.hang_up(side);
+        }
+    }
+
+    fn note_key(&mut self) {
+        if let Some(ends) = &self.ends {
+            self.key = Key::find(&ends.master, &mut self.typed).or(self.key);
         }
     }
 

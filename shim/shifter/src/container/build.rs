@@ -4,7 +4,7 @@
 //! ended, however that came, the kernel takes them away: the host never saw one.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -231,12 +231,20 @@ impl Prepared<'_> {
             root_writable: config.root_writable
                 || self.options.is_some_and(|options| options.writable),
             umask: self.umask,
+            terminal: self.terminal,
             hosts: self.hosts.clone(),
             user_namespace: asker.mode == Mode::Rootless || places.host.is_some(),
             places,
             site_files: &self.site_files,
         })
     }
+}
+
+/// Whether the command gets a terminal of its own, connected with the caller's: where all of its standard descriptors are
+/// one. Whatever the caller has redirected it gets as it is.
+pub(super) fn terminal() -> bool {
+    let (input, output, errors) = (io::stdin(), io::stdout(), io::stderr());
+    input.is_terminal() && output.is_terminal() && errors.is_terminal()
 }
 
 /// The caller's umask, which can only be read by setting it.

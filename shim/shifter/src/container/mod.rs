@@ -129,6 +129,7 @@ struct Prepared<'a> {
     environment: Vec<String>,
     working_directory: String,
     umask: u32,
+    terminal: bool,
     /// The text of `/var/hostsfile`.
     hosts: Option<String>,
     /// What isn't as it could be, a line each.
@@ -164,6 +165,7 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         options: Some(options),
         environment,
         umask: build::umask(),
+        terminal: build::terminal(),
         hosts,
         notes,
         chosen,

@@ -177,6 +177,7 @@ impl Asked {
             environment,
             working_directory: "/".to_owned(),
             umask: 0o022,
+            terminal: false,
             hosts: self.hosts.clone(),
             notes: vec![],
             devices,

@@ -19,7 +19,7 @@ use runtime::{policy, telling};
 
 use super::place::{Jobs, Key};
 use super::record::{Record, Refusal};
-use crate::container::build::umask;
+use crate::container::build;
 use crate::container::caller::Asker;
 use crate::container::ssh::{self, Keys};
 use crate::container::variables::{self, ImageSays, LONGEST_FILE, Requested};
@@ -198,8 +198,9 @@ impl<'a> Step<'a> {
                 user.gid()
             );
         }
-        user.set_umask(Some(umask()));
+        user.set_umask(Some(build::umask()));
         process
+            .set_terminal(build::terminal().then_some(true))
             .set_user(user)
             .set_args(Some(words))
             .set_env(Some(kept(environment)))
