@@ -10,7 +10,7 @@ use integration::{Outcome, Tool, shifter, wait_until};
 use crate::site::{SOON, Site};
 
 /// The image `it`, with the SHA-256 of its file in its `.meta` file.
-fn with_digest() -> (Site, PathBuf) {
+pub fn with_digest() -> (Site, PathBuf) {
     let site = Site::new("");
     site.image("it", "squashfs");
     let file = site.path("images/it.squashfs");
@@ -76,7 +76,7 @@ fn explained(site: &Site, verify: &str) -> String {
 }
 
 /// Turns a byte in the middle over, where nothing that is read here is.
-fn tamper(file: &Path) {
+pub fn tamper(file: &Path) {
     let mut bytes = fs::read(file).expect("read");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

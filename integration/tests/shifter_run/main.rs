@@ -10,6 +10,7 @@ mod ending;
 mod hooks;
 mod inside;
 mod job;
+mod job_digests;
 mod local;
 mod refused;
 mod rootless;
