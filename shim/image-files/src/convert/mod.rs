@@ -12,7 +12,7 @@ mod tool;
 mod untrusted;
 mod write;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 pub use clean::{Cleaned, clean, harmless};
@@ -24,7 +24,10 @@ pub use tool::Watch;
 pub use untrusted::{Most, unpack_untrusted};
 pub use write::{write_erofs, write_squashfs};
 
+use crate::digest::FileDigests;
+use crate::meta::MetaText;
 use crate::superblock::{FileSystem, Kind};
+use bundles::shifter::image::Digests;
 use tool::{Tool, Untroubled};
 
 /// What is to be written.
@@ -56,6 +59,9 @@ pub struct Conversion<'a> {
     pub target: Target,
     /// Whether what is there may be replaced; never a directory.
     pub replace: bool,
+    /// What the `.meta` file beside an image's file says, but for format and digests, which are the new file's. None for
+    /// no such file.
+    pub meta: Option<&'a MetaText<'a>>,
 }
 
 impl Conversion<'_> {
@@ -69,9 +75,19 @@ impl Conversion<'_> {
             path: self.destination,
             replace: self.replace,
         };
+        let beside = self.destination.with_extension("meta");
+        let meta_place = Place {
+            path: &beside,
+            ..place
+        };
+        let format = self.target.format();
+        let meta = self.meta.zip(format);
         place.must_be_free()?;
+        if meta.is_some() {
+            meta_place.must_be_free()?;
+        }
         let scratch = Scratch::new(place.above())?;
-        let [tree, image] = ["tree", "image"].map(|name| scratch.path().join(name));
+        let [tree, image, said] = ["tree", "image", "meta"].map(|name| scratch.path().join(name));
         self.unpack(source, &tree, watch)?;
         watch.step("clean");
         let cleaned = clean::clean(&tree)?;
@@ -87,8 +103,17 @@ impl Conversion<'_> {
                 image
             }
         };
+        if let Some((meta, format)) = meta {
+            watch.step("digest");
+            let text = text_of(meta, format, &made)?;
+            fs::write(&said, text).map_err(ConvertError::io("write", &said))?;
+        }
         watch.step("put it in its place");
         place.put(&made)?;
+        // Behind it: nobody finds in a store what isn't there.
+        if meta.is_some() {
+            meta_place.put(&said)?;
+        }
         Ok(cleaned)
     }
 
@@ -136,6 +161,36 @@ impl Conversion<'_> {
             }
         }
     }
+}
+
+impl Target {
+    /// What a `.meta` file calls it; none for a directory.
+    fn format(self) -> Option<&'static str> {
+        match self {
+            Self::Squashfs => Some("squashfs"),
+            Self::Erofs => Some("erofs"),
+            Self::Directory => None,
+        }
+    }
+}
+
+/// The text of the `.meta` file of the image's file at `made`.
+fn text_of(meta: &MetaText<'_>, format: &str, made: &Path) -> Result<String, ConvertError> {
+    let digests = File::open(made).and_then(|file| FileDigests::of(&file));
+    let digests = digests.map_err(ConvertError::io("read", made))?;
+    let digests = Digests {
+        content: Some(digests.content),
+        verity: Some(digests.verity),
+        manifest: meta.digests.manifest.clone(),
+    };
+    // It was read in such a file: what can't be said there isn't in it.
+    let (text, _) = MetaText {
+        format,
+        digests,
+        ..meta.clone()
+    }
+    .text();
+    Ok(text)
 }
 
 fn unpacker(kind: Kind, tree: &Path) -> Tool {

@@ -10,8 +10,12 @@ use clap::ValueEnum;
 use runtime::telling;
 
 use crate::images::layout::Layout;
+use crate::images::own::meta_of_source;
+use bundles::shifter::image::{Caller, Meta};
+use image_files::MetaText;
 use image_files::convert::{Conversion, Place, Target, Watch};
 use imagegw::pull::LeftOut;
+use rustix::process::{getegid, geteuid};
 
 /// Arguments of `image convert`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +44,7 @@ enum Format {
 
 /// Makes it, telling on standard error how far it is.
 pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    if rustix::process::geteuid().is_root() {
+    if geteuid().is_root() {
         bail!(
             "root's rights are not for reading images; hint: as the account that keeps the store: runuser -u ACCOUNT -- …"
         );
@@ -60,13 +64,16 @@ pub fn execute(arguments: &Arguments) -> Result<ExitCode> {
     if let (Some(layout), Some(format)) = (layout, format) {
         return arguments.of_layout(&layout, format);
     }
+    let mut progress = Progress::new(arguments.quiet);
+    let said = arguments.said(&mut progress)?;
+    let said = said.as_ref().map(Said::text);
     let conversion = Conversion {
         source: &arguments.source,
         destination: &arguments.destination,
         target,
         replace: arguments.force,
+        meta: said.as_ref(),
     };
-    let mut progress = Progress::new(arguments.quiet);
     let cleaned = conversion.run(&mut progress);
     progress.end_line();
     let cleaned = cleaned?;
@@ -104,6 +111,23 @@ impl Arguments {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What the `.meta` file of what is made says: what the source's does. None where that would be taken for the
+    /// source's own.
+    fn said(&self, progress: &mut Progress) -> Result<Option<Said>> {
+        let of = |path: &Path| std::path::absolute(path.with_extension("meta"));
+        if of(&self.source)? == of(&self.destination)? {
+            progress.tell("no .meta file: beside the source, it would be the source's as well");
+            return Ok(None);
+        }
+        let caller = Caller {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            groups: vec![],
+        };
+        let meta = meta_of_source(&self.source, &caller)?;
+        Ok(Some(meta.map_or_else(Said::default, Said::of)))
+    }
+
     fn target(&self) -> Option<Target> {
         let by_ending = || {
             let text = self.destination.to_string_lossy();
@@ -121,6 +145,40 @@ impl Arguments {
             Some(Format::Vfs) => Some(Target::Directory),
             None => by_ending(),
         }
+    }
+}
+
+/// What is said of an image apart from its file.
+#[derive(Debug, Default)]
+struct Said {
+    meta: Option<Meta>,
+    environment: Vec<String>,
+}
+
+impl Said {
+    fn of(meta: Meta) -> Self {
+        let variables = meta.environment.iter();
+        let environment = variables.map(|(name, value)| format!("{name}={value}"));
+        Self {
+            environment: environment.collect(),
+            meta: Some(meta),
+        }
+    }
+
+    fn text(&self) -> MetaText<'_> {
+        let mut text = MetaText {
+            environment: &self.environment,
+            ..MetaText::default()
+        };
+        if let Some(meta) = &self.meta {
+            text.entry_point = meta.entry_point.as_deref().unwrap_or_default();
+            text.command = meta.command.as_deref().unwrap_or_default();
+            text.working_directory = meta.working_directory.as_deref().unwrap_or_default();
+            text.users = &meta.access.users;
+            text.groups = &meta.access.groups;
+            text.digests.manifest.clone_from(&meta.digests.manifest);
+        }
+        text
     }
 }
 

@@ -37,7 +37,7 @@ pub fn users_image(path: &Path, caller: &Caller) -> Result<Image> {
 }
 
 /// `NAME.meta` beside `NAME.ENDING`.
-fn meta_beside(image: &Path, caller: &Caller) -> Result<Option<Meta>> {
+pub(super) fn meta_beside(image: &Path, caller: &Caller) -> Result<Option<Meta>> {
     let path = image.with_extension("meta");
     let file = match open_as(&path, caller) {
         Err(OpenError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {

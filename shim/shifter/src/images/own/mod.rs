@@ -7,8 +7,10 @@ mod fuse;
 mod image;
 mod namespace;
 mod open;
+mod source;
 
 pub use fuse::{FuseError, Served, serve};
 pub use image::users_image;
 pub use namespace::{NamespaceError, enter_namespace};
 pub use open::{OpenError, open_as};
+pub use source::meta_of_source;
