@@ -4,15 +4,24 @@
 mod seen;
 
 use std::fs;
+use std::ops::Range;
 
 use integration::generated::{Choices, Place, bytes, change};
-use integration::{Bench, Bundle, Outcome, Probe, Tool};
+use integration::{Bench, Bundle, Outcome, Probe, Tool, weaken};
 use serde_json::Value;
 
 use seen::Seen;
 
-/// So many bundles, from the seeds 0 on; `OPT_GENERATED_BUNDLES` says more.
+/// So many bundles, from the seeds 0 on; `OPT_GENERATED_BUNDLES` may say how many, or from which on to which: `60..2000`.
 const BUNDLES: u64 = 60;
+
+fn seeds() -> Range<u64> {
+    let Ok(said) = std::env::var("OPT_GENERATED_BUNDLES") else {
+        return 0..BUNDLES;
+    };
+    let (from, to) = said.split_once("..").unwrap_or(("0", &said));
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
 
 /// Sources for mounts.
 fn place(bench: &Bench) -> Place {
@@ -104,10 +113,10 @@ fn what_passes_the_check_is_observed_sealed_and_explained() {
     let place = place(&bench);
     let bundle = bench.sealed("bundle", &Probe::on(&bench).command(), &["look"]);
     let sealed = bundle.spec();
-    let count = std::env::var("OPT_GENERATED_BUNDLES");
-    let count = count.map_or(BUNDLES, |count| count.parse().expect("a number"));
+    let seeds = seeds();
+    let count = seeds.end - seeds.start;
     let [mut refused, mut impossible, mut made] = [0; 3];
-    for seed in 0..count {
+    for seed in seeds {
         let mut spec = sealed.clone();
         change(&mut spec, &mut Choices::of(&bytes(seed, 128)), &place);
         bundle.set_spec(&spec);
@@ -124,6 +133,43 @@ fn what_passes_the_check_is_observed_sealed_and_explained() {
         refused * 10 > count && made * 10 > count,
         "{refused} refused, {made} sealed"
     );
+}
+
+/// The look from outside isn't blind: without the promise that refuses them, it sees weaknesses.
+#[test]
+fn what_is_not_sealed_is_seen_from_outside() {
+    const SEEN: [&str; 7] = [
+        "/tmp without nosuid",
+        "/dev/shm without nodev",
+        "a bounding capability",
+        "no profile",
+        "no network namespace",
+        "no masked paths",
+        "/proc/sys is writable",
+    ];
+    let bench = Bench::new();
+    let bundle = bench.sealed("bundle", &Probe::on(&bench).command(), &["look"]);
+    let sealed = bundle.spec();
+    let is_seen = |spec: &Value, id: &str| {
+        bundle.set_spec(spec).without_promise();
+        bundle.create(&bench, id).quietly().expect(0);
+        let state = json(bench.runtime().args(["state", id]));
+        let seen =
+            Seen::of(state["pid"].as_i64().expect("a pid"), spec).with_the_runtimes_own_closed();
+        let looked = std::panic::catch_unwind(|| seen.is_sealed());
+        bench.runtime().args(["delete", "--force", id]).expect(0);
+        looked.is_err()
+    };
+    let id = |number: usize| format!("weak-{}-{number}", std::process::id());
+    assert!(!is_seen(&sealed, &id(0)));
+    let mut ways = weaken::all();
+    ways.retain(|way| SEEN.contains(&way.what));
+    assert_eq!(ways.len(), SEEN.len());
+    for (number, way) in (1..).zip(ways) {
+        let mut weak = sealed.clone();
+        (way.apply)(&mut weak);
+        assert!(is_seen(&weak, &id(number)), "{way:?} isn't seen");
+    }
 }
 
 /// What of a specification is another's.

@@ -63,6 +63,11 @@ fn plain(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// Where a mount of a specification is.
+fn destination(mount: &Value) -> String {
+    plain(mount["destination"].as_str().expect("a path"))
+}
+
 impl Seen {
     /// Reads what `/proc` says of it.
     pub fn of(pid: i64, spec: &Value) -> Self {
@@ -78,6 +83,17 @@ impl Seen {
             spec: spec.clone(),
             process,
         }
+    }
+
+    /// As if what the runtime itself mounts were closed, as it is where there is a promise: no `config.json` says it, and
+    /// so it can't be taken out of one.
+    pub fn with_the_runtimes_own_closed(mut self) -> Self {
+        let specs: Vec<String> = self.mounts_of_spec().iter().map(destination).collect();
+        let own = self.mounts.iter_mut();
+        for mount in own.filter(|mount| !specs.contains(&mount.path)) {
+            mount.options.extend(["nosuid", "nodev"].map(str::to_owned));
+        }
+        self
     }
 
     fn kind(&self) -> &str {
@@ -203,7 +219,7 @@ impl Seen {
             }
         }
         for mount in self.mounts_of_spec() {
-            let path = plain(mount["destination"].as_str().expect("a path"));
+            let path = destination(mount);
             let is_own_dev = path == "/dev" || mount["type"] == "devpts";
             let mut lines = self.mounts.iter().filter(|line| line.path == path);
             assert!(
@@ -269,10 +285,16 @@ impl Seen {
     pub fn is_explained(&self, explained: &Value) {
         let listed = explained["mounts"].as_array().expect("mounts");
         let mut left = self.mounts.clone();
-        for mount in listed {
+        // What a bind mount on /dev covers is taken away by the runtime; all else that is covered is in mountinfo still.
+        for mount in listed.iter().filter(|mount| mount["covered_by"] != "/dev") {
             let path = plain(mount["path"].as_str().expect("a path"));
-            let at = left.iter().position(|line| line.path == path);
-            let at = at.unwrap_or_else(|| panic!("{path} is explained, and no mount"));
+            let mut lines = left.iter();
+            // The last one is what is seen there.
+            let at = match mount["covered_by"].is_null() {
+                true => lines.rposition(|line| line.path == path),
+                false => lines.position(|line| line.path == path),
+            };
+            let at = at.unwrap_or_else(|| panic!("{path} is explained, and no mount: {left:#?}"));
             let line = left.remove(at);
             let access = if line.has("ro") {
                 "read-only"
@@ -294,15 +316,24 @@ impl Seen {
                     .as_array()
                     .is_some_and(|all| all.iter().any(|one| one == "rbind"))
             })
-            .map(|mount| plain(mount["destination"].as_str().expect("a path")))
+            .map(destination)
             .collect();
+        // The scratch one where libcontainer makes devices, below what is mounted on /dev.
+        let is_dev_bound = self.mounts_of_spec().iter().any(|mount| {
+            let path = destination(mount);
+            path == "/dev" && mount["type"] != "tmpfs"
+        });
         for line in left {
+            let is_scratch = line.path == "/dev" && is_dev_bound;
             let is_device = line.path.starts_with("/dev/") && line.path.matches('/').count() == 2;
             let comes_along = recursive
                 .iter()
                 .any(|path| line.path.starts_with(&format!("{path}/")));
-            let is_known =
-                line.path == "/" || closed.contains(&line.path) || is_device || comes_along;
+            let is_known = line.path == "/"
+                || closed.contains(&line.path)
+                || is_device
+                || is_scratch
+                || comes_along;
             assert!(is_known, "mounted, and not explained: {line:?}");
         }
     }
