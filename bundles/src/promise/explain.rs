@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
@@ -54,6 +54,10 @@ pub struct MountExplained {
     pub why: String,
     /// The host's path, where it is one.
     pub source: Option<PathBuf>,
+    /// The path of a later mount there or above, which this one isn't seen for. Told by the paths alone: links in the root
+    /// file system may lead elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered_by: Option<String>,
     /// How much of the host's it shows; measured by [`Explanation::measured`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
@@ -80,7 +84,8 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
         exceptions: exceptions(spec),
         mounts: mounts(spec)
             .iter()
-            .map(|mount| explain_mount(spec, mount))
+            .enumerate()
+            .map(|(at, mount)| explain_mount(spec, mount, &mounts(spec)[at + 1..]))
             .collect(),
         links,
         identity: identity(spec),
@@ -92,7 +97,7 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
     }
 }
 
-fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
+fn explain_mount(spec: &Spec, mount: &Mount, later: &[Mount]) -> MountExplained {
     let source = mount
         .source()
         .as_ref()
@@ -118,8 +123,18 @@ fn explain_mount(spec: &Spec, mount: &Mount) -> MountExplained {
         what,
         why,
         source: mount.source().clone().filter(|_| is_bind(mount)),
+        covered_by: later
+            .iter()
+            .rfind(|later| covers(later, mount))
+            .map(|later| later.destination().display().to_string()),
         exposure: None,
     }
+}
+
+fn covers(later: &Mount, mount: &Mount) -> bool {
+    let [later, path] = [later, mount].map(|mount| mount.destination());
+    let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    later.is_absolute() && path.components().all(is_plain) && path.starts_with(later)
 }
 
 /// Also those that this version doesn't know, which the runtime refuses.
@@ -232,6 +247,9 @@ impl Explanation {
                 "  {:<width$} {:<10} {}\n  {:<width$}   why: {}",
                 mount.path, mount.access, mount.what, "", mount.why
             )?;
+            if let Some(later) = &mount.covered_by {
+                writeln!(f, "  {:<width$}   covered by the later {later}", "")?;
+            }
             if let Some(exposure) = &mount.exposure {
                 writeln!(f, "  {:<width$}   shows {exposure}", "")?;
             }

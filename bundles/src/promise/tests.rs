@@ -513,3 +513,39 @@ fn every_mount_is_explained() {
     }
     assert!(explanation.system_calls["files"].contains(&"openat*".to_owned()));
 }
+
+#[test]
+fn a_mount_that_a_later_one_covers_is_explained_so() {
+    let mounts = [
+        "/dev",
+        "/dev/shm",
+        "/data/below",
+        "/data/../srv",
+        "/data",
+        "/data2",
+        "/dev",
+    ];
+    let mounts: Vec<_> = mounts
+        .iter()
+        .map(|path| serde_json::json!({ "destination": path, "type": "tmpfs" }))
+        .collect();
+    let spec = serde_json::json!({ "ociVersion": "1.0.2", "mounts": mounts });
+    let explanation = explain(&serde_json::from_value(spec).unwrap(), None, vec![]);
+    let covered: Vec<_> = explanation
+        .mounts
+        .iter()
+        .map(|mount| mount.covered_by.as_deref())
+        .collect();
+    let dev = Some("/dev");
+    assert_eq!(
+        covered,
+        [dev, dev, Some("/data"), None, None, None, None],
+        "{explanation}"
+    );
+    let text = explanation.to_string();
+    assert_eq!(
+        text.matches("covered by the later /dev\n").count(),
+        2,
+        "{text}"
+    );
+}
