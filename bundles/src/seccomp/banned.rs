@@ -103,13 +103,12 @@ pub fn banned_calls() -> Vec<(Call, &'static str)> {
 ///
 /// The rest of what it refuses with ENOSYS is only of no use, and other profiles may well allow it.
 pub fn is_banned_name(name: &str) -> bool {
-    let tried = ROWS.iter().any(|(tried, ..)| *tried == name);
+    let is_tried = || ROWS.iter().any(|(tried, ..)| *tried == name);
     opt_server().rules.iter().any(|rule| {
-        let refused = match rule.action {
-            RuleAction::Allow => false,
-            RuleAction::Errno(errno) => errno == EPERM || tried,
-        };
-        refused && rule.args.is_empty() && rule.names.contains(&name)
+        let refuses_always = rule.action != RuleAction::Allow && rule.args.is_empty();
+        refuses_always
+            && rule.names.binary_search(&name).is_ok()
+            && (rule.action == RuleAction::Errno(EPERM) || is_tried())
     })
 }
 

@@ -117,7 +117,7 @@ pub fn group_of(name: &str) -> &'static str {
     let rule = opt_server()
         .rules
         .iter()
-        .find(|rule| rule.names.contains(&name));
+        .find(|rule| rule.names.binary_search(&name).is_ok());
     rule.map_or("other", |rule| rule.group)
 }
 
