@@ -7,8 +7,10 @@
 //! `hack/fuzz` runs them under libFuzzer; the tests here run them on every seed and on every input that once
 //! found something, in an ordinary build.
 
+pub mod processor_time;
 pub mod properties;
 pub mod seeds;
+mod tar;
 mod targets;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! With which inputs each target begins: what the tests of the project read, where it lies, and in `seeds/` and
 //! `regressions/` what only targets have.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +103,21 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         inputs.extend(files(&top().join("fuzz").join(kind).join(target), ""));
     }
     inputs
+}
+
+/// More words than these a dictionary seldom has; libFuzzer picks from them at random.
+const WORDS: usize = 600;
+
+/// The words of those inputs that are text, as libFuzzer's dictionaries have them: it puts them elsewhere.
+pub fn dictionary(target: &str) -> String {
+    let inputs = of(target);
+    let texts = inputs.iter().filter_map(|input| str::from_utf8(input).ok());
+    let words: BTreeSet<&str> = texts
+        .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && !"_./:-=".contains(c)))
+        .filter(|word| (2..=40).contains(&word.len()))
+        .collect();
+    let lines = words.iter().take(WORDS);
+    lines.map(|word| format!("\"{word}\"\n")).collect()
 }
 
 fn files(directory: &Path, ending: &str) -> Vec<Vec<u8>> {

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::Run;
 use crate::properties::told;
+use crate::tar;
 
 pub(super) fn make(scratch: &Path) -> Run {
     let mut settings = Settings::new(scratch.join("cache"), scratch.join("expand"));
@@ -28,7 +29,9 @@ pub(super) fn make(scratch: &Path) -> Run {
     )
     .expect("write it");
     Box::new(move |input| {
-        fs::write(&file, input).expect("write the archive");
+        let mut archive = input.to_vec();
+        tar::mend(&mut archive);
+        fs::write(&file, archive).expect("write the archive");
         for name in [None, Some("x:1".to_owned())] {
             look_up(
                 &puller,

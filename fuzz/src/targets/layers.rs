@@ -9,6 +9,7 @@ use imagegw::layers::{Bounds, LayerError, Layers};
 
 use crate::Run;
 use crate::properties::told;
+use crate::tar;
 
 const BOUNDS: Bounds = Bounds {
     bytes: 1 << 20,
@@ -41,7 +42,11 @@ pub(super) fn make(scratch: &Path) -> Run {
 fn apply(image: &Path, input: &[u8]) -> Result<(), LayerError> {
     let mut layers = Layers::new(image, BOUNDS)?;
     for layer in split(input) {
-        let digest = layers.apply(layer, Algorithm::Sha256, &mut |bytes| bytes <= BOUNDS.bytes)?;
+        let mut layer = layer.to_vec();
+        tar::mend(&mut layer);
+        let digest = layers.apply(&layer[..], Algorithm::Sha256, &mut |bytes| {
+            bytes <= BOUNDS.bytes
+        })?;
         assert!(digest.to_string().starts_with("sha256:"));
     }
     Ok(())

@@ -17,6 +17,8 @@ use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::tar;
+
 /// Between one request and the next.
 const NEXT: &str = "\n--next--\n";
 
@@ -66,7 +68,9 @@ fn request(text: &[u8], secrets: &Secrets, last: &str) -> Option<Request<Body>> 
     };
     let mut lines = str::from_utf8(head).ok()?.lines();
     let (method, target) = lines.next()?.split_once(' ')?;
-    let mut request = Request::new(Body::from(body.to_vec()));
+    let mut body = body.to_vec();
+    tar::mend(&mut body);
+    let mut request = Request::new(Body::from(body));
     *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
     *request.uri_mut() = target.replace("LAST", last).parse::<Uri>().ok()?;
     for line in lines {

@@ -101,15 +101,17 @@ fn decision(answer: u32) -> Decision {
     }
 }
 
-/// `struct seccomp_data`, little endian.
+/// A word of `struct seccomp_data`, little endian.
 fn word(call: &Call, offset: u32) -> u32 {
-    let mut data = vec![];
-    data.extend(call.nr.to_le_bytes());
-    data.extend(call.arch.to_le_bytes());
-    data.extend(0u64.to_le_bytes());
-    data.extend(call.args.iter().flat_map(|argument| argument.to_le_bytes()));
-    let at = offset as usize;
-    u32::from_le_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
+    match offset {
+        0 => call.nr,
+        4 => call.arch,
+        8 | 12 => 0,
+        _ => {
+            let argument = call.args[(offset as usize - 16) / 8];
+            (argument >> (8 * (offset & 4))) as u32
+        }
+    }
 }
 
 fn action(action: LinuxSeccompAction, errno: Option<u32>) -> ScmpAction {
