@@ -5,6 +5,7 @@ mod verity;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::thread;
 
 use ring::digest::{Context, SHA256};
 
@@ -24,20 +25,19 @@ pub struct FileDigests {
 }
 
 impl FileDigests {
-    /// Reads all of `file`, wherever its position is.
+    /// Reads all of `file`, wherever its position is, for each of them on a thread of its own.
     ///
     /// # Errors
     /// Those of reading it.
     pub fn of(file: &File) -> io::Result<Self> {
-        let mut content = Context::new(&SHA256);
-        let mut tree = Tree::default();
-        read(file, |piece| {
-            content.update(piece);
-            tree.add(piece);
-        })?;
+        let (content, verity) = thread::scope(|scope| {
+            let verity = scope.spawn(|| verity_digest(file));
+            (content_digest(file), verity.join())
+        });
+        let verity = verity.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok(Self {
-            content: text(content.finish().as_ref()),
-            verity: text(&tree.finish()),
+            content: content?,
+            verity,
         })
     }
 }
@@ -50,6 +50,12 @@ pub fn content_digest(file: &File) -> io::Result<String> {
     let mut content = Context::new(&SHA256);
     read(file, |piece| content.update(piece))?;
     Ok(text(content.finish().as_ref()))
+}
+
+fn verity_digest(file: &File) -> io::Result<String> {
+    let mut tree = Tree::default();
+    read(file, |piece| tree.add(piece))?;
+    Ok(text(&tree.finish()))
 }
 
 /// What the kernel says that `file` is, and sees to it whenever it is read: its fs-verity digest, `sha256:…`. None where

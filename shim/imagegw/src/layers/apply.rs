@@ -60,7 +60,7 @@ impl<'a> Applying<'a> {
     }
 
     /// Applies the archive in `layer`, and reads it to its very end.
-    pub(super) fn layer(&mut self, layer: impl Read) -> Result<(), LayerError> {
+    pub(super) fn layer(mut self, layer: impl Read) -> Result<(), LayerError> {
         self.tree.begin_layer();
         let left = Rc::clone(&self.left);
         let mut archive = tar::Archive::new(Leashed {

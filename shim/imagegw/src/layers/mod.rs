@@ -4,6 +4,7 @@
 //! What every entry becomes is the business of [`apply`]; where it goes, of [`tree`]. Nothing is reached by a path of the
 //! host's: each directory is opened below the tree's own descriptor, through no link.
 
+mod ahead;
 mod apply;
 mod bounds;
 mod error;
@@ -12,11 +13,11 @@ mod time;
 mod tree;
 mod unpacked;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::blobs::{Digest, Hasher};
+use crate::blobs::{Algorithm, Digest};
 use crate::pull::LeftOut;
 
 pub use bounds::Bounds;
@@ -50,39 +51,19 @@ impl Layers {
     /// [`LayerError`]; the tree is of no use then.
     pub fn apply(
         &mut self,
-        layer: impl Read,
-        algorithm: crate::blobs::Algorithm,
+        layer: impl Read + Send,
+        algorithm: Algorithm,
         goes_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Digest, LayerError> {
-        let unpacked = unpacked::unpacked(layer);
-        let unpacked = unpacked.map_err(|error| LayerError::Broken(error.to_string()))?;
-        let mut hashed = Hashed {
-            inner: unpacked,
-            hasher: Hasher::new(algorithm),
-        };
         let left = Rc::clone(&self.left);
-        apply::Applying::new(&mut self.tree, left, &mut self.left_out, goes_on)
-            .layer(&mut hashed)?;
-        Ok(hashed.hasher.finish())
+        let applying = apply::Applying::new(&mut self.tree, left, &mut self.left_out, goes_on);
+        let (applied, digest) = ahead::ahead(layer, algorithm, |layer| applying.layer(layer));
+        applied.map(|()| digest)
     }
 
     /// What was left out so far.
     pub fn left_out(&self) -> LeftOut {
         self.left_out
-    }
-}
-
-/// A reader of what is hashed on the way.
-struct Hashed<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
     }
 }
 

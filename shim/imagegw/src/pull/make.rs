@@ -1,7 +1,9 @@
 //! A tree becomes an image file: beside its place first, then whole in it.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
+use std::thread;
 
 use image_files::FileDigests;
 use image_files::convert::{
@@ -47,10 +49,22 @@ pub(super) fn image(
     let file = File::open(&part).map_err(PullError::io("open", &part))?;
     let size = file.metadata().map_err(PullError::io("look at", &part))?;
     let size = size.len();
-    let digests = FileDigests::of(&file).map_err(PullError::io("read", &part))?;
+    let digests = digests(&file).map_err(PullError::io("read", &part))?;
     place.put(&part).map_err(failed)?;
     progress.bytes(size, Some(size));
     Ok(Made { digests, size })
+}
+
+/// The file's digests, while it is brought to the disk: the one keeps the processor busy, the other the disk.
+fn digests(file: &File) -> io::Result<FileDigests> {
+    thread::scope(|scope| {
+        let syncing = scope.spawn(|| file.sync_all());
+        let digests = FileDigests::of(file);
+        // The kernel tells of a failure once.
+        let synced = syncing.join();
+        synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        digests
+    })
 }
 
 /// The site's judgement of an unpacked image.
