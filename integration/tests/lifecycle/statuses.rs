@@ -126,6 +126,31 @@ fn delete_force_ends_a_running_container_and_is_fine_with_nothing() {
     bench.runtime().args(["start", c1]).expect(1);
 }
 
+/// A bind mount is the same file system: whoever removes recursively removes the host's own files by it.
+#[test]
+fn delete_goes_into_nothing_that_is_mounted_in_a_state_directory() {
+    let bench = Bench::new();
+    let c1 = &own_id("c1");
+    let [bundle, _] = bundles(&bench);
+    assert_created(&create(&bench, &bundle, c1));
+    let precious = bench.directory("precious");
+    fs::write(precious.join("file"), "kept").expect("a file");
+    let below = bench.root().join(c1).join("below");
+    let (precious, shown) = (precious.display(), below.display());
+    let script = format!("mkdir {shown}; mount --bind {precious} {shown}");
+    let delete = bench.runtime().args(["delete", "--force", c1]);
+    let outcome = delete.after(&script).expect(1);
+    assert!(
+        outcome.one_line().contains("something is mounted in it"),
+        "{outcome}"
+    );
+    let kept = fs::read_to_string(bench.path("precious/file")).expect("the file");
+    assert_eq!(kept, "kept");
+    // Where nothing is mounted any more, the rest goes.
+    bench.runtime().args(["delete", "--force", c1]).expect(0);
+    bench.assert_gone(c1);
+}
+
 #[test]
 fn kill_all_reaches_every_process() {
     let bench = Bench::new();

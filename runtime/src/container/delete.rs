@@ -4,8 +4,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::process::{self, ProcessId, is_foreign};
+use super::remove_tree::remove_tree;
 use super::snapshot::{Snapshot, Status};
-use super::store::{Container, Store, remove_directory};
+use super::store::{Container, Store};
 use super::{Error, Result, callers_mounts, cgroup, hooks};
 
 /// How long a killed process may take to go.
@@ -44,7 +45,7 @@ pub(super) fn remove(container: Container) -> Result<()> {
     if let Some(before) = &container.snapshot.mounts_before {
         callers_mounts::remove(&container.snapshot.rootfs, before)?;
     }
-    remove_directory(&container.directory)?;
+    remove_tree(&container.directory)?;
     tracing::debug!(id = container.id(), "deleted");
     let poststop = container
         .snapshot
@@ -103,7 +104,7 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
                 cgroup::remove_at(&store.cgroup(id))?;
-                remove_directory(&directory)
+                remove_tree(&directory)
             }
             None => Ok(()),
         },

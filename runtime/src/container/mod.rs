@@ -50,6 +50,7 @@ mod pidfd_socket;
 mod prepare;
 mod process;
 mod ready;
+mod remove_tree;
 mod resource_limits;
 mod run;
 mod seccomp;

@@ -15,6 +15,7 @@ use rustix::fs::FlockOperation;
 use super::cgroup::Placement;
 use super::ownership::{self, StateDirectory};
 use super::process::kill_if_alive;
+use super::remove_tree::remove_tree;
 use super::snapshot::Snapshot;
 use super::{Error, HostOptions, Result, lend};
 use container::read_spec;
@@ -269,7 +270,7 @@ impl Store {
     pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
         let path = self.scratch_path(id);
         lend::give_back(&path)?;
-        remove_directory(&path)
+        remove_tree(&path)
     }
 
     /// Refuses an id that is taken, before anything is made for it.
@@ -318,16 +319,6 @@ impl Store {
         let mut names: Vec<String> = names.collect();
         names.sort();
         Ok(names)
-    }
-}
-
-/// Removes a directory with all that is in it; absent is fine.
-pub(super) fn remove_directory(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", directory)(error))
-        }
-        _ => Ok(()),
     }
 }
 
