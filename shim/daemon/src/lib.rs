@@ -1,8 +1,9 @@
 //! What every server of the project's needs: connections within limits over TLS, a certificate, secrets kept as
-//! digests, files that are whole or not there, settings that are read strictly, and systemd told how it stands.
+//! digests, a database, files that are whole or not there, settings that are read strictly, and systemd told how it stands.
 
 pub mod answers;
 mod certificate;
+mod database;
 mod json_file;
 mod listener;
 mod notify;
@@ -12,6 +13,7 @@ mod timed;
 mod whole_file;
 
 pub use certificate::Certificate;
+pub use database::{DatabaseError, EmbeddedDatabase};
 pub use json_file::{FileError, read as read_json};
 pub use listener::{Connections, Limits, Listener, serve};
 pub use notify::notify;

@@ -11,7 +11,8 @@ use image_files::convert::{Most, unpack_untrusted};
 use super::error::PullError;
 use super::make;
 use super::meter::Meter;
-use super::request::{Found, ImageConfig, LeftOut, Progress, PullRequest, Pulled, Step};
+use super::pulled::{Found, ImageConfig, LeftOut, Pulled};
+use super::request::{Progress, PullRequest, Step};
 use super::scratch::Scratch;
 use super::settings::Settings;
 

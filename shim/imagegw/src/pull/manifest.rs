@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::error::PullError;
-use super::request::{ImageConfig, Platform};
+use super::pulled::ImageConfig;
+use super::request::Platform;
 use crate::blobs::Digest;
 
 /// The most bytes of a manifest or an index, as registries have it.

@@ -1,5 +1,6 @@
 //! Pulling: an image of a registry, a layout or an archive becomes a file that nodes mount.
 
+mod credentials;
 mod error;
 mod image_file;
 mod local;
@@ -7,19 +8,21 @@ mod make;
 mod manifest;
 mod meter;
 mod origin;
+mod pulled;
 mod puller;
 mod reference;
 mod registry;
 mod request;
 mod scratch;
 mod settings;
+mod source;
 mod vouch;
 
+pub use credentials::{Credentials, Secret};
 pub use error::PullError;
+pub use pulled::{Found, ImageConfig, LeftOut, Pulled};
 pub use puller::Puller;
 pub use reference::{BadReference, Reference, Version};
-pub use request::{
-    Credentials, Format, Found, ImageConfig, LeftOut, Platform, Progress, PullRequest, Pulled,
-    Secret, Source, Step, Unwatched,
-};
+pub use request::{Format, Platform, Progress, PullRequest, Step, Unwatched};
 pub use settings::{Proxies, Registry, Settings};
+pub use source::Source;

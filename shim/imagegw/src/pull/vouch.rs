@@ -6,7 +6,7 @@ use super::error::PullError;
 use super::manifest::{Document, too_much};
 use super::origin::{Origin, Resolved};
 use super::registry::InRegistry;
-use super::request::Source;
+use super::source::Source;
 use crate::blobs::Digest;
 use crate::signature::{Candidate, Policy, Requirement, Scope, verify};
 

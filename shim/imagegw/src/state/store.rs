@@ -2,9 +2,9 @@
 //! call returns.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use daemon::{DatabaseError, EmbeddedDatabase};
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,15 +20,8 @@ const LOOKUPS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("lookups")
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database can't be opened, read or written.
-    #[error("{operation} {}", path.display())]
-    Database {
-        /// What was being done.
-        operation: &'static str,
-        /// The database.
-        path: PathBuf,
-        /// Why not.
-        source: Box<redb::Error>,
-    },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// A record in it isn't one of this version.
     #[error("{}: a record of {table}", path.display())]
     Record {
@@ -69,11 +62,10 @@ pub struct Records {
     pub lookups: Vec<(u64, Lookup)>,
 }
 
-/// The database. After an error of the disk it is opened anew: redb refuses to go on otherwise.
+/// The database.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    database: Mutex<Option<Database>>,
+    database: EmbeddedDatabase,
 }
 
 impl Store {
@@ -83,10 +75,9 @@ impl Store {
     /// Where it can't be; also where another process has it open.
     pub fn open(state: &Path) -> Result<Self, StoreError> {
         let store = Self {
-            path: state.join(FILE_NAME),
-            database: Mutex::new(None),
+            database: EmbeddedDatabase::at(state.join(FILE_NAME)),
         };
-        store.with("open", |database| {
+        store.database.with("open", |database| {
             let transaction = database.begin_write()?;
             transaction.open_table(IMAGES)?;
             transaction.open_table(PULLS)?;
@@ -106,7 +97,7 @@ impl Store {
             .iter()
             .map(|change| self.pack(change))
             .collect::<Result<Vec<_>, _>>()?;
-        self.with("write", |database| {
+        Ok(self.database.with("write", |database| {
             let transaction = database.begin_write()?;
             {
                 let mut images = transaction.open_table(IMAGES)?;
@@ -137,7 +128,7 @@ impl Store {
             }
             transaction.commit()?;
             Ok(())
-        })
+        })?)
     }
 
     /// Everything.
@@ -147,7 +138,7 @@ impl Store {
     pub fn all(&self) -> Result<Records, StoreError> {
         type Rows = Vec<(u64, Vec<u8>)>;
         let (images, pulls, lookups): (Vec<Vec<u8>>, Rows, Rows) =
-            self.with("read", |database| {
+            self.database.with("read", |database| {
                 let transaction = database.begin_read()?;
                 let numbered =
                     |table: TableDefinition<'_, u64, &'static [u8]>| -> Result<Rows, redb::Error> {
@@ -203,35 +194,10 @@ impl Store {
 
     fn unfit(&self, table: &'static str, source: serde_json::Error) -> StoreError {
         StoreError::Record {
-            path: self.path.clone(),
+            path: self.database.path().to_owned(),
             table,
             source,
         }
-    }
-
-    fn with<T>(
-        &self,
-        operation: &'static str,
-        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, StoreError> {
-        let failed = |source: redb::Error| StoreError::Database {
-            operation,
-            path: self.path.clone(),
-            source: Box::new(source),
-        };
-        let mut held = self
-            .database
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let database = match held.take() {
-            Some(database) => database,
-            None => Database::create(&self.path).map_err(|error| failed(error.into()))?,
-        };
-        let done = act(&database);
-        if done.is_ok() {
-            *held = Some(database);
-        }
-        done.map_err(failed)
     }
 }
 

@@ -2,9 +2,9 @@
 //! call returns.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use daemon::{DatabaseError, EmbeddedDatabase};
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::execution::Execution;
 
@@ -16,15 +16,8 @@ const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("executions
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database can't be opened, read or written.
-    #[error("{operation} {}", path.display())]
-    Database {
-        /// What was being done.
-        operation: &'static str,
-        /// The database.
-        path: PathBuf,
-        /// Why not.
-        source: Box<redb::Error>,
-    },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// A record in it isn't one of this version.
     #[error("{}: record {id:?}", path.display())]
     Record {
@@ -37,11 +30,10 @@ pub enum StoreError {
     },
 }
 
-/// The database. After an error of the disk it is opened anew: redb refuses to go on otherwise.
+/// The database.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    database: Mutex<Option<Database>>,
+    database: EmbeddedDatabase,
 }
 
 impl Store {
@@ -50,12 +42,10 @@ impl Store {
     /// # Errors
     /// Where it can't be; also where another process has it open.
     pub fn open(state: &Path) -> Result<Self, StoreError> {
-        let path = state.join(FILE_NAME);
         let store = Self {
-            path,
-            database: Mutex::new(None),
+            database: EmbeddedDatabase::at(state.join(FILE_NAME)),
         };
-        store.with("open", |_| Ok(()))?;
+        store.database.with("open", |_| Ok(()))?;
         Ok(store)
     }
 
@@ -65,18 +55,18 @@ impl Store {
     /// Where the disk doesn't take it; what was there is there still.
     pub fn put(&self, execution: &Execution) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(execution).map_err(|source| StoreError::Record {
-            path: self.path.clone(),
+            path: self.database.path().to_owned(),
             id: execution.id.clone(),
             source,
         })?;
-        self.with("write", |database| {
+        Ok(self.database.with("write", |database| {
             let transaction = database.begin_write()?;
             transaction
                 .open_table(TABLE)?
                 .insert(&*execution.id, &*bytes)?;
             transaction.commit()?;
             Ok(())
-        })
+        })?)
     }
 
     /// Removes an execution.
@@ -84,12 +74,12 @@ impl Store {
     /// # Errors
     /// Likewise.
     pub fn remove(&self, id: &str) -> Result<(), StoreError> {
-        self.with("write", |database| {
+        Ok(self.database.with("write", |database| {
             let transaction = database.begin_write()?;
             transaction.open_table(TABLE)?.remove(id)?;
             transaction.commit()?;
             Ok(())
-        })
+        })?)
     }
 
     /// Every execution.
@@ -97,7 +87,7 @@ impl Store {
     /// # Errors
     /// Where it can't be read, or a record isn't one of this version: nothing is thrown away for that.
     pub fn all(&self) -> Result<Vec<Execution>, StoreError> {
-        let records: Vec<(String, Vec<u8>)> = self.with("read", |database| {
+        let records: Vec<(String, Vec<u8>)> = self.database.with("read", |database| {
             let transaction = database.begin_read()?;
             let table = match transaction.open_table(TABLE) {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(vec![]),
@@ -112,37 +102,12 @@ impl Store {
         })?;
         let parse = |(id, bytes): (String, Vec<u8>)| {
             serde_json::from_slice(&bytes).map_err(|source| StoreError::Record {
-                path: self.path.clone(),
+                path: self.database.path().to_owned(),
                 id,
                 source,
             })
         };
         records.into_iter().map(parse).collect()
-    }
-
-    fn with<T>(
-        &self,
-        operation: &'static str,
-        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, StoreError> {
-        let failed = |source: redb::Error| StoreError::Database {
-            operation,
-            path: self.path.clone(),
-            source: Box::new(source),
-        };
-        let mut held = self
-            .database
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let database = match held.take() {
-            Some(database) => database,
-            None => Database::create(&self.path).map_err(|error| failed(error.into()))?,
-        };
-        let done = act(&database);
-        if done.is_ok() {
-            *held = Some(database);
-        }
-        done.map_err(failed)
     }
 }
 
@@ -181,13 +146,5 @@ mod tests {
         let all = store.all().unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].id.as_str(), all[0].state), ("b", State::Lost));
-    }
-
-    #[test]
-    fn two_servers_can_not_have_the_same_store() {
-        let state = tempfile::tempdir().unwrap();
-        let _first = Store::open(state.path()).unwrap();
-        let error = Store::open(state.path()).unwrap_err();
-        assert!(runtime::telling::line(&error).contains("open"), "{error}");
     }
 }

@@ -14,11 +14,11 @@ use ureq::http::Response;
 
 use self::challenge::Challenge;
 use self::http::{Get, Http, failed};
+use super::credentials::Credentials;
 use super::error::PullError;
 use super::manifest::{ACCEPT, Descriptor, MOST_MANIFEST, malformed, too_much};
 use super::origin::Origin;
 use super::reference::Reference;
-use super::request::Credentials;
 use super::settings::Settings;
 use crate::blobs::Digest;
 

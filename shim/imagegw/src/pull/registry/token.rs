@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
+use super::super::credentials::Credentials;
 use super::super::error::PullError;
-use super::super::request::Credentials;
 use super::challenge::Challenge;
 use super::http::{Get, Http, failed};
 
