@@ -1,5 +1,5 @@
-//! SPECIFICATION.md at the top: each promise has a number, a machine and a test that is there. And in every page: what is
-//! linked to is there, too.
+//! SPECIFICATION.md at the top: each promise has a number, a machine and a test that is there. Likewise each published
+//! attack. And in every page: what is linked to is there, too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -99,6 +99,35 @@ fn a_test_that_is_named_but_not_run_is_seen() {
     let code = "#[test]\n#[ignore]\n/// Why.\nfn one() {}\nfn two() {}\n";
     assert!(has_test(code, "one"));
     assert!(!has_test(code, "two") && !has_test(code, "three"));
+}
+
+#[test]
+fn each_published_attack_has_its_row() {
+    let page = top().join("docs/published-attacks.md");
+    let text = read(&page);
+    let rows = text_lines(&text).filter(|line| line.starts_with("| ") && line.contains("](../"));
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, _, taken_out, _] = cells[..] else {
+            panic!("four cells: {row}");
+        };
+        assert!(taken_out.len() > 10, "what was taken out: {row}");
+        for (name, path) in links(cells[1]) {
+            let path = top().join("docs").join(path);
+            assert!(has_test(&read(&path), name), "{name} in {}", path.display());
+            named.insert(path.file_name().expect("a name").to_owned());
+        }
+    }
+    let mut files = integration::host::names_in(&top().join("integration/security"));
+    files.retain(|name| name.starts_with("cve_"));
+    assert!(files.len() > 15, "{files:?}");
+    for file in files {
+        assert!(
+            named.contains(file.as_ref() as &std::ffi::OsStr),
+            "{file} has no row"
+        );
+    }
 }
 
 /// The pages of the project.
