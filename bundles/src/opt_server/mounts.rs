@@ -168,10 +168,10 @@ pub(super) fn refuse_reserved(
 impl Readables {
     /// Whether the canonical `path` can be seen.
     pub(super) fn show(&self, path: &Path) -> bool {
-        let shows = |(inside, readable): (&PathBuf, &Readable)| {
-            inside == path || readable.is_directory && path.starts_with(inside)
-        };
-        self.mounts.iter().any(shows)
+        path.ancestors().any(|inside| {
+            let readable = self.mounts.get(inside);
+            readable.is_some_and(|readable| inside == path || readable.is_directory)
+        })
     }
 
     fn add(&mut self, wanted: &Wanted, followed: HostPath) {
@@ -201,16 +201,18 @@ impl Readables {
 
     /// Drops what a mounted directory shows already, and links that stand in one.
     fn absorb(&mut self) {
-        let directories: Vec<(PathBuf, Readable)> = self
+        let directories: BTreeMap<PathBuf, Readable> = self
             .mounts
             .iter()
             .filter(|(_, readable)| readable.is_directory)
             .map(|(path, readable)| (path.clone(), readable.clone()))
             .collect();
+        // The outermost. Looked up, not searched for: thousands of mounts take a moment, and not a second.
         let above = |path: &Path| {
-            directories
-                .iter()
-                .find(|(directory, _)| path != directory && path.starts_with(directory))
+            let above = path.ancestors().skip(1);
+            above
+                .filter_map(|directory| directories.get_key_value(directory))
+                .last()
         };
         self.mounts.retain(|path, readable| {
             // What is a mount of its own on the host isn't in a plain bind mount of the directory above.

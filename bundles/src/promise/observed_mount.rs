@@ -1,5 +1,6 @@
 //! Which line of the created process's mountinfo belongs to which mount of the spec.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use oci_spec::runtime::{Mount, Spec};
@@ -24,17 +25,17 @@ pub(super) fn each_mount<'a>(
     observed: &'a Observed,
     spec: &'a Spec,
 ) -> impl Iterator<Item = (&'a Mount, Option<&'a MountPoint>)> {
-    let all = mounts(spec);
-    all.iter().enumerate().map(move |(index, mount)| {
-        let destination = mount.destination();
-        let covering = all[index + 1..]
-            .iter()
-            .filter(|later| later.destination() == destination);
-        let mut lines = observed.mounts.iter().rev();
-        let line = lines
-            .by_ref()
-            .filter(|line| line.path == *destination)
-            .nth(covering.count());
-        (mount, line)
-    })
+    let mut lines: HashMap<&Path, Vec<&MountPoint>> = HashMap::new();
+    for line in &observed.mounts {
+        lines.entry(&line.path).or_default().push(line);
+    }
+    let from_the_last = mounts(spec).iter().rev();
+    let mut pairs: Vec<_> = from_the_last
+        .map(|mount| {
+            let there = lines.get_mut(&mount.destination().as_path());
+            (mount, there.and_then(Vec::pop))
+        })
+        .collect();
+    pairs.reverse();
+    pairs.into_iter()
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use bundles::promise::is_bind;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
@@ -26,13 +26,16 @@ pub fn must_be_there(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
         .filter(|(_, mount)| is_bind(mount))
     {
         let source = mount.source().as_deref().unwrap_or(Path::new(""));
-        let is_mounted = mounts[..index].iter().any(|earlier| {
+        let is_mounted = |earlier: &Mount| {
             let destination = earlier.destination();
             let relative = destination.strip_prefix("/").unwrap_or(destination);
             source.starts_with(rootfs.join(relative))
-        });
-        if !is_mounted {
-            exists(format!("mounts[{index}].source"), source)?;
+        };
+        // Only of the few that aren't there it is asked what others bring.
+        if let Err(missing) = exists(format!("mounts[{index}].source"), source)
+            && !mounts[..index].iter().any(is_mounted)
+        {
+            return Err(missing);
         }
     }
     let namespaces = spec

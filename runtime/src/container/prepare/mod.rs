@@ -83,8 +83,12 @@ impl Tree {
         }
         let places: Vec<&Path> = nodes.iter().map(|node| node.path().as_path()).collect();
         let all = spec.mounts().clone().unwrap_or_default();
+        let not_binds: Vec<usize> = (0..all.len())
+            .filter(|index| !is_bind(&all[*index]))
+            .collect();
         let (taken, left): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|index| {
-            is_taken(&all[*index], &all[*index..], &places) && !is_covered(&all, *index, &places)
+            is_taken(&all[*index], &all[*index..], &places)
+                && !is_covered(&all, &not_binds, *index, &places)
         });
         refuse_left_behind(left.iter().map(|index| &all[*index]), sealed)?;
         let is_covered = |place: &&&Path| {
@@ -129,7 +133,7 @@ impl Tree {
         let left = all
             .into_iter()
             .enumerate()
-            .filter(|(index, _)| !self.taken.contains(index));
+            .filter(|(index, _)| self.taken.binary_search(index).is_err());
         rest.set_mounts(Some(left.map(|(_, mount)| mount).collect()));
         rest
     }
@@ -172,11 +176,14 @@ impl Tree {
 
 /// libcontainer makes the mounts that are left after ours, whatever the order was: one that belongs below a
 /// later one of its own would be covered by that, so it is libcontainer's as well.
-fn is_covered(all: &[Mount], index: usize, nodes: &[&Path]) -> bool {
-    let (before, later) = all.split_at(index);
-    before.iter().enumerate().any(|(position, other)| {
-        later[0].destination().starts_with(other.destination())
-            && !is_taken(other, &all[position..], nodes)
+/// `not_binds` are the places of those that aren't bind mounts: of thousands of mounts they are few.
+fn is_covered(all: &[Mount], not_binds: &[usize], index: usize, nodes: &[&Path]) -> bool {
+    let mut before = not_binds.iter().take_while(|other| **other < index);
+    before.any(|other| {
+        all[index]
+            .destination()
+            .starts_with(all[*other].destination())
+            && !is_taken(&all[*other], &all[*other..], nodes)
     })
 }
 
