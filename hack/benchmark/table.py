@@ -72,9 +72,9 @@ def cell(values):
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def put(path, text):
+def put(path, text, section="measured"):
     """Writes `text` into the section, in the place of earlier tables."""
-    begin, end = "<!-- measured -->\n", "<!-- until here -->\n"
+    begin, end = f"<!-- {section} -->\n", "<!-- until here -->\n"
     with open(path, encoding="utf-8") as file:
         before, _, rest = file.read().partition(begin)
     if end not in rest:
