@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::{LinuxSeccompAction, Mount, Spec};
 use serde::Serialize;
@@ -115,7 +115,7 @@ fn explain_mount(spec: &Spec, mount: &Mount, later: &[Mount]) -> MountExplained 
         .unwrap_or_else(|| format!("the bundle gives no reason ({WHY_ANNOTATION}…)"));
     MountExplained {
         path: mount.destination().display().to_string(),
-        access: if is_read_only(mount) {
+        access: if is_read_only(mount) || is_closed(spec, mount) {
             "read-only"
         } else {
             "read-write"
@@ -129,6 +129,13 @@ fn explain_mount(spec: &Spec, mount: &Mount, later: &[Mount]) -> MountExplained 
             .map(|later| later.destination().display().to_string()),
         exposure: None,
     }
+}
+
+/// Whether it is one of the paths that are read-only whatever is mounted there.
+fn is_closed(spec: &Spec, mount: &Mount) -> bool {
+    let paths = linux(spec).and_then(|linux| linux.readonly_paths().as_ref());
+    let mut paths = paths.into_iter().flatten();
+    paths.any(|path| Path::new(path) == mount.destination())
 }
 
 fn covers(later: &Mount, mount: &Mount) -> bool {

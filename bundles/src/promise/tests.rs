@@ -549,3 +549,19 @@ fn a_mount_that_a_later_one_covers_is_explained_so() {
         "{text}"
     );
 }
+
+#[test]
+fn what_is_a_read_only_path_is_explained_so_whatever_its_mount_says() {
+    let mount = |path| serde_json::json!({ "destination": path, "type": "tmpfs" });
+    let spec = serde_json::json!({
+        "ociVersion": "1.0.2", "mounts": [mount("/data"), mount("/data/below"), mount("/tmp")],
+        "linux": { "readonlyPaths": ["/data/", "/proc/sys"] },
+    });
+    let explanation = explain(&serde_json::from_value(spec).unwrap(), None, vec![]);
+    let access: Vec<_> = explanation
+        .mounts
+        .iter()
+        .map(|mount| mount.access)
+        .collect();
+    assert_eq!(access, ["read-only", "read-write", "read-write"]);
+}
