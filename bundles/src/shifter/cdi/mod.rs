@@ -219,6 +219,7 @@ impl Devices {
         for variable in &edits.env {
             let (variable, value) = variable
                 .split_once('=')
+                .filter(|(name, _)| !name.is_empty() && !variable.contains('\0'))
                 .ok_or_else(|| invalid(format!("env: {variable:?} must be NAME=VALUE")))?;
             self.environment
                 .push((variable.to_owned(), value.to_owned()));
@@ -241,6 +242,15 @@ impl Devices {
             {
                 let to = mount.container_path.display();
                 return Err(invalid(format!("mounts: {to} must be a bind mount")));
+            }
+            for (key, path) in [
+                ("hostPath", &mount.host_path),
+                ("containerPath", &mount.container_path),
+            ] {
+                if !path.is_absolute() {
+                    let path = path.display();
+                    return Err(invalid(format!("mounts: {key} {path:?} must be absolute")));
+                }
             }
             let mount = CdiMount {
                 from: mount.host_path.clone(),

@@ -93,6 +93,15 @@ devices:
             &text.replace("  env: [ALL=1]", "  env: [ALL=1]\n  env: [ALL=2]"),
             "x.yaml: ",
         ),
+        (
+            &text.replace("containerPath: /b", "containerPath: 4b"),
+            "containerPath \"4b\" must be absolute",
+        ),
+        (
+            &text.replace("hostPath: /a", "hostPath: a"),
+            "hostPath \"a\" must be absolute",
+        ),
+        (&text.replace("ALL=1", "=1"), "\"=1\" must be NAME=VALUE"),
     ] {
         let error = find("x.yaml", text).unwrap_err();
         assert!(error.contains(says) && !error.contains('\n'), "{error}");
