@@ -1,6 +1,6 @@
 //! What a bundle exposes, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
@@ -82,11 +82,7 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
                 .collect()
         }),
         exceptions: exceptions(spec),
-        mounts: mounts(spec)
-            .iter()
-            .enumerate()
-            .map(|(at, mount)| explain_mount(spec, mount, &mounts(spec)[at + 1..]))
-            .collect(),
+        mounts: explain_mounts(spec),
         links,
         identity: identity(spec),
         limits: limits(spec),
@@ -97,7 +93,23 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
     }
 }
 
-fn explain_mount(spec: &Spec, mount: &Mount, later: &[Mount]) -> MountExplained {
+fn explain_mounts(spec: &Spec) -> Vec<MountExplained> {
+    let all = mounts(spec);
+    let absolute = all.iter().map(|mount| mount.destination().as_path());
+    // Where each path is mounted upon for the last time.
+    let last: HashMap<&Path, usize> = absolute
+        .enumerate()
+        .filter(|(_, path)| path.is_absolute())
+        .map(|(at, path)| (path, at))
+        .collect();
+    let covering = |at: usize| covered_by(all[at].destination(), at, &last);
+    let explained = all.iter().enumerate();
+    explained
+        .map(|(at, mount)| explain_mount(spec, mount, covering(at).map(|later| &all[later])))
+        .collect()
+}
+
+fn explain_mount(spec: &Spec, mount: &Mount, covering: Option<&Mount>) -> MountExplained {
     let source = mount
         .source()
         .as_ref()
@@ -123,10 +135,7 @@ fn explain_mount(spec: &Spec, mount: &Mount, later: &[Mount]) -> MountExplained 
         what,
         why,
         source: mount.source().clone().filter(|_| is_bind(mount)),
-        covered_by: later
-            .iter()
-            .rfind(|later| covers(later, mount))
-            .map(|later| later.destination().display().to_string()),
+        covered_by: covering.map(|later| later.destination().display().to_string()),
         exposure: None,
     }
 }
@@ -138,10 +147,14 @@ fn is_closed(spec: &Spec, mount: &Mount) -> bool {
     paths.any(|path| Path::new(path) == mount.destination())
 }
 
-fn covers(later: &Mount, mount: &Mount) -> bool {
-    let [later, path] = [later, mount].map(|mount| mount.destination());
+/// The last of the mounts after `at`, that of `path`, which covers it.
+fn covered_by(path: &Path, at: usize, last: &HashMap<&Path, usize>) -> Option<usize> {
     let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
-    later.is_absolute() && path.components().all(is_plain) && path.starts_with(later)
+    if !path.components().all(is_plain) {
+        return None;
+    }
+    let covering = path.ancestors().filter_map(|path| last.get(path).copied());
+    covering.max().filter(|later| *later > at)
 }
 
 /// Also those that this version doesn't know, which the runtime refuses.
