@@ -32,6 +32,13 @@ pub fn go_on(pid: i32) {
     kill_process(Pid::from_raw(pid), Signal::SIGCONT).expect("let go on");
 }
 
+/// The state of the process `pid` as proc_pid_stat(5) has it, `T` for a stopped one; `None` where there is no such process.
+pub fn state_of(pid: i32) -> Option<char> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind its name, in which there may be anything.
+    text.rsplit_once(") ")?.1.chars().next()
+}
+
 /// Whether this kernel has Landlock.
 pub fn has_landlock() -> bool {
     let (no_attributes, size, tell_version) = (std::ptr::null::<u8>(), 0_usize, 1_u32);

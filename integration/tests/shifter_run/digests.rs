@@ -56,14 +56,25 @@ fn assert_ran(outcome: &Outcome) {
     );
 }
 
+/// No container was made, and whatever is told of it says `says`.
 #[track_caller]
-fn assert_refused(outcome: &Outcome, says: &str) {
+pub fn assert_none_made(outcome: &Outcome, says: &str) {
     assert_eq!(
         (outcome.code, &*outcome.stdout),
         (Some(125), ""),
         "{outcome}"
     );
-    assert!(outcome.one_line().contains(says), "{outcome}");
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line.contains(says)),
+        "{outcome}"
+    );
+}
+
+#[track_caller]
+fn assert_refused(outcome: &Outcome, says: &str) {
+    assert_none_made(outcome, says);
+    outcome.one_line();
 }
 
 /// What `explain` says of the file.

@@ -4,7 +4,7 @@ use std::fs;
 
 use integration::{Outcome, Tool, shifter};
 
-use crate::digests::{tamper, with_digest};
+use crate::digests::{assert_none_made, tamper, with_digest};
 use crate::site::{Site, USER};
 
 /// What makes a job's container.
@@ -48,21 +48,6 @@ fn job(site: &Site, maker: &str, verify: &str, image: &str) -> Outcome {
     outcome
 }
 
-#[track_caller]
-fn assert_refused(outcome: &Outcome, says: &str) {
-    assert_eq!(
-        (outcome.code, &*outcome.stdout),
-        (Some(125), ""),
-        "{outcome}"
-    );
-    // The prolog says it for its log, and the step to the user.
-    let lines: Vec<&str> = outcome.stderr.lines().collect();
-    assert!(
-        !lines.is_empty() && lines.iter().all(|line| line.contains(says)),
-        "{outcome}"
-    );
-}
-
 #[test]
 fn the_file_that_was_made_is_used() {
     let (site, _) = with_digest();
@@ -78,6 +63,7 @@ fn the_file_that_was_made_is_used() {
     }
 }
 
+/// The prolog says it for its log, and the step to the user.
 #[test]
 fn another_file_makes_no_container() {
     for maker in MAKERS {
@@ -85,7 +71,7 @@ fn another_file_makes_no_container() {
         tamper(&file);
         for verify in ["once", "required"] {
             let outcome = job(&site, maker, verify, "it");
-            assert_refused(&outcome, "is not the file that was made: its SHA-256 is");
+            assert_none_made(&outcome, "is not the file that was made: its SHA-256 is");
         }
     }
 }
@@ -97,6 +83,6 @@ fn an_image_without_a_digest_is_used_unless_one_is_required() {
         let outcome = job(&site, maker, "once", "plain");
         assert_eq!(outcome.code, Some(0), "{outcome}");
         let outcome = job(&site, maker, "required", "plain");
-        assert_refused(&outcome, "no digest of it is known");
+        assert_none_made(&outcome, "no digest of it is known");
     }
 }

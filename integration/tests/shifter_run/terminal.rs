@@ -282,10 +282,8 @@ fn the_callers_shell_stops_a_command_and_lets_it_go_on() {
 }
 
 fn state_of(shown: &str) -> char {
-    let pid = shown.split(' ').next().unwrap_or_default();
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let rest = stat.rsplit_once(") ").map(|(_, rest)| rest);
-    rest.and_then(|rest| rest.chars().next()).unwrap_or('?')
+    let pid = shown.split(' ').next().and_then(|pid| pid.parse().ok());
+    pid.and_then(host::state_of).unwrap_or('?')
 }
 
 #[test]

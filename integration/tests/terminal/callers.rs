@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use integration::{Bench, Container, Runtime, Session, wait_until};
+use integration::{Bench, Container, Runtime, Session, host, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -218,7 +218,9 @@ fn a_stopped_exec_gives_the_terminal_back_for_that_time() {
     session.waits_for("prompt>");
     assert!(session.is_raw());
     session.signal(Signal::SIGTSTP);
-    wait_until("it is stopped", SOON, || state_of(session.pid()) == 'T');
+    wait_until("it is stopped", SOON, || {
+        host::state_of(session.pid().as_raw()).expect("a process") == 'T'
+    });
     assert_eq!(format!("{:?}", session.modes()), before);
     session.resize(55, 66);
     session.signal(Signal::SIGCONT);
@@ -227,13 +229,4 @@ fn a_stopped_exec_gives_the_terminal_back_for_that_time() {
     session.types("exit 3\n");
     assert_eq!(session.ends(), Some(3));
     assert_eq!(format!("{:?}", session.modes()), before);
-}
-
-fn state_of(pid: Pid) -> char {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
-    let rest = text
-        .rsplit_once(") ")
-        .map(|(_, rest)| rest)
-        .unwrap_or_default();
-    rest.chars().next().unwrap_or('?')
 }
