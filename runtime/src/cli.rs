@@ -41,7 +41,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What to do. The options of the one that is named are made up by clap, and no others': a third of the start-up.
+/// What to do. clap makes the options of the one that is named, and no others': a start is most of a short command.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub enum Command {
