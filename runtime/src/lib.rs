@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod features;
 mod global;
 mod json;
+mod kernel_file;
 pub mod own_executable;
 pub mod passing;
 pub mod policy;

@@ -5,7 +5,6 @@
 //! process's mount namespace. The bundle's mounts below `/dev` come along, the devices don't: as with runc and crun,
 //! they are those of what is mounted.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{is_bind, parse_mountinfo};
@@ -18,6 +17,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use super::mount_namespace::inside;
 use super::prepare::{attach, open_target};
 use super::{Error, Result};
+use crate::kernel_file;
 
 const DEV: &str = "/dev";
 
@@ -93,7 +93,7 @@ fn refuse_protected(spec: &Spec) -> Result<()> {
 /// The step that failed.
 pub(super) fn exchange(pid: i32, spec: &Spec) -> Result<()> {
     let path = format!("/proc/{pid}/mountinfo");
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
     let mounted = parse_mountinfo(&text).map_err(|error| Error::Io {
         operation: "read",
         path: path.into(),

@@ -291,7 +291,8 @@ fn read_limited(path: &Path, pipes: Pipes) -> Result<Vec<u8>> {
 
 /// Reads `source`, which errors call `path`, to its end, unless that is beyond [`MAX_CONFIG_SIZE`].
 fn read_at_most(source: impl Read, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = vec![];
+    // As long as most are: one call reads it, another one finds its end.
+    let mut bytes = Vec::with_capacity(8192);
     source
         .take(MAX_CONFIG_SIZE + 1)
         .read_to_end(&mut bytes)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, umount2};
 
 use super::{Error, Result};
+use crate::kernel_file;
 
 /// The ids of the mounts at `rootfs` and below it, as mountinfo has them.
 ///
@@ -29,7 +30,7 @@ pub(super) fn remove(rootfs: &Path, before: &[u64]) -> Result<()> {
 
 fn found(rootfs: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let path = "/proc/self/mountinfo";
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let text = kernel_file::read(path).map_err(Error::io("read", path))?;
     let malformed = || Error::Config {
         path: path.into(),
         reason: "not in the form of proc(5)".to_owned(),

@@ -35,6 +35,7 @@ use super::{
     Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
     socket_activation, stray, user_hooks, well_formed,
 };
+use crate::kernel_file;
 use crate::preflight;
 
 /// How to create.
@@ -211,13 +212,12 @@ fn create_claimed(
     let (pid, listener) = match made {
         Ok(made) => made,
         // Nothing that a killed process could have said.
-        Err(_) if container.snapshot.cgroup.memory_use().killed > 0 => {
+        Err(_) if container.snapshot.cgroup.was_out_of_memory() => {
             return Err(Error::OutOfMemory);
         }
         Err(error) => return Err(failures.take().map_or(error, Failure::into)),
     };
     debug!(pid, "made the first process");
-    container.save()?;
     if !is_fault("no-finish") {
         finish::finish(pid, normalised, &bundle.rootfs, sealed)?;
     }
@@ -290,7 +290,7 @@ fn mounts_before(bundle: &Bundle) -> Result<Option<Vec<u64>>> {
 /// with a single mapping nobody may (CVE-2014-8989).
 fn drop_groups() -> Result<()> {
     let path = "/proc/self/setgroups";
-    let may = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let may = kernel_file::read(path).map_err(Error::io("read", path))?;
     if geteuid().is_root() && may.trim() == "allow" {
         setgroups(&[]).map_err(Error::step("drop supplementary groups"))?;
     }

@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{DumpableBehavior, ioctl_tiocsctty, set_dumpable_behavior, setsid};
 use rustix::stdio::stdin;
 
+use crate::kernel_file;
 use crate::sys::{
     close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork, leave_terminal,
 };
@@ -109,6 +110,6 @@ fn told(signal: i32) -> CString {
 
 /// The signal that ended the command of the first process `pid`, which has ended and isn't reaped yet.
 pub(super) fn signal_of_command(pid: i32) -> Option<i32> {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let name = kernel_file::read(format!("/proc/{pid}/comm")).ok()?;
     name.trim_end().strip_prefix(TOLD)?.parse().ok()
 }

@@ -13,6 +13,7 @@ use nix::unistd::{Gid, geteuid, getgroups};
 
 use super::cgroup::Placement;
 use super::{Error, Result};
+use crate::kernel_file;
 
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
@@ -40,7 +41,7 @@ pub(super) fn observe(pid: i32, cgroup: &Placement) -> Result<Observed> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(Error::io("read", path))
+    kernel_file::read(path).map_err(Error::io("read", path))
 }
 
 fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
@@ -51,7 +52,7 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
         let entry = entry.map_err(Error::io("read", &directory))?;
         let name = entry.file_name();
         let path = process.join("fdinfo").join(&name);
-        let info = match fs::read_to_string(&path) {
+        let info = match kernel_file::read(&path) {
             Ok(info) => info,
             // libcontainer's last acts before it waits for `start` are closing its own sockets; what is
             // gone isn't inherited.

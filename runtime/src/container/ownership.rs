@@ -140,7 +140,8 @@ impl StateDirectory {
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let file = self.open_file(name, OFlags::RDONLY)?;
         let path = self.path.join(name);
-        let mut content = vec![];
+        // As long as most are: one call reads it, another one finds its end.
+        let mut content = Vec::with_capacity(8192);
         let length = file
             .take(MAX_FILE_SIZE + 1)
             .read_to_end(&mut content)

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
+use crate::kernel_file;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +112,7 @@ pub(super) fn kill_if_alive(process: ProcessId) {
 /// Whether the process `pid` ignores or handles `signal`, so that its default action isn't what happens. `None` where
 /// that can't be seen.
 pub(super) fn has_own_action(pid: i32, signal: i32) -> Option<bool> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let text = kernel_file::read(format!("/proc/{pid}/status")).ok()?;
     is_in_masks(&text, &["SigIgn:", "SigCgt:"], signal)
 }
 
@@ -171,7 +172,7 @@ impl Stat {
 
 /// Reads `/proc/PID/stat`; the command in it may hold spaces and parentheses.
 fn stat(pid: i32) -> io::Result<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let text = kernel_file::read(format!("/proc/{pid}/stat"))?;
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat");
     let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
     // `state` is field 3 of proc(5), the parent 4, the start time 22.

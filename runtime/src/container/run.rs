@@ -238,11 +238,8 @@ fn keep(store: &Store, id: &str) -> Result<()> {
 
 /// With what its cgroup counted, as long as it is there.
 fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
-    let memory = cgroup.memory_use();
-    let (peak, killed) = (memory.peak, memory.killed);
-    tracing::debug!(peak, killed, "the command has ended");
     Outcome {
-        was_out_of_memory: killed > 0,
+        was_out_of_memory: cgroup.was_out_of_memory(),
         ..outcome
     }
 }

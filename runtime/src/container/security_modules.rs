@@ -1,11 +1,11 @@
 //! Which Linux security modules this kernel has in force.
 
-use std::fs;
+use crate::kernel_file;
 use std::path::Path;
 
 /// Whether AppArmor is enabled, told as libapparmor does.
 pub(crate) fn has_apparmor() -> bool {
-    fs::read_to_string("/sys/module/apparmor/parameters/enabled")
+    kernel_file::read("/sys/module/apparmor/parameters/enabled")
         .is_ok_and(|text| text.starts_with('Y'))
 }
 

@@ -26,7 +26,7 @@ pub fn start(mut container: Container) -> Result<()> {
     let patience = container.patience();
     let snapshot = container.unlock();
     reader.wait_for_execution().map_err(|error| match error {
-        Error::NotExecuted if snapshot.cgroup.memory_use().killed > 0 => Error::OutOfMemory,
+        Error::NotExecuted if snapshot.cgroup.was_out_of_memory() => Error::OutOfMemory,
         other => other,
     })?;
     tracing::debug!(id = snapshot.id, "started");

@@ -1,7 +1,6 @@
 //! Mounts that went where none was to go: somebody who can write to a volume exchanged the place of one for a link while
 //! the container was made (CVE-2025-52881). What the runtime and `exec` write to procfs would go into their files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{MountPoint, is_bind, parse_mountinfo};
@@ -9,6 +8,7 @@ use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Spec};
 
 use super::mount_plan::PlannedMount;
 use super::{Error, Result, namespaces};
+use crate::kernel_file;
 
 /// What is written to, and what says who a process is. Elsewhere hooks may mount: drivers do in `/proc/driver`.
 const KEPT: [&str; 3] = ["/proc/self", "/proc/thread-self", "/proc/sys"];
@@ -25,7 +25,7 @@ pub(super) fn refuse(pid: i32, spec: &Spec, planned: &[PlannedMount]) -> Result<
         return Ok(());
     }
     let path = format!("/proc/{pid}/mountinfo");
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
     let mounts = parse_mountinfo(&text).map_err(|error| Error::Step {
         step: "look at the created process's mounts",
         source: std::io::Error::other(error),

@@ -18,6 +18,7 @@ use super::process::{ProcessId, is_in_masks};
 use super::terminal::Attached;
 use super::watch::{Order, Watch};
 use super::{Error, Result};
+use crate::kernel_file;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,7 +254,7 @@ impl Supervised {
     /// Whether the command neither catches, ignores nor blocks `signal`.
     fn would_be_dropped(&self, signal: Signal) -> bool {
         let path = format!("/proc/{}/status", self.process.pid);
-        let Ok(text) = std::fs::read_to_string(path) else {
+        let Ok(text) = kernel_file::read(path) else {
             return false;
         };
         let masks = ["SigBlk:", "SigIgn:", "SigCgt:"];

@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 use super::security_modules::has_selinux;
 use super::well_formed::check_process;
 use super::{Bundle, Error, Result, namespaces};
+use crate::kernel_file;
 
 /// Refuses a spec that contradicts itself or asks for what neither libcontainer nor we can do.
 ///
@@ -155,7 +156,7 @@ fn device_elsewhere(spec: &Spec) -> Option<&Path> {
 /// The OCI spec wants an error where resctrl isn't mounted, though every peer passes it over.
 fn why_no_resctrl() -> Result<&'static str> {
     let path = "/proc/self/mounts";
-    let mounts = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mounts = kernel_file::read(path).map_err(Error::io("read", path))?;
     let is_resctrl = |line: &str| line.split(' ').nth(2) == Some("resctrl");
     Ok(if mounts.lines().any(is_resctrl) {
         "this version leaves cache and bandwidth allocation to the host"
@@ -197,7 +198,7 @@ fn mounts_stay_with_the_caller(spec: &Spec) -> Result<()> {
         return Ok(());
     }
     let path = "/proc/self/mountinfo";
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let text = kernel_file::read(path).map_err(Error::io("read", path))?;
     let mounts = parse_mountinfo(&text).map_err(|error| Error::Io {
         operation: "read",
         path: path.into(),

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
 use super::{Error, Result};
+use crate::kernel_file;
 
 /// The largest file that is read, bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -101,7 +102,7 @@ struct Owners {
 
 impl Owners {
     fn of_this_process() -> Self {
-        let number = |path| std::fs::read_to_string(path).ok()?.trim().parse().ok();
+        let number = |path| kernel_file::read(path).ok()?.trim().parse().ok();
         Self {
             own: nix::unistd::geteuid().as_raw(),
             unmapped_root: (!maps_everybody())
@@ -149,7 +150,7 @@ impl Owners {
 
 /// Whether this process's user namespace is one in which every uid is itself.
 fn maps_everybody() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = kernel_file::read("/proc/self/uid_map").unwrap_or_default();
     map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 

@@ -1,6 +1,6 @@
 //! What the first process of a pid namespace needs to leave nothing of itself to see.
 
-use std::fs;
+use crate::kernel_file;
 use std::io;
 use std::os::fd::RawFd;
 
@@ -55,7 +55,7 @@ fn close_between(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
 /// Where `/proc/self/stat` can't be read.
 pub(crate) fn forget_arguments_and_environment() -> io::Result<()> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self/stat");
-    let text = fs::read_to_string("/proc/self/stat")?;
+    let text = kernel_file::read("/proc/self/stat")?;
     let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
     // Fields 48 to 51 of proc(5): arg_start, arg_end, env_start, env_end; `rest` begins with field 3.
     let addresses: Vec<usize> = rest

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::{Error, Result};
 use super::layout::Kind;
 use super::placement::{Place, Placement};
+use crate::kernel_file;
 
 /// How long processes may take to stop: one in an uninterruptible wait doesn't at once.
 const FROZEN_WITHIN: Duration = Duration::from_secs(10);
@@ -64,7 +65,7 @@ impl Placement {
                 Kind::Unified => "cgroup.freeze",
                 _ => "freezer.self_freezing",
             };
-            fs::read_to_string(place.directory.join(file)).is_ok_and(|text| text.trim() == "1")
+            kernel_file::read(place.directory.join(file)).is_ok_and(|text| text.trim() == "1")
         })
     }
 
@@ -88,7 +89,7 @@ fn freeze_v1(directory: &Path) -> io::Result<()> {
     let deadline = Instant::now() + FROZEN_WITHIN;
     for attempt in 1_u32.. {
         fs::write(&state, "FROZEN")?;
-        if fs::read_to_string(&state)?.trim() == "FROZEN" {
+        if kernel_file::read(&state)?.trim() == "FROZEN" {
             return Ok(());
         }
         if Instant::now() > deadline {
@@ -106,7 +107,7 @@ fn freeze_unified(directory: &Path) -> io::Result<()> {
     fs::write(directory.join("cgroup.freeze"), "1")?;
     let deadline = Instant::now() + FROZEN_WITHIN;
     loop {
-        let events = fs::read_to_string(directory.join("cgroup.events"))?;
+        let events = kernel_file::read(directory.join("cgroup.events"))?;
         if events.lines().any(|line| line == "frozen 1") {
             return Ok(());
         }

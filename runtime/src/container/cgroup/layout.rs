@@ -1,11 +1,11 @@
 //! Which cgroup hierarchies this host has, read once from `/proc/self/mountinfo`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, Result};
+use crate::kernel_file;
 
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
@@ -46,7 +46,7 @@ impl Layout {
     /// # Errors
     /// Where `/proc/self/mountinfo` can't be read.
     pub(super) fn read() -> Result<Self> {
-        let text = fs::read_to_string(MOUNTINFO).map_err(Error::io("read", MOUNTINFO))?;
+        let text = kernel_file::read(MOUNTINFO).map_err(Error::io("read", MOUNTINFO))?;
         Ok(Self::parse(&text))
     }
 

@@ -39,6 +39,14 @@ impl Placement {
         }
     }
 
+    /// Whether the kernel has killed one of its processes for want of memory, as [`Self::memory_use`] counts them.
+    pub(in crate::container) fn was_out_of_memory(&self) -> bool {
+        self.place_of("memory").is_some_and(|place| {
+            let file = events_file(self.is_unified());
+            killed(&place.directory, file) > self.kills_before()
+        })
+    }
+
     /// Has the peak of memory counted from now on, where the kernel can and nobody else counts with it.
     pub(in crate::container) fn forget_peak(&self) {
         let is_own = |place: &&Place| self.owns(place);
@@ -50,7 +58,7 @@ impl Placement {
 
 /// What is killed below it is counted as well.
 fn unified(directory: &Path) -> MemoryUse {
-    let events = named(directory, "memory.events").unwrap_or_default();
+    let events = named(directory, events_file(true)).unwrap_or_default();
     let count = |name| events.get(name).copied().unwrap_or(0);
     MemoryUse {
         peak: peak(directory, "memory.peak"),
@@ -61,7 +69,6 @@ fn unified(directory: &Path) -> MemoryUse {
 
 /// What is killed below it is not counted.
 fn version_1(directory: &Path) -> MemoryUse {
-    let events = named(directory, "memory.oom_control").unwrap_or_default();
     let read = |file: &str| number(directory, file).unwrap_or(0);
     // `failcnt` stays zero in newer kernels; the peak then tells.
     let is_limit_reached = ["memory.", "memory.memsw."].iter().any(|prefix| {
@@ -72,9 +79,23 @@ fn version_1(directory: &Path) -> MemoryUse {
     });
     MemoryUse {
         peak: peak(directory, "memory.max_usage_in_bytes"),
-        killed: events.get("oom_kill").copied().unwrap_or(0),
+        killed: killed(directory, events_file(false)),
         is_limit_reached,
     }
+}
+
+/// Where the kernel counts whom it killed.
+fn events_file(is_unified: bool) -> &'static str {
+    if is_unified {
+        "memory.events"
+    } else {
+        "memory.oom_control"
+    }
+}
+
+fn killed(directory: &Path, file: &str) -> u64 {
+    let events = named(directory, file).unwrap_or_default();
+    events.get("oom_kill").copied().unwrap_or(0)
 }
 
 /// A file that isn't there reads as zero, and no process runs in nothing.

@@ -10,6 +10,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::super::{Error, Result};
 use super::placement::Placement;
+use crate::kernel_file;
 
 /// Becomes readable when it has happened, perhaps.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ fn changed(directory: &Path) -> io::Result<Watched> {
 
 /// How many processes were killed.
 fn count_kills(events: &Path) -> u64 {
-    let text = fs::read_to_string(events).unwrap_or_default();
+    let text = kernel_file::read(events).unwrap_or_default();
     let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
     count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }

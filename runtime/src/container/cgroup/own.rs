@@ -1,10 +1,10 @@
 //! In which cgroup a process is: the text of `/proc/PID/cgroup`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::{Error, Result};
 use super::layout::Hierarchy;
+use crate::kernel_file;
 
 /// The cgroup of the process `pid` (a number, or `self`) in `hierarchy`, as a path below its mount point.
 ///
@@ -12,7 +12,7 @@ use super::layout::Hierarchy;
 /// Where the file can't be read or doesn't name the hierarchy.
 pub(super) fn cgroup_of(pid: &str, hierarchy: &Hierarchy) -> Result<PathBuf> {
     let path = format!("/proc/{pid}/cgroup");
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
     let absent = || std::io::Error::other(format!("no hierarchy \"{}\"", hierarchy.kind.name()));
     let cgroup = find(&text, &hierarchy.kind.name())
         .ok_or_else(absent)

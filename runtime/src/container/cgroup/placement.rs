@@ -13,6 +13,7 @@ use super::path::CgroupPath;
 use super::prepare::prepare;
 use super::systemd::{self, Unit};
 use super::tree;
+use crate::kernel_file;
 use crate::sys::send_signal_to_pid;
 
 /// The cgroup of one container.
@@ -249,7 +250,7 @@ impl Placement {
         let places = self.places.iter();
         places
             .flat_map(|place| names.iter().map(|name| place.directory.join(name)))
-            .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+            .find_map(|path| kernel_file::read(path).ok()?.trim().parse().ok())
     }
 
     pub(super) fn kills_before(&self) -> u64 {

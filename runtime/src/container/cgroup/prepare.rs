@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::layout::Kind;
+use crate::kernel_file;
 
 /// The controllers that a cgroup of version 2 gives to those below it.
 const SUBTREE: &str = "cgroup.subtree_control";
@@ -40,11 +41,11 @@ pub(super) fn enable(controller: &str, mount_point: &Path, directory: &Path) -> 
 fn inherit_cpuset(directory: &Path) -> io::Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
         let path = directory.join(file);
-        if !fs::read_to_string(&path)?.trim().is_empty() {
+        if !kernel_file::read(&path)?.trim().is_empty() {
             continue;
         }
         let parent = directory.parent().unwrap_or(directory).join(file);
-        let inherited = fs::read_to_string(parent)?;
+        let inherited = kernel_file::read(parent)?;
         fs::write(path, inherited.trim())?;
     }
     Ok(())
@@ -54,7 +55,7 @@ fn inherit_cpuset(directory: &Path) -> io::Result<()> {
 /// All that there are, as runc and crun do: statistics need them too. What can't be enabled (because there
 /// are processes in `directory`, or it isn't ours) is missed when a limit needs it, and named there.
 fn enable_all(directory: &Path) {
-    let names = |file| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    let names = |file| kernel_file::read(directory.join(file)).unwrap_or_default();
     let (available, enabled) = (names("cgroup.controllers"), names(SUBTREE));
     let enabled: Vec<&str> = enabled.split_whitespace().collect();
     let missing = available

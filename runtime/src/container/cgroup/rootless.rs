@@ -1,10 +1,9 @@
 //! Whether a container may do without a cgroup of its own.
 
-use std::fs;
-
 use nix::unistd::geteuid;
 
 use super::super::{HostOptions, Rootless};
+use crate::kernel_file;
 
 impl HostOptions {
     /// Whether the container may do without a cgroup where the caller may make none.
@@ -20,7 +19,7 @@ impl HostOptions {
 /// Whether this process's ids are another namespace's. What can't be told is taken for the host's: then a
 /// cgroup that can't be made is an error, and never left out.
 pub(super) fn is_in_user_namespace() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map");
+    let map = kernel_file::read("/proc/self/uid_map");
     map.is_ok_and(|map| !is_whole(&map))
 }
 

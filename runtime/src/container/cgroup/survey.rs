@@ -1,6 +1,5 @@
 //! The host's hierarchies as one who asks about the host wants them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
@@ -8,6 +7,7 @@ use nix::unistd::geteuid;
 use super::super::Result;
 use super::layout::{Hierarchy, Kind, Layout};
 use super::own::cgroup_of;
+use crate::kernel_file;
 
 /// One hierarchy of the host's.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(crate) fn survey_cgroups() -> Result<Vec<SurveyedHierarchy>> {
             Kind::Controllers(names) => names.clone(),
             Kind::Named(_) => vec![],
             Kind::Unified => {
-                let text = fs::read_to_string(directory.join("cgroup.controllers"));
+                let text = kernel_file::read(directory.join("cgroup.controllers"));
                 let text = text.unwrap_or_default();
                 text.split_whitespace().map(str::to_owned).collect()
             }

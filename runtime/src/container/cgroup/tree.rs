@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::super::{Error, Result};
+use crate::kernel_file;
 
 /// The processes of a cgroup, one a line.
 pub(super) const PROCESSES: &str = "cgroup.procs";
@@ -22,7 +23,7 @@ pub(super) fn processes(directory: &Path) -> Result<Vec<i32>> {
         all.extend(processes(&child)?);
     }
     let path = directory.join(PROCESSES);
-    let text = match fs::read_to_string(&path) {
+    let text = match kernel_file::read(&path) {
         Ok(text) => text,
         Err(error) if is_gone(&error) => return Ok(all),
         Err(error) => return Err(Error::io("read", path)(error)),
@@ -47,14 +48,14 @@ pub(super) fn signal_all(directory: &Path, signal: Signal) -> Result<()> {
 
 /// Whether there is a process in `directory` or below it, even one that this pid namespace can't see.
 pub(super) fn is_populated(directory: &Path) -> bool {
-    let here = fs::read_to_string(directory.join(PROCESSES));
+    let here = kernel_file::read(directory.join(PROCESSES));
     here.is_ok_and(|pids| !pids.trim().is_empty())
         || children(directory).iter().any(|child| is_populated(child))
 }
 
 /// Whether what enters `directory` stops there: it is frozen, or one above it.
 pub(super) fn is_frozen(directory: &Path) -> bool {
-    let says = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
+    let says = |file: &str| kernel_file::read(directory.join(file)).unwrap_or_default();
     let v1 = says("freezer.state");
     !v1.is_empty() && v1.trim() != "THAWED"
         || says("cgroup.events").lines().any(|line| line == "frozen 1")
@@ -66,9 +67,21 @@ pub(super) fn is_frozen(directory: &Path) -> bool {
 /// # Errors
 /// `EBUSY` where a process is left in one of them.
 pub(super) fn remove(directory: &Path) -> io::Result<()> {
+    // Most have none below them: asking which there are costs more than the attempt.
+    if remove_one(directory).is_ok() {
+        return Ok(());
+    }
     for child in children(directory) {
         remove(&child)?;
     }
+    remove_one(directory)
+}
+
+/// Removes `directory`, unless a process or a cgroup is left in it; absent is fine.
+///
+/// # Errors
+/// `EBUSY` where one is.
+pub(super) fn remove_one(directory: &Path) -> io::Result<()> {
     match fs::remove_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

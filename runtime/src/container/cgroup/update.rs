@@ -1,12 +1,11 @@
 //! Changing the limits of a container that runs.
 
-use std::fs;
-
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 
 use super::super::{Error, Result};
 use super::limits::set;
 use super::placement::Placement;
+use crate::kernel_file;
 
 impl Placement {
     /// Sets the limits that `changes` names, and lets the others be.
@@ -101,6 +100,6 @@ impl Placement {
     /// What a file of `controller` says, if it is there.
     fn read(&self, controller: &str, file: &str) -> Option<String> {
         let place = self.place_of(controller)?;
-        fs::read_to_string(place.directory.join(file)).ok()
+        kernel_file::read(place.directory.join(file)).ok()
     }
 }

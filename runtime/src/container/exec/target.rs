@@ -1,6 +1,5 @@
 //! The container that a process is to join, held by descriptors: nothing is looked up by a pid twice.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use rustix::process::{chroot, fchdir};
 use super::super::process::{self, ProcessId, is_alive, is_foreign};
 use super::super::snapshot::Snapshot;
 use super::super::{Error, Result, namespaces};
+use crate::kernel_file;
 
 /// What is joined.
 #[derive(Debug)]
@@ -88,6 +88,6 @@ fn open_root(first: ProcessId) -> Result<OwnedFd> {
 
 fn may_set_groups(first: ProcessId) -> Result<bool> {
     let path = format!("/proc/{}/setgroups", first.pid);
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
     Ok(text.trim() == "allow")
 }

@@ -17,6 +17,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use super::super::failure::Failure;
 use super::super::{resource_limits, standard_pipes};
 use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
+use crate::kernel_file;
 use crate::sys::clone_child;
 use crate::telling::{self, OURS};
 
@@ -138,14 +139,14 @@ fn become_root_if_mapped(system: &dyn Syscall) -> Step {
         system.set_id(Uid::from_raw(0), Gid::from_raw(0))?;
     }
     // The caller's groups (T2), which only newgidmap(1)'s caller may give up: CVE-2014-8989.
-    if std::fs::read_to_string("/proc/self/setgroups")?.trim() == "allow" {
+    if kernel_file::read("/proc/self/setgroups")?.trim() == "allow" {
         system.set_groups(&[])?;
     }
     Ok(())
 }
 
 fn has_root(map: &str) -> std::io::Result<bool> {
-    let text = std::fs::read_to_string(map)?;
+    let text = kernel_file::read(map)?;
     Ok(text
         .lines()
         .any(|line| line.split_whitespace().next() == Some("0")))

@@ -10,6 +10,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::super::mount_namespace::inside;
 use super::super::{Error, Result};
+use crate::kernel_file;
 
 /// Takes them away in the mount namespace of the process `pid`, or covers those that can't be.
 ///
@@ -17,7 +18,7 @@ use super::super::{Error, Result};
 /// Where one stays to be seen.
 pub(super) fn hide_kernel_file_systems(pid: i32, rootfs: &Path) -> Result<()> {
     let path = format!("/proc/{pid}/mountinfo");
-    let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
     let mounts = parse_mountinfo(&text).map_err(|error| Error::Io {
         operation: "read",
         path: path.into(),

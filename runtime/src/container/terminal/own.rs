@@ -19,6 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Uid, pidfd_open};
 
 use super::super::{Error, Result};
 use super::{Console, pty};
+use crate::kernel_file;
 use crate::passing;
 use crate::sys::fork_child;
 
@@ -77,7 +78,7 @@ fn controls(pid: i32, slave: &OwnedFd) -> io::Result<()> {
     // proc(5): the minor number is in bits 31 to 20 and 7 to 0, the major one in bits 15 to 8.
     let (major, minor) = (i64::from(major(device)), i64::from(minor(device)));
     let expected = (minor & 0xff) | major << 8 | (minor >> 8) << 20;
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let text = kernel_file::read(format!("/proc/{pid}/stat"))?;
     // Field 7; the rest begins with field 3.
     let rest = text.rsplit_once(')').map(|(_, rest)| rest);
     let seen = rest.and_then(|rest| rest.split_whitespace().nth(7 - 3)?.parse().ok());

@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::kernel_file;
 use bundles::seccomp::{Call, syscall_name};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
 
@@ -166,7 +167,7 @@ fn look(thread: u32, call: &Call) -> io::Result<Option<Looked>> {
         None => (None, false),
     };
     let access = named.flags & libc::O_ACCMODE;
-    let name = fs::read_to_string(process.join("comm"))?;
+    let name = kernel_file::read(process.join("comm"))?;
     Ok(Some(Looked {
         path,
         found,

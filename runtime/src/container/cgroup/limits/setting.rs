@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::super::{Error, Result};
+use crate::kernel_file;
 
 /// One value for one file. A list of them is written in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Setting {
             other => other,
         }?;
         if self.reads_back {
-            let read = fs::read_to_string(directory.join(&self.file))?;
+            let read = kernel_file::read(directory.join(&self.file))?;
             if read.trim() != self.value {
                 return Err(io::Error::other(format!(
                     "the kernel makes it {}",

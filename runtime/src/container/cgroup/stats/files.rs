@@ -6,11 +6,12 @@ use std::io;
 use std::path::Path;
 
 use super::super::super::{Error, Result};
+use crate::kernel_file;
 
 /// The text of `file` in `directory`.
 pub(super) fn text(directory: &Path, file: &str) -> Result<String> {
     let path = directory.join(file);
-    match fs::read_to_string(&path) {
+    match kernel_file::read(&path) {
         Err(error) if is_absent(&error) => Ok(String::new()),
         other => other.map_err(Error::io("read", path)),
     }

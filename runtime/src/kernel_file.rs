@@ -1,0 +1,61 @@
+//! Reading what the kernel makes up as it is read: files of `/proc`, `/sys` and cgroups.
+//!
+//! Their size is given as 0, so the standard library asks for it in vain, begins with 32 bytes and doubles:
+//! nine system calls for a line. A container's start reads dozens of them.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::{read as read_some, retry_on_intr};
+
+/// What is read at once, in bytes: most files whole, and the kernel gives a page at most of many.
+const AT_ONCE: usize = 4096;
+
+/// The whole text of `path`.
+///
+/// # Errors
+/// Those of open(2) and read(2), and `InvalidData` where it isn't UTF-8.
+pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
+    let file = File::open(path)?;
+    let mut content = Vec::with_capacity(AT_ONCE);
+    while retry_on_intr(|| read_some(&file, spare_capacity(&mut content)))? > 0 {
+        if content.len() == content.capacity() {
+            content.reserve(AT_ONCE);
+        }
+    }
+    String::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_whole_whatever_its_length() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        for length in [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 5 * AT_ONCE] {
+            let text = "é".repeat(length / 2) + &"x".repeat(length % 2);
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(read(&path).unwrap(), text, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_or_not_there_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        assert_eq!(read(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::write(&path, [b'a', 0xff]).unwrap();
+        assert_eq!(read(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_file_of_the_kernels_reads_as_it_does_elsewhere() {
+        for path in ["/proc/self/uid_map", "/proc/self/mountinfo"] {
+            assert_eq!(read(path).unwrap(), std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
