@@ -1,6 +1,7 @@
 //! The options before the command: version, log and its formats, steps, and where they may stand.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use integration::{Bench, Outcome, Tool, opt_runtime, plain};
@@ -31,6 +32,23 @@ fn the_version_is_what_docker_and_podman_read() {
         assert!(lines[1].starts_with("commit: "), "{outcome}");
         assert!(lines[2].starts_with("spec: 1."), "{outcome}");
         assert_eq!(lines.len(), 3, "{outcome}");
+    }
+}
+
+/// Whose rights it would have is for root to say, and not for a file's mode.
+#[test]
+fn a_program_that_is_setuid_does_nothing() {
+    let bench = Bench::new();
+    let program = bench.path("setuid");
+    fs::copy(opt_runtime(), &program).expect("copy the program");
+    for mode in [0o4755, 0o2755] {
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("chmod");
+        for words in [&["list"][..], &["run", "x"], &["kill", "x", "KILL"]] {
+            let ids = ["--reuid=1234", "--regid=1234", "--clear-groups"];
+            let tool = Tool::new("setpriv").args(ids).arg(&program);
+            let tool = tool.arg("--root").arg(bench.root()).args(words);
+            tool.run().refused("is not meant to be setuid");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod passing;
 pub mod policy;
 pub mod preflight;
 pub mod program;
+pub mod set_id;
 pub mod starter;
 pub mod sys;
 pub mod telling;

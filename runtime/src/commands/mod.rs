@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::container::{Error, activated_sockets, make_descriptors_sane};
+use runtime::set_id;
 use runtime::telling::{self, Log, OURS};
 
 use crate::cli::{Cli, Command};
@@ -120,6 +121,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
 
 /// What comes before every command. Descriptors first: a file that is opened later could become one of them.
 fn prepare(global: &Global, command: &Command) -> Result<Log> {
+    set_id::refuse()?;
     make_descriptors_sane(command.preserved_descriptors())?;
     global.log()
 }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use getopt::with_equals;
 use runtime::container::{Error, make_descriptors_sane};
+use runtime::set_id;
 use runtime::telling::{self, Log, OURS};
 
 use inherited::Inherited;
@@ -91,8 +92,9 @@ pub fn main() -> ExitCode {
         None => Inherited::take(),
         Some(_) => Inherited::default(),
     };
-    let outcome = make_descriptors_sane(inherited.count())
+    let outcome = set_id::refuse()
         .map_err(anyhow::Error::from)
+        .and_then(|()| Ok(make_descriptors_sane(inherited.count())?))
         .and_then(|()| match cli.command {
             Some(Command::Compat(arguments)) => commands::compat::execute(&arguments),
             Some(Command::Config(command)) => commands::config::execute(&command),

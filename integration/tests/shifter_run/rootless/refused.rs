@@ -1,5 +1,7 @@
 //! What is refused, in one line that says what and why, with nothing left.
 
+use integration::Tool;
+
 use super::Home;
 
 #[test]
@@ -95,13 +97,39 @@ fn a_configuration_that_others_could_have_written_is_not_read() {
 fn a_program_that_is_setuid_makes_no_container() {
     use std::os::unix::fs::{PermissionsExt, chown};
     let home = Home::new("");
-    for (uid, mode) in [(1235, 0o4755), (1235, 0o2755)] {
+    for (uid, mode) in [(1235, 0o4755), (1235, 0o2755), (0, 0o4755), (0, 0o2755)] {
         chown(&home.program, Some(uid), Some(uid)).expect("chown");
         let mode = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(&home.program, mode).expect("chmod");
-        let outcome = home.shifter("plain").arg("true").expect(125);
-        let line = outcome.one_line();
-        assert!(line.contains("not meant to be setuid"), "{line}");
+        // What root may say of others is nobody else's to say.
+        for user in ["1234:1234", "1236:1236"] {
+            let tool = home.shifter("plain").args(["--user", user, "true"]);
+            let outcome = tool.expect(125);
+            let line = outcome.one_line();
+            assert!(line.contains("not meant to be setuid"), "{line}");
+            home.assert_nothing_left(&outcome);
+        }
+    }
+}
+
+/// As above, for what root alone does besides.
+#[test]
+fn a_program_that_is_setuid_does_nothing_of_roots() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new("");
+    let mode = std::fs::Permissions::from_mode(0o4755);
+    std::fs::set_permissions(&home.program, mode).expect("chmod");
+    for words in [
+        &["image", "mount", "plain", "/mnt"][..],
+        &["image", "list"],
+        &["config", "check"],
+        &["setupRoot", "-U", "1234", "-G", "1234", "id", "plain"],
+        &["prolog"],
+    ] {
+        let ids = ["--reuid=1234", "--regid=1234", "--clear-groups"];
+        let outcome = Tool::new("setpriv").args(ids).arg(&home.program);
+        let outcome = outcome.args(words).expect(125);
+        outcome.refused("not meant to be setuid");
         home.assert_nothing_left(&outcome);
     }
 }
