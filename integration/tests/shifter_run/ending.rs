@@ -31,6 +31,37 @@ fn a_signal_reaches_the_command() {
     site.assert_nothing_left(&outcome);
 }
 
+/// As of a program that executes the command: `nohup`, and a shell's `&`.
+#[test]
+fn what_the_caller_ignores_the_command_ignores() {
+    let site = Site::new("");
+    for (prepare, ignored) in [
+        ("", "0000000000000000"),
+        ("trap '' HUP", "0000000000000001"),
+        ("trap '' INT QUIT", "0000000000000006"),
+        // Those two never: Rust's own, and what nobody could wait for a child with.
+        ("trap '' CHLD PIPE", "0000000000000000"),
+    ] {
+        let tool = site.shifter().args(["grep", "SigIgn", "/proc/self/status"]);
+        let outcome = tool.after(prepare).expect(0);
+        assert_eq!(outcome.stdout, format!("SigIgn:\t{ignored}\n"), "{prepare}");
+        site.assert_nothing_left(&outcome);
+    }
+}
+
+/// Whose children leave no word behind: nothing could be waited for.
+#[test]
+fn a_caller_who_ignores_ended_children_has_a_container_as_others() {
+    let site = Site::new("");
+    site.image("packed", "squashfs");
+    let tool = site.tool("", "1234:1234");
+    let tool = tool.args(["--image=packed", "sh", "-c", "true; exit 3"]);
+    // A shell can't hand it down everywhere.
+    let hand_down = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execvp(sys.argv[1], sys.argv[1:])";
+    let outcome = tool.within("python3", &["-c", hand_down]).expect(3);
+    site.assert_nothing_left(&outcome);
+}
+
 /// SIGKILL can't be seen coming: the mounts are in a namespace that goes with its last process.
 #[test]
 fn nothing_is_left_after_kill_9() {

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime::container::{Error, activated_sockets, make_descriptors_sane};
 use runtime::set_id;
+use runtime::sys::keep_ends_of_children;
 use runtime::telling::{self, Log, OURS};
 
 use crate::cli::{Cli, Command};
@@ -122,6 +123,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
 /// What comes before every command. Descriptors first: a file that is opened later could become one of them.
 fn prepare(global: &Global, command: &Command) -> Result<Log> {
     set_id::refuse()?;
+    keep_ends_of_children()?;
     make_descriptors_sane(command.preserved_descriptors())?;
     global.log()
 }

@@ -49,9 +49,10 @@ impl Command {
     }
 }
 
-/// Rust ignores SIGPIPE and the supervisor blocks what it forwards: a command must inherit neither.
-pub(super) fn reset_signals() -> Result<(), std::io::Error> {
-    reset_signal_dispositions()?;
+/// Rust ignores SIGPIPE and the supervisor blocks what it forwards: a command must inherit neither. What the caller
+/// ignores it does with `keeps_ignored`.
+pub(super) fn reset_signals(keeps_ignored: bool) -> Result<(), std::io::Error> {
+    reset_signal_dispositions(keeps_ignored)?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     Ok(())
 }

@@ -61,6 +61,9 @@ pub struct CreateOptions {
     pub no_new_keyring: bool,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
+    /// Whether the command ignores the signals that the caller ignores, as a program that executes it would have it
+    /// (`nohup`, a shell's `&`). No OCI runtime does.
+    pub keeps_ignored: bool,
     /// Descriptors for the command's standard output and standard error, instead of the caller's.
     pub output: Option<(RawFd, RawFd)>,
     /// Where the first process finds its command once it is started, instead of in the bundle.
@@ -199,6 +202,7 @@ fn create_claimed(
         enters: None,
         is_sealed: bundle.kind.is_some(),
         dies_with_parent: options.supervised,
+        keeps_ignored: options.keeps_ignored,
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
         late: options.late_command.map(LateCommandReader::of),

@@ -45,6 +45,8 @@ pub(super) struct Payload {
     pub is_sealed: bool,
     /// Whether the process must die with the runtime that holds it in the foreground.
     pub dies_with_parent: bool,
+    /// Whether the command ignores the signals that the caller ignores.
+    pub keeps_ignored: bool,
     /// Whether the caller asked for its own session keyring.
     pub keeps_keyring: bool,
     /// Whether the runtime, without root's privileges, may look at the process before it is started only
@@ -110,7 +112,7 @@ impl Payload {
             step("take on the command", || late.read()?.take_on(&mut process))?;
         }
         let command = Command::of(&process)?;
-        step("reset the signals", reset_signals)?;
+        step("reset the signals", || reset_signals(self.keeps_ignored))?;
         if self.has_init {
             let has_terminal = process.terminal() == Some(true);
             step("split off the first process", || init::split(has_terminal))?;

@@ -6,6 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// The highest signal number of the kernel's.
 const LAST_SIGNAL: i32 = 64;
 
+/// The highest that isn't a real-time one.
+const LAST_NAMED: i32 = 31;
+
 /// The kernel's `struct sigaction`; all zeros is the default disposition.
 #[repr(C)]
 struct KernelSigaction {
@@ -15,35 +18,78 @@ struct KernelSigaction {
     mask: u64,
 }
 
-/// Gives every signal its default disposition, the real-time ones that the C library keeps for itself
-/// included: ignoring is inherited through execve(2).
-///
-/// # Errors
-/// Those of rt_sigaction(2).
-pub(crate) fn reset_signal_dispositions() -> io::Result<()> {
-    let default = KernelSigaction {
+impl KernelSigaction {
+    const DEFAULT: Self = Self {
         handler: libc::SIG_DFL,
         flags: 0,
         restorer: 0,
         mask: 0,
     };
+}
+
+/// Gives every signal its default disposition, the real-time ones that the C library keeps for itself
+/// included: ignoring is inherited through execve(2). With `keeps_ignored` what is ignored stays so, but for those of
+/// which that need not be the caller's doing (Rust ignores SIGPIPE; glibc's posix_spawn(3) the real-time ones that it
+/// keeps for itself) or would be no use (SIGCHLD).
+///
+/// # Errors
+/// Those of rt_sigaction(2).
+pub(crate) fn reset_signal_dispositions(keeps_ignored: bool) -> io::Result<()> {
     let unchangeable = [libc::SIGKILL, libc::SIGSTOP];
+    let is_callers =
+        |number: i32| number <= LAST_NAMED && ![libc::SIGPIPE, libc::SIGCHLD].contains(&number);
     for number in (1..=LAST_SIGNAL).filter(|number| !unchangeable.contains(number)) {
-        // SAFETY: `default` has the kernel's own layout, and its disposition runs no code of ours.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                number,
-                &raw const default,
-                std::ptr::null_mut::<KernelSigaction>(),
-                size_of::<u64>(),
-            )
-        };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
+        if keeps_ignored && is_callers(number) && is_ignored(number)? {
+            continue;
         }
+        set_default(number)?;
     }
     Ok(())
+}
+
+/// Has the kernel keep the ends of this process's children for it. A caller that ignores SIGCHLD hands that down, and
+/// nothing could be waited for.
+///
+/// # Errors
+/// Those of rt_sigaction(2).
+pub fn keep_ends_of_children() -> io::Result<()> {
+    set_default(libc::SIGCHLD)
+}
+
+fn set_default(number: i32) -> io::Result<()> {
+    let default = KernelSigaction::DEFAULT;
+    // SAFETY: `default` has the kernel's own layout, and its disposition runs no code of ours.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            number,
+            &raw const default,
+            std::ptr::null_mut::<KernelSigaction>(),
+            size_of::<u64>(),
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn is_ignored(number: i32) -> io::Result<bool> {
+    let mut found = KernelSigaction::DEFAULT;
+    // SAFETY: `found` has the kernel's own layout, and only it is written.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            number,
+            std::ptr::null::<KernelSigaction>(),
+            &raw mut found,
+            size_of::<u64>(),
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(found.handler == libc::SIG_IGN)
 }
 
 /// Sends the signal `number` to the process that `process`, a pidfd, refers to: a real-time one too, or 0,

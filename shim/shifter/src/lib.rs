@@ -16,6 +16,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use getopt::with_equals;
 use runtime::container::{Error, make_descriptors_sane};
 use runtime::set_id;
+use runtime::sys::keep_ends_of_children;
 use runtime::telling::{self, Log, OURS};
 
 use inherited::Inherited;
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = set_id::refuse()
         .map_err(anyhow::Error::from)
+        .and_then(|()| Ok(keep_ends_of_children()?))
         .and_then(|()| Ok(make_descriptors_sane(inherited.count())?))
         .and_then(|()| match cli.command {
             Some(Command::Compat(arguments)) => commands::compat::execute(&arguments),

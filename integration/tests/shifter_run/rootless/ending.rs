@@ -63,6 +63,22 @@ fn a_signal_reaches_the_command_and_not_who_serves_its_image() {
     home.assert_no_server(&file);
 }
 
+/// `nohup`: neither the signal from the terminal nor what is passed on ends the command.
+#[test]
+fn what_the_caller_ignores_does_not_end_the_command() {
+    let home = Home::new("");
+    let script = "trap 'exit 5' TERM; echo ready; while :; do sleep 1 & wait $!; done";
+    let tool = home.user("1234", "trap '' HUP").arg("--image=plain");
+    let mut running = tool.args(["sh", "-c", script]).start();
+    running.wait_for("ready");
+    // Of two that wait, the lower number is passed on first.
+    running.signal(Signal::SIGHUP as i32);
+    running.signal(Signal::SIGTERM as i32);
+    let outcome = running.finish();
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+    home.assert_nothing_left(&outcome);
+}
+
 #[test]
 fn nothing_is_left_after_kill_9() {
     let (home, file) = packed();

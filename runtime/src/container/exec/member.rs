@@ -55,7 +55,7 @@ fn become_member(
                 .map_err(|error| io::Error::other(telling::line(&error)))
         })?;
     }
-    step("reset the signals", reset_signals)?;
+    step("reset the signals", || reset_signals(false))?;
     if task.dies_with_parent {
         step("set the parent death signal", || {
             Ok(set_parent_process_death_signal(Some(Signal::KILL))?)

@@ -76,6 +76,7 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
         run.create.host.cgroup_manager = CgroupManager::Disabled;
     }
     run.create.preserve_fds = inherited.pass_on(&prepared.environment);
+    run.create.keeps_ignored = true;
     let ended = container::run(&store, &run, bundle);
     drop(kept);
     Ok(ExitCode::from(ended?.code))

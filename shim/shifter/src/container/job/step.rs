@@ -108,6 +108,7 @@ impl<'a> Step<'a> {
         let environment = process.and_then(|process| process.env().as_deref());
         let create = CreateOptions {
             preserve_fds: inherited.pass_on(environment.unwrap_or_default()),
+            keeps_ignored: true,
             // The step's, so that its limits and its accounting hold.
             host: HostOptions {
                 cgroup_manager: CgroupManager::Disabled,
