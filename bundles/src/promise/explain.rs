@@ -75,11 +75,9 @@ pub fn explain(spec: &Spec, kind: Option<Kind>, links: Vec<(String, String)>) ->
             .map(|process| process.cwd().display().to_string())
             .unwrap_or_default(),
         promise: kind.map(Kind::as_str),
-        protections: kind.map_or_else(Vec::new, |_| {
-            PROTECTIONS
-                .iter()
-                .map(|row| (row.name, row.meaning))
-                .collect()
+        protections: kind.map_or_else(Vec::new, |kind| {
+            let rows = PROTECTIONS.iter();
+            rows.map(|row| (row.name, row.meaning_in(kind))).collect()
         }),
         exceptions: exceptions(spec),
         mounts: explain_mounts(spec),

@@ -46,10 +46,22 @@ pub struct Protection {
     pub reason: &'static str,
     /// What it means for the sandboxed process, as `explain` prints it.
     pub meaning: &'static str,
+    /// The same in bundles of the kinds that ask for less: of all but an Opt-Server's.
+    pub lesser: Option<&'static str>,
     /// Checks `config.json` alone.
     pub in_config: fn(&Spec, Kind) -> Vec<String>,
     /// Checks the created process.
     pub on_process: fn(&Observed, &Spec, Kind) -> Vec<String>,
+}
+
+impl Protection {
+    /// What it means in a bundle of this kind.
+    pub fn meaning_in(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::OptServer => self.meaning,
+            Kind::Sealed | Kind::Shifter => self.lesser.unwrap_or(self.meaning),
+        }
+    }
 }
 
 impl std::fmt::Debug for Protection {

@@ -61,6 +61,23 @@ fn an_explanation_has_a_reason_for_every_mount() {
     }
 }
 
+/// The network, shared memory and name are the host's, and nothing bounds what the batch system doesn't.
+#[test]
+fn an_explanation_promises_no_more_than_there_is() {
+    let site = Site::new("");
+    let tool = site.tool("explain", "1234:1234");
+    let outcome = tool.args(["--image=plain", "true"]).expect(0);
+    for (name, says) in [
+        ("own world", "only where it has namespaces of them"),
+        ("bounded", "where they are set"),
+    ] {
+        let mut lines = outcome.stdout.lines();
+        let line = lines.find(|line| line.trim().starts_with(name));
+        let line = line.expect("a line of the promise");
+        assert!(line.contains(says), "{line}");
+    }
+}
+
 #[test]
 fn a_check_of_the_configuration_ends_with_1_where_something_is_dangerous() {
     let site = Site::new("kmodBasePath=/x");

@@ -9,6 +9,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "bounded",
     reason: "Opt-Server: the sandbox limits \"how much memory is consumed, etc.\"",
     meaning: "the number of processes is limited, and memory where a limit is set",
+    lesser: Some("limits on processes and memory hold where they are set"),
     in_config,
     on_process,
 };

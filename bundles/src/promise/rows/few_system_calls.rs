@@ -11,6 +11,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "few system calls",
     reason: "Opt-Server: \"Opt-Servers can safely run even programs of untrusted users\"; most ways out of a container are system calls that no solver makes",
     meaning: "a system call filter for the native architecture: unknown calls fail with ENOSYS, banned ones with EPERM",
+    lesser: None,
     in_config,
     on_process,
 };

@@ -12,6 +12,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "no devices",
     reason: "Shifter: privileged operations \"manipulate devices on the system\", so nothing of the user's may",
     meaning: "device files work nowhere but in /dev, which holds null, zero, full, random, urandom and tty",
+    lesser: None,
     in_config,
     on_process,
 };

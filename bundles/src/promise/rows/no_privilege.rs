@@ -13,6 +13,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "no privilege",
     reason: "Shifter: \"once a process is launched into the container, processes are stripped of all privilege\"; rule 2: capabilities restricted to the null set",
     meaning: "no capability in any of the five sets",
+    lesser: None,
     in_config,
     on_process,
 };

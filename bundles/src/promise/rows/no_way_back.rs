@@ -15,6 +15,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "no way back",
     reason: "Shifter: \"should not be able to re-escalate afterwards\"; the \"shared\" mount strategy \"will remove the mounts from Shifter's strict control\"",
     meaning: "another root, no mount propagates to the host, kernel settings in /proc are hidden or read-only, no cgroup tree",
+    lesser: None,
     in_config,
     on_process,
 };

@@ -11,6 +11,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "nobody",
     reason: "Shifter rule 1: \"avoid running privileged processes in containers\"",
     meaning: "uid and gid are not 0 on the host, supplementary groups are the listed ones",
+    lesser: None,
     in_config,
     on_process,
 };

@@ -9,6 +9,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "none to gain",
     reason: "Shifter rule 1: \"permanently drop privileges using the no_new_privs process control setting\"",
     meaning: "no_new_privs is set: no execve can raise privilege, ever",
+    lesser: None,
     in_config,
     on_process,
 };

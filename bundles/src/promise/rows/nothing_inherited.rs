@@ -12,6 +12,7 @@ pub(crate) const ROW: Protection = Protection {
     reason: "CVE-2024-21626 and CVE-2016-9962: a descriptor or variable that is left open is a way out",
     meaning: "only standard input, output and error are open, and for shifter the socket that the environment names \
               to an MPI library; the environment is the listed one",
+    lesser: None,
     in_config,
     on_process,
 };

@@ -10,6 +10,9 @@ pub(crate) const ROW: Protection = Protection {
     name: "own world",
     reason: "Opt-Server: \"every command executed by an Opt-Server is isolated within a sandbox\"",
     meaning: "namespaces of its own: it sees no process, mount, network, memory segment or name of the host's",
+    lesser: Some(
+        "mounts and processes of its own: it sees none of the host's. Network, shared memory and the host's name are its own only where it has namespaces of them",
+    ),
     in_config,
     on_process,
 };

@@ -9,6 +9,7 @@ pub(crate) const ROW: Protection = Protection {
     name: "setuid is dead",
     reason: "Shifter rule 2: \"mounting as much as possible nosuid\", here with no exception, recursive mounts included",
     meaning: "every mount is nosuid: setuid bits and file capabilities are ignored",
+    lesser: None,
     in_config,
     on_process,
 };
