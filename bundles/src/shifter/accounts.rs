@@ -175,25 +175,31 @@ mod tests {
 
     #[test]
     fn a_process_is_in_its_callers_groups_but_not_in_roots() {
-        let caller = |uid, gid, groups: &[u32]| Caller {
-            uid,
-            gid,
-            groups: groups.to_vec(),
-        };
-        assert_eq!(identity(&caller(0, 5, &[])), Err(CallerError::Root));
-        assert_eq!(
-            identity(&caller(5, 0, &[])),
-            Err(CallerError::RootsGroup { uid: 5 })
-        );
-        for (given, kept) in [
-            (&[5, 6][..], &[5, 6][..]),
-            (&[0, 6], &[6]),
-            (&[6, 6, 5], &[6, 5]),
-            (&[0], &[7]),
-            (&[], &[7]),
-        ] {
-            assert_eq!(identity(&caller(5, 7, given)).unwrap().groups, kept);
+        let number = |text: &str| text.parse::<u32>().unwrap();
+        let mut wrong = Wrong::default();
+        for vector in vectors("shifter/identities.tsv") {
+            let caller = Caller {
+                uid: number(&vector[0]),
+                gid: number(&vector[1]),
+                groups: vector[2].split_whitespace().map(number).collect(),
+            };
+            let found = match identity(&caller) {
+                Ok(Caller { uid, gid, groups }) => {
+                    let all = [uid, gid].into_iter().chain(groups);
+                    all.map(|id| id.to_string()).collect::<Vec<_>>().join(" ")
+                }
+                Err(error) => format!("refused: {error}"),
+            };
+            match vector[3].starts_with("refused") {
+                true => wrong.unless(
+                    &vector,
+                    &found[..vector[3].len().min(found.len())],
+                    &vector[3],
+                ),
+                false => wrong.unless(&vector, &found, &vector[3]),
+            }
         }
+        wrong.none();
     }
 
     #[test]

@@ -219,36 +219,28 @@ mod tests {
                     module_m_siteEnv=X=mod\nmodule_m_siteEnvPrepend=PATH=/mod/bin\n\
                     module_m_siteEnvAppend=PATH=/mod/sbin\nmodule_m_siteEnvUnset=IMG";
         let config = config(site);
-        let modules = [config.module("m").unwrap()];
-        let of_module = |modules| {
-            let [caller, image, file, options] = [
-                "PATH=/host X=host HOSTV=1",
-                "PATH=/usr/bin IMG=1 X=img EMPTY=",
-                "X=file F=1",
-                "X=user U=1",
-            ]
-            .map(variables);
+        let module = config.module("m").unwrap();
+        let mut wrong = Wrong::default();
+        for vector in vectors("shifter/environment-order.tsv") {
+            let [caller, image, file, options, unset, modules, wanted] = &vector[..] else {
+                panic!("{vector:?}");
+            };
+            let unset: Vec<String> = unset.split_whitespace().map(str::to_owned).collect();
+            let modules: Vec<_> = (modules == "m").then_some(module).into_iter().collect();
             let environment = Environment::assemble(&Sources {
-                caller: &caller,
+                caller: &variables(caller),
                 image_names: None,
-                image: &image,
-                file: &file,
-                options: &options,
-                unset: &["F".to_owned()],
+                image: &variables(image),
+                file: &variables(file),
+                options: &variables(options),
+                unset: &unset,
                 devices: &[],
-                modules,
+                modules: &modules,
                 site: Some(&config.environment),
             });
-            environment.entries().join(" ")
-        };
-        assert_eq!(
-            of_module(&[]),
-            "PATH=/sbin:/usr/bin:/opt/udiImage/bin X=user IMG=1 EMPTY= U=1 SHIFTER_RUNTIME=1"
-        );
-        assert_eq!(
-            of_module(&modules),
-            "PATH=/sbin:/mod/bin:/usr/bin:/mod/sbin:/opt/udiImage/bin X=mod EMPTY= U=1 SHIFTER_RUNTIME=1"
-        );
+            wrong.unless(&vector, &environment.entries().join(" "), wanted);
+        }
+        wrong.none();
     }
 
     #[test]
