@@ -272,7 +272,7 @@ fn a_file_of_variables_is_the_containers_or_else_the_callers() {
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o600)).expect("chmod");
     for (path, says) in [
         ("/home/user/work/settings", "Permission denied"),
-        ("/nosuch/file", "No such file"),
+        ("/nosuch/file", "is neither in the container nor outside"),
         ("/data", "is not a regular file"),
         ("/etc/nsswitch.conf", "\"passwd: files\" must be NAME=VALUE"),
     ] {

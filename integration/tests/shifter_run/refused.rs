@@ -8,6 +8,8 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
     site.describe("kept", "FORMAT: VFS\nUSERACL: 77\n");
     site.describe("formless", "ENV: A=1\n");
     site.describe("gone", "FORMAT: squashfs\n");
+    site.describe("link", "FORMAT: squashfs\n");
+    std::os::unix::fs::symlink("gone.squashfs", site.path("images/link.squashfs")).expect("a link");
     for (arguments, says) in [
         (&["--image=x/../etc/passwd"][..], "can't have '/' in it"),
         (
@@ -16,7 +18,11 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
         ),
         (&["--image=id:..", "true"], "is no identifier of an image"),
         (&["--image=nosuch", "true"], "there is no image nosuch"),
-        (&["--image=gone", "true"], "there is no image gone"),
+        (&["--image=gone", "true"], "gone.squashfs is not there"),
+        (
+            &["--image=link", "true"],
+            "link.squashfs is a symbolic link",
+        ),
         (
             &["--image=kept", "true"],
             "you are not among those who may use it",
@@ -58,7 +64,10 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
         ),
         (&["--module=mpi,gpu", "true"], "exclude each other"),
         (&["--env=A", "true"], "must be NAME=VALUE"),
-        (&["--env-file=/nosuch", "true"], "read /nosuch"),
+        (
+            &["--env-file=/nosuch", "true"],
+            "--env-file: /nosuch is neither in the container nor outside",
+        ),
     ] {
         let tool = if arguments[0].starts_with("--image") {
             site.tool("", "1234:1234")
@@ -71,6 +80,59 @@ fn what_cannot_be_is_told_in_one_line_and_leaves_nothing() {
             line.starts_with("shifter: ") && line.contains(says),
             "{line}"
         );
+        site.assert_nothing_left(&outcome);
+    }
+}
+
+/// What isn't there that a key names: with the key's line, of several the right one.
+#[test]
+fn what_a_key_names_is_told_with_the_file_and_the_line() {
+    for (lines, says) in [
+        ("udiMount=@/nosuch", "8: udiMount: "),
+        ("imagePath=@/nosuch", "8: imagePath: "),
+        ("system=x\netcPath=@/nosuch", "9: etcPath: "),
+        ("optUdiImage=/nosuch", "8: optUdiImage: "),
+        ("siteFs=/nosuch:/x\nsiteFs=/usr:/y", "8: siteFs: /nosuch"),
+        ("siteFs=/usr:/y\nsiteFs=/nosuch:/x", "9: siteFs: /nosuch"),
+        ("sitePostMountHook=/nosuch", "8: sitePostMountHook: /nosuch"),
+        (
+            "module_m_copyPath=/nosuch\ndefaultModules=m",
+            "8: module_m_copyPath: ",
+        ),
+    ] {
+        let site = Site::new(lines);
+        let outcome = site.shifter().arg("true").expect(125);
+        let line = outcome.one_line();
+        let says = format!("udiRoot.conf:{says}");
+        assert!(line.contains(&says), "no {says}: {line}");
+        site.assert_nothing_left(&outcome);
+    }
+}
+
+/// What the site's client says is told: a gateway that isn't reached doesn't mean that there is no image.
+#[test]
+fn why_the_gateway_names_no_image_is_told() {
+    for (client, says) in [
+        (
+            "exit 1",
+            "image docker:one:1: the gateway doesn't know it; hint: shifterimg pull docker:one:1",
+        ),
+        (
+            "echo hello; echo 'shifterimg: https://gateway.example: refused' >&2; exit 1",
+            "image docker:one:1: shifterimg: https://gateway.example: refused; hint: ",
+        ),
+    ] {
+        let site = Site::new("udiRootPath=@/shifter");
+        site.bench.directory("shifter/bin");
+        let client = site.file("shifter/bin/shifterimg", &format!("#!/bin/sh\n{client}\n"));
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(client, everybody).expect("chmod");
+        let outcome = site
+            .tool("", "1234:1234")
+            .args(["--image=docker:one:1", "true"])
+            .expect(125);
+        let line = outcome.one_line();
+        assert!(line.contains(says), "no {says}: {line}");
         site.assert_nothing_left(&outcome);
     }
 }

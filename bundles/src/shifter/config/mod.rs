@@ -222,6 +222,27 @@ impl Config {
         }
     }
 
+    /// Where `key` is given: the file and its line; the last one that has `part` in its value, of those that have one.
+    pub fn place(&self, key: &str, part: &str) -> Option<String> {
+        let mut of_key = self
+            .entries
+            .all
+            .iter()
+            .rev()
+            .filter(|entry| entry.key == key);
+        let last = of_key.clone().next()?;
+        let entry = of_key.find(|entry| entry.value.contains(part));
+        let line = entry.unwrap_or(last).line;
+        Some(format!("{}:{line}", self.path.display()))
+    }
+
+    /// The file, its line and `key`, for what is wrong with what that names: `udiRoot.conf:2: udiMount`.
+    pub fn place_of(&self, key: &str) -> String {
+        let place = self.place(key, "");
+        let place = place.unwrap_or_else(|| self.path.display().to_string());
+        format!("{place}: {key}")
+    }
+
     /// The entry that has the last word on a key.
     fn last(&self, key: &str) -> &Entry {
         const NONE: &Entry = &Entry {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::shifter::Config;
 use crate::shifter::accounts::CallerError;
 use crate::shifter::trusted::TrustError;
 
@@ -82,7 +83,36 @@ pub enum ContainerError {
         "there can be no sshd for the user {0:?}: their name has other characters than letters, digits, . _ and -"
     )]
     UserOfSshd(String),
+    /// What one of the keys of `udiRoot.conf` names.
+    #[error("{place}: {source}")]
+    Configured {
+        /// The file, and the line of the key.
+        place: String,
+        /// What is wrong; begins with the key.
+        source: Box<Self>,
+    },
     /// A path that can't be written in JSON.
     #[error("{}: a path that isn't UTF-8 can't be in a bundle", .0.display())]
     NotText(PathBuf),
+}
+
+impl ContainerError {
+    /// The same, with the line of `config` that says it, where there is one.
+    pub fn of(self, config: &Config) -> Self {
+        let place = match &self {
+            Self::Untrusted { key, .. } | Self::Hook { key, .. } => config.place(key, ""),
+            Self::File { key, path, .. } => config.place(key, &path.display().to_string()),
+            Self::SiteMount { key, map, .. } => {
+                config.place(key, map.split(':').next().unwrap_or_default())
+            }
+            _ => None,
+        };
+        match place {
+            Some(place) => Self::Configured {
+                place,
+                source: Box::new(self),
+            },
+            None => self,
+        }
+    }
 }

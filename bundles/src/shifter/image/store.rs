@@ -39,12 +39,14 @@ pub enum StoreError {
     #[error("image store {0}")]
     Untrusted(#[from] TrustError),
     /// Nothing of this name.
-    #[error("there is no image {id} in {}", store.display())]
+    #[error("there is no image {id} in {}: {missing} is not there", store.display())]
     NoImage {
         /// Its name.
         id: String,
         /// The store.
         store: PathBuf,
+        /// Which of its two files.
+        missing: String,
     },
     /// There is, but it can't be opened.
     #[error("image {}: {source}", path.display())]
@@ -239,7 +241,12 @@ impl Store {
                 return Err(StoreError::NoImage {
                     id: id.to_string(),
                     store: self.path.clone(),
+                    missing: name.to_owned(),
                 });
+            }
+            Err(rustix::io::Errno::LOOP) => {
+                let problem = "is a symbolic link; hint: the store has the files themselves";
+                return Err(unfit(path, problem.to_owned()));
             }
             other => other.map_err(failed)?,
         };

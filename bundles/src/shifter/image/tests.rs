@@ -194,7 +194,7 @@ fn no_identifier_leads_out_of_the_store() {
         let link = inside.join("link.meta");
         symlink(target, &link).unwrap();
         let error = image(&store, "link", &caller).unwrap_err();
-        assert!(matches!(error, StoreError::Io { .. }), "{error}");
+        assert!(matches!(error, StoreError::Unfit { .. }), "{error}");
         fs::remove_file(link).unwrap();
     }
     let error = image(&store, "absent", &caller).unwrap_err();

@@ -122,9 +122,10 @@ impl Prepared<'_> {
         request.caches = caches::make(wanted, &volumes, config, asker, for_use)?;
         let mut scripts = Scripts::new(udi, &volumes, for_use == Use::Run);
         let writable = request.root_writable;
-        let mut draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
+        let draft = Draft::begin(request, root.as_fd(), &mut |hook, stage| {
             scripts.run(hook, stage)
-        })?;
+        });
+        let mut draft = draft.map_err(|error| error.of(config))?;
         for number in 0..draft.volumes() {
             let source = asker.does(|| draft.open_volume(number))??;
             draft.mount_volume(number, source)?;
@@ -256,13 +257,14 @@ pub(super) fn umask() -> u32 {
 
 /// The site's `udiMount`, free of links.
 pub(super) fn udi_mount(config: &Config) -> Result<PathBuf> {
-    let wanted = config
-        .udi_mount
-        .as_ref()
-        .context("udiMount is missing: where containers are built")?;
-    let found = trusted::follow(wanted, &ROOT).context("udiMount")?;
+    let Some(wanted) = &config.udi_mount else {
+        let path = config.path.display();
+        bail!("{path}: udiMount is missing: where containers are built");
+    };
+    let place = || config.place_of("udiMount");
+    let found = trusted::follow(wanted, &ROOT).with_context(place)?;
     if found.kind != FileType::Directory {
-        bail!("udiMount: {} is not a directory", wanted.display());
+        bail!("{}: {} is not a directory", place(), wanted.display());
     }
     Ok(found.path)
 }

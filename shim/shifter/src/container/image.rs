@@ -61,7 +61,8 @@ impl Chosen {
             ImageType::Local => bail!(LocalError::NotAllowed(descriptor.tag)),
             ImageType::Docker | ImageType::Custom => look_up(&descriptor, config, asker)?,
         };
-        let store = Store::open(&config.image_path, &ROOT)?;
+        let place = || config.place_of("imagePath");
+        let store = Store::open(&config.image_path, &ROOT).with_context(place)?;
         let image = store.image(&Identifier::new(&id)?, &asker.caller);
         Ok(Self {
             image: image.map_err(|error| with_hint(error, asker.mode))?,
@@ -110,8 +111,10 @@ fn of_users(path: &Path, asker: &Asker, policy: &Policy) -> Result<Image> {
 fn look_up(descriptor: &Descriptor, config: &Config, asker: &Asker) -> Result<String> {
     let name = format!("{}:{}", descriptor.kind.as_str(), descriptor.tag);
     let directory = config.udi_root_path.clone();
-    let directory = directory
-        .with_context(|| format!("image {name}: udiRootPath is missing, so nobody can be asked"))?;
+    let file = config.path.display();
+    let missing =
+        || format!("image {name}: {file}: udiRootPath is missing, so nobody can be asked");
+    let directory = directory.with_context(missing)?;
     let client: PathBuf = directory.join("bin/shifterimg");
     let found = trusted::follow(&client, &ROOT);
     let client =
@@ -133,8 +136,21 @@ fn look_up(descriptor: &Descriptor, config: &Config, asker: &Asker) -> Result<St
     let mut lines = text.lines().map(str::trim);
     match lines.find(|line| !line.is_empty() && !line.contains(':')) {
         Some(id) if output.status.success() => Ok(id.to_owned()),
-        _ => bail!("image {name}: the gateway doesn't know it; hint: shifterimg pull {name}"),
+        _ => bail!("image {name}: {}", why_not(&output.stderr, descriptor)),
     }
+}
+
+/// What the client says of an image that it hasn't found, and what to do.
+fn why_not(told: &[u8], descriptor: &Descriptor) -> String {
+    let (kind, tag) = (descriptor.kind.as_str(), &descriptor.tag);
+    let told = String::from_utf8_lossy(told);
+    let last = told.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let last = last.unwrap_or("the gateway doesn't know it");
+    let hint = match Path::new(tag).exists() {
+        true => format!("for the file of this name, --image=./{tag}"),
+        false => format!("shifterimg pull {kind}:{tag}"),
+    };
+    format!("{last}; hint: {hint}")
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         chosen,
         command: words,
         working_directory: directory,
-        site_files: SiteFiles::read(config, &ROOT)?,
+        site_files: SiteFiles::read(config, &ROOT).map_err(|error| error.of(config))?,
         udi_mount: build::udi_mount(config)?,
         devices,
         ssh_key: ssh::named_key(),

@@ -91,7 +91,12 @@ pub(super) fn of_file(
     let name = path.display().to_string();
     let content = match found.with_context(|| format!("read {name} in the container"))? {
         Some(content) => content,
-        None => fs::read(path).with_context(|| format!("read {name}"))?,
+        None => fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                anyhow!("--env-file: {name} is neither in the container nor outside")
+            }
+            _ => anyhow!("--env-file: read {name}: {error}"),
+        })?,
     };
     let text = String::from_utf8(content).map_err(|_| anyhow!("{name} is not UTF-8 text"))?;
     Ok(read_file(&text, &name)?)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use image_files::NotAnImage;
+use image_files::{Kind, NotAnImage};
 
 /// Why an image can't be had. One line.
 #[derive(Debug, thiserror::Error)]
@@ -19,14 +19,16 @@ pub enum ImageError {
     },
     /// This kernel doesn't know the file system.
     #[error(
-        "image {}: this kernel has no {name}; hint: shifter image convert makes an erofs or a squashfs of it",
-        path.display()
+        "image {}: this kernel has no {}; hint: {}",
+        path.display(),
+        kind.name(),
+        other_ways(*kind)
     )]
     NoFileSystem {
         /// The file.
         path: PathBuf,
         /// The file system.
-        name: &'static str,
+        kind: Kind,
     },
     /// The kernel won't mount it.
     #[error("image {}: {operation}: {source}{told}", path.display())]
@@ -85,6 +87,18 @@ impl ImageError {
             operation,
             path,
             source: source.into(),
+        }
+    }
+}
+
+/// What becomes of an image in this file system where this kernel doesn't read it.
+pub(super) fn other_ways(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Squashfs => "shifter image convert makes an erofs of it",
+        Kind::Erofs => "shifter image convert makes a squashfs of it",
+        Kind::Ext4 | Kind::Xfs | Kind::Cramfs => {
+            "only a kernel reads it: where one has it, root mounts the image, and shifter image convert makes a squashfs of \
+             that directory"
         }
     }
 }

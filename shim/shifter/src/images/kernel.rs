@@ -68,10 +68,7 @@ fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
     let context = fsopen(kind.name(), FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| {
         let path = path.to_path_buf();
         match errno {
-            Errno::NODEV => ImageError::NoFileSystem {
-                path,
-                name: kind.name(),
-            },
+            Errno::NODEV => ImageError::NoFileSystem { path, kind },
             errno => failed(path, "open a file system", errno, String::new()),
         }
     })?;
@@ -88,7 +85,10 @@ fn create(kind: Kind, source: i32, path: &Path) -> Result<OwnedFd, ImageError> {
         })
         .and_then(|()| fsconfig_create(&context));
     if let Err(errno) = configured {
-        let told = told(&mut context);
+        let mut told = told(&mut context);
+        if told.is_empty() && [Errno::UCLEAN, Errno::BADMSG].contains(&errno) {
+            told = ": the file system in it is damaged".to_owned();
+        }
         return Err(failed(path.to_path_buf(), "mount", errno, told));
     }
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, ATTRIBUTES)

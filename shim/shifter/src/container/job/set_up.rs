@@ -182,7 +182,7 @@ impl Asked {
             notes: vec![],
             devices,
             ssh_key,
-            site_files: SiteFiles::read(config, &ROOT)?,
+            site_files: SiteFiles::read(config, &ROOT).map_err(|error| error.of(config))?,
             udi_mount: build::udi_mount(config)?,
         })
     }

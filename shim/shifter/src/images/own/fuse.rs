@@ -14,6 +14,7 @@ use rustix::mount::{
 };
 use rustix::process::{getegid, geteuid};
 
+use crate::images::error::other_ways;
 use crate::images::kernel;
 use image_files::{FileSystem, Kind, NotAnImage};
 
@@ -36,8 +37,9 @@ pub enum FuseError {
     },
     /// No program serves what is in it.
     #[error(
-        "image holds {}, which no program serves to a user; hint: shifter image convert makes a squashfs of it",
-        .0.name()
+        "holds {}, which no program serves to a user; hint: {}",
+        .0.name(),
+        other_ways(*.0)
     )]
     NoServer(Kind),
     /// There would be one.

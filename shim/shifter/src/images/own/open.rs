@@ -28,7 +28,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Nothing that an image is in.
-    #[error("image {} is not a regular file", .0.display())]
+    #[error(
+        "image {} is not a regular file; hint: shifter image convert makes one of a directory or an OCI layout", .0.display()
+    )]
     NotAFile(PathBuf),
 }
 
