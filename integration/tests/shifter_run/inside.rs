@@ -346,3 +346,18 @@ fn a_sites_libraries_may_be_preloaded_and_nobody_elses() {
         "{line}"
     );
 }
+
+/// As after a failed chdir(2) of Shifter's.
+#[test]
+fn who_calls_from_a_directory_that_is_gone_is_in_the_root_and_told() {
+    let site = Site::new("");
+    let gone = site.path("gone").display().to_string();
+    let prepare = format!("mkdir '{gone}'; cd '{gone}'; rmdir '{gone}'");
+    for (workdir, stdout, lines) in [(None, "/\n", 1), (Some("--workdir=/data"), "/data\n", 0)] {
+        let tool = site.shifter().args(workdir).arg("pwd").after(&prepare);
+        let outcome = tool.expect(0);
+        assert_eq!(outcome.stdout, stdout, "{outcome}");
+        assert_eq!(outcome.stderr.lines().count(), lines, "{outcome}");
+        site.assert_nothing_left(&outcome);
+    }
+}

@@ -1,6 +1,7 @@
 //! Whose container it is.
 
 use std::path::PathBuf;
+use std::thread::Builder;
 
 use anyhow::{Context, Result, bail};
 use bundles::shifter::accounts::{User, named_groups};
@@ -108,14 +109,15 @@ impl Asker {
             return Ok(work());
         }
         std::thread::scope(|scope| {
-            let thread = scope.spawn(move || -> Result<T> {
+            let thread = Builder::new().spawn_scoped(scope, move || -> Result<T> {
                 match self.mode {
                     Mode::Rootful => self.become_caller()?,
                     Mode::Rootless => drop_capabilities()?,
                 }
                 Ok(work())
             });
-            let done = thread.join();
+            // Few processes (`ulimit -u`) are few threads.
+            let done = thread.context("start a thread")?.join();
             done.unwrap_or_else(|_| bail!("the thread that is the user ended early"))
         })
         .with_context(|| format!("become uid {}", self.caller.uid))

@@ -45,6 +45,7 @@ use variables::{ImageSays, Requested};
 pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     own_executable::protect().context("protect this executable")?;
     inherited.withhold();
+    leave_what_is_gone(options)?;
     if !geteuid().is_root() {
         let config = site(options)?;
         if let Some(step) = Step::find(options, &config)? {
@@ -111,6 +112,20 @@ fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {
 fn site(options: &Options) -> Result<Config> {
     let path = options.config.clone().unwrap_or_else(|| USUAL_PATH.into());
     Ok(Config::read(&path, &ROOT)?)
+}
+
+/// No container is made from a directory that was removed, or that has no path here.
+fn leave_what_is_gone(options: &Options) -> Result<()> {
+    let Err(error) = std::env::current_dir() else {
+        return Ok(());
+    };
+    if options.workdir.is_none() {
+        let note = "the command runs in /";
+        telling::say(&format!(
+            "shifter: the directory it is called in: {error}; {note}\n"
+        ));
+    }
+    std::env::set_current_dir("/").context("go to /")
 }
 
 /// The directory that this process is in, as the command is to find it.
