@@ -361,3 +361,41 @@ fn who_calls_from_a_directory_that_is_gone_is_in_the_root_and_told() {
         site.assert_nothing_left(&outcome);
     }
 }
+
+/// What Shifter leaves out of an image: names that it cuts characters from, what is neither file nor directory, and large
+/// files of `/etc`. What the site has goes before what the image has, as there.
+#[test]
+fn an_image_is_shown_whole() {
+    let site = Site::new("siteFs=@/data:/usr");
+    let tree = site.path("images/plain.");
+    let mut wanted = vec![];
+    for directory in ["", "etc/", "var/", "opt/"] {
+        for name in ["we ird", "a@b", "c~", "d%", "é"] {
+            let name = format!("{directory}{name}");
+            site.bench.directory(&format!("images/plain./{name}"));
+            wanted.push(format!("d /{name}"));
+        }
+        let pipe = format!("{directory}pipe");
+        nix::unistd::mkfifo(&tree.join(&pipe), nix::sys::stat::Mode::S_IRUSR).expect("mkfifo");
+        wanted.push(format!("p /{pipe}"));
+        let large = format!("{directory}large");
+        let file = std::fs::File::create(tree.join(&large)).expect("a file");
+        file.set_len(5 << 20).expect("its length");
+        wanted.push(format!("f 5242880 /{large}"));
+    }
+    let kind = |line: &String| match line.split_once(' ') {
+        Some(("d", path)) => format!("[ -d '{path}' ] || echo no '{path}'"),
+        Some(("p", path)) => format!("[ -p '{path}' ] || echo no '{path}'"),
+        _ => {
+            let path = line.rsplit(' ').next().unwrap_or_default();
+            format!("[ $(cat '{path}' | busybox wc -c) = 5242880 ] || echo no '{path}'")
+        }
+    };
+    let script: Vec<String> = wanted.iter().map(kind).collect();
+    let script = format!(
+        "{}; ls /usr; ls -d /opt/udiImage/modules",
+        script.join("\n")
+    );
+    let outcome = site.script(&[], &script);
+    assert_eq!(outcome.stdout, "file\n/opt/udiImage/modules\n", "{outcome}");
+}

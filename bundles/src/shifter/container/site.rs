@@ -161,8 +161,8 @@ fn host(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, Cont
     Ok(all)
 }
 
-/// `/opt/udiImage`: what `optUdiImage` has, and a directory for each module with a `copyPath`. What the image has
-/// there is hidden.
+/// `/opt/udiImage`: what `optUdiImage` has, and in `modules` a directory for each module with a `copyPath`. What the image
+/// has there is hidden.
 fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>, ContainerError> {
     let udi_image = Path::new(UDI_IMAGE);
     let mut wanted: Vec<(String, PathBuf, PathBuf)> = vec![];
@@ -192,13 +192,14 @@ fn udi_image(request: &Request<'_>, tree: &mut Tree<'_>) -> Result<Vec<Planned>,
         source: errno.into(),
     };
     tree.hide_images(udi_image).map_err(failed)?;
+    let modules = udi_image.join("modules");
+    tree.layer.add_target(&modules, true);
     let mut all = vec![];
     for (key, destination, source) in wanted {
         let (source, _) = show(request, tree, &destination, &source, false, &key)?;
         let why = format!("{key} of the site");
         all.push(planned(&destination, "bind", &source, &READ_ONLY, why));
     }
-    let modules = udi_image.join("modules");
     // Of what is hidden one by one, this is back.
     if tree.without_root && matches!(tree.layer.entry(&modules), Some(Entry::Directory { .. })) {
         tree.hide_images(&modules).map_err(failed)?;
