@@ -21,6 +21,21 @@ use runtime::telling::{self, Log, OURS};
 
 use inherited::Inherited;
 
+/// What the options alone don't say.
+const AFTER_HELP: &str = "\
+Options end where the command begins. Where no option says it, variables count, with SLURM_SPANK_
+before them, too: SHIFTER_IMAGE with SHIFTER_IMAGETYPE, SHIFTER_IMAGEREQUEST, SHIFTER_VOLUME,
+SHIFTER_MODULE.
+
+The exit code is the command's, 128 and the number of the signal that ended it, 127 where it isn't
+there, 126 where it can't be run, and 125, with one line that says why, where no container can be made.
+
+Examples:
+  shifter --image=ubuntu:22.04 python3 solve.py
+  shifter --image=ubuntu:22.04 --volume=/scratch/ann:/data --env=N=4 ./solve
+  shifter --image=./mine.squashfs sh
+  shifter explain --image=ubuntu:22.04 sh";
+
 /// Runs containers of users' images, without privilege.
 #[derive(Debug, Parser)]
 #[command(
@@ -29,7 +44,8 @@ use inherited::Inherited;
     disable_help_subcommand = true,
     disable_version_flag = true,
     args_conflicts_with_subcommands = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
 )]
 struct Cli {
     /// Print the version
