@@ -5,12 +5,14 @@
 pub mod convert;
 mod digest;
 mod meta;
+mod patient;
 mod sandbox;
 mod superblock;
 mod sys;
 
 pub use digest::{FileDigests, content_digest, enable_verity, measured_digest};
 pub use meta::MetaText;
+pub use patient::run_while_wanted;
 pub use sandbox::SandboxError;
 pub use superblock::{FileSystem, Kind, NotAnImage};
 pub use sys::{spawn_mortal, spawn_server};

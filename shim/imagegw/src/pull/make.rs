@@ -70,16 +70,19 @@ fn digests(file: &File) -> io::Result<FileDigests> {
 /// The site's judgement of an unpacked image.
 ///
 /// # Errors
-/// [`PullError::Examined`].
+/// [`PullError::Examined`]; [`PullError::Stopped`] where nobody waits for it any more.
 pub(super) fn judge(
     tree: &Path,
     request: &PullRequest,
     progress: &dyn Progress,
 ) -> Result<(), PullError> {
     let judged = progress.examine(tree);
-    judged.map_err(|reason| PullError::Examined {
-        image: request.source.to_string(),
-        reason,
+    judged.map_err(|reason| match progress.should_stop() {
+        true => PullError::Stopped,
+        false => PullError::Examined {
+            image: request.source.to_string(),
+            reason,
+        },
     })
 }
 

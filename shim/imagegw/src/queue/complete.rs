@@ -34,9 +34,14 @@ impl Made {
     }
 }
 
-pub(super) fn complete(gateway: &Gateway, pull: &Pull, made: &Made) -> Result<(), WorkError> {
+pub(super) fn complete(
+    gateway: &Gateway,
+    pull: &Pull,
+    made: &Made,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<(), WorkError> {
     let system = &pull.name.system;
-    let Some(target) = Target::of(gateway, system) else {
+    let Some(target) = Target::of(gateway, system, should_stop) else {
         let text = format!("the configuration has no system {system:?} any more");
         return Err(WorkError::Refused(text));
     };

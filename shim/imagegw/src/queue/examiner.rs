@@ -1,24 +1,27 @@
 //! The site's own judgement of an image: a program that is shown the unpacked tree.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use image_files::spawn_mortal;
+use image_files::run_while_wanted;
 
-/// Runs `program ROOT ID`; anything but success is a no, and its last line why.
-pub(super) fn examine(program: &Path, root: &Path, id: &str) -> Result<(), String> {
+/// Runs `program ROOT ID`; anything but success is a no, and its last line why. One that `should_stop` before its end is
+/// killed, and has said nothing.
+pub(super) fn examine(
+    program: &Path,
+    root: &Path,
+    id: &str,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<(), String> {
     let mut command = Command::new(program);
     command
         .arg(root)
         .arg(id)
         .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let output = spawn_mortal(&mut command)
-        .and_then(Child::wait_with_output)
-        .map_err(|error| format!("{}: {error}", program.display()))?;
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let output = run_while_wanted(&mut command, b"", should_stop)
+        .map_err(|error| format!("{}: {error}", program.display()))?
+        .ok_or_else(|| format!("{} hasn't ended", program.display()))?;
     if output.status.success() {
         return Ok(());
     }

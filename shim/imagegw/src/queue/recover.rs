@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::transfer::{NEW, Target};
+use super::transfer::NEW;
 use super::work::fail;
+use crate::configuration::Access;
 use crate::gateway::Gateway;
 use crate::state::{Image, Pull, Status, StoreError};
 
@@ -41,9 +42,9 @@ pub fn recover(gateway: &Gateway) -> Result<(), StoreError> {
         pulls.iter().any(is_of)
     };
     clear(&gateway.imports(), |name| !waits(name));
-    for system in gateway.configuration.platforms.keys() {
-        if let Some(Target::Local(directory)) = Target::of(gateway, system) {
-            clear(&directory, |name| {
+    for platform in gateway.configuration.platforms.values() {
+        if let Access::Local(directory) = &platform.access {
+            clear(directory, |name| {
                 name.starts_with(NEW) || name.starts_with(WHOLE)
             });
         }

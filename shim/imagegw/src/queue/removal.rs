@@ -1,5 +1,7 @@
 //! Removing an image's files: what makes it an image first.
 
+use std::time::Instant;
+
 use super::transfer::Target;
 use crate::gateway::Gateway;
 use crate::state::{Change, Status};
@@ -13,7 +15,9 @@ pub(super) fn remove(gateway: &Gateway, system: &str, id: &str) {
         // It was pulled again meanwhile.
         return;
     };
-    let Some(target) = Target::of(gateway, system) else {
+    let (began, most) = (Instant::now(), gateway.configuration.limits.pull_time);
+    let should_stop = || gateway.queue.is_closed() || began.elapsed() > most;
+    let Some(target) = Target::of(gateway, system, &should_stop) else {
         return;
     };
     if let Err(error) = target.remove(id, image.format) {

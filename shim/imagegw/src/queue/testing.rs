@@ -72,6 +72,9 @@ impl Maker for Table {
                 return Err(PullError::Stopped);
             }
         }
+        // The tree that a test has put there.
+        let judged = progress.examine(&request.destination.with_extension("tree"));
+        judged.map_err(|_| PullError::Stopped)?;
         *self.made.lock().unwrap() += 1;
         fs::write(&request.destination, "image").unwrap();
         let digest = match request.source.version() {

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use super::testing::{Site, ann, bob};
 use crate::gateway::{Import, Wanted};
@@ -180,6 +181,58 @@ fn a_pull_that_was_given_up_leaves_nothing() {
     site.work();
     assert_eq!(pulls(&site)[0].message.as_deref(), Some("given up"));
     assert!(site.files("").is_empty());
+}
+
+#[test]
+fn an_examiner_that_hangs_ends_with_the_time_of_its_pull() {
+    let site = Site::with(|configuration| {
+        configuration.limits.pull_time = Duration::from_secs(1);
+        // It runs the tree.
+        configuration.examiner = Some("/bin/sh".into());
+    });
+    let made = site.directory().join("state/made");
+    let script = "sleep 20; : >\"$0-ended\"";
+    fs::write(made.join("1.tree"), script).unwrap();
+    site.offer("x:1", "aa", false);
+    pull(&site, "x:1");
+    assert_eq!(pulls(&site)[0].number, 1);
+    site.work();
+    let message = pulls(&site)[0].message.clone().unwrap();
+    assert!(message.contains("took longer"), "{message}");
+    assert!(!made.join("1.tree-ended").exists());
+    assert!(site.files("").is_empty());
+}
+
+#[test]
+fn one_users_images_hold_no_more_than_the_site_wants() {
+    // Each has 5 bytes.
+    let site = Site::with(|configuration| configuration.limits.stored_per_user = Some(12));
+    for (tag, pair) in [("x:1", "aa"), ("y:1", "bb"), ("z:1", "cc")] {
+        site.offer(tag, pair, false);
+        pull(&site, tag);
+    }
+    site.work();
+    assert!(site.find("x:1").is_some() && site.find("y:1").is_some() && site.find("z:1").is_none());
+    let message = pulls(&site)[0].message.clone().unwrap();
+    assert!(
+        message.starts_with("your images would hold 15 bytes, and 12 are allowed"),
+        "{message}"
+    );
+    assert_eq!(site.files("").len(), 4);
+    // Others aren't kept from theirs, and who deletes one may have another.
+    site.offer("b:1", "dd", false);
+    let wanted = Wanted::default();
+    site.gateway
+        .pull(&bob(), "cluster", "docker", "b:1", &wanted)
+        .unwrap();
+    site.gateway
+        .delete(&ann(), "cluster", &site.id("x:1"))
+        .unwrap();
+    site.offer("w:1", "ee", false);
+    site.work();
+    pull(&site, "w:1");
+    site.work();
+    assert!(site.find("b:1").is_some() && site.find("w:1").is_some());
 }
 
 #[test]

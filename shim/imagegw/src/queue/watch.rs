@@ -108,7 +108,7 @@ impl Progress for Watch<'_> {
 
     fn examine(&self, tree: &Path) -> Result<(), String> {
         match &self.gateway.configuration.examiner {
-            Some(program) => examine(program, tree, &self.id),
+            Some(program) => examine(program, tree, &self.id, &|| self.should_stop()),
             None => Ok(()),
         }
     }

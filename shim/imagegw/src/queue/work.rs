@@ -79,6 +79,10 @@ fn told(error: &WorkError, stop: Option<Stop>) -> String {
         (WorkError::Pull(PullError::Stopped), Some(Stop::TooLong)) => {
             "took longer than this gateway lets a pull take".to_owned()
         }
+        (WorkError::Transfer(error @ TransferError::Stopped { .. }), Some(stop)) => {
+            let why = told(&WorkError::Pull(PullError::Stopped), Some(stop));
+            format!("{why}: {}", runtime::telling::line(error))
+        }
         _ => runtime::telling::line(error),
     }
 }
@@ -106,12 +110,13 @@ fn make(gateway: &Gateway, pull: &Pull, watch: &mut Watch<'_>) -> Result<(), Wor
         return Err(stopped(stop));
     }
     let found = gateway.maker.find(&request)?;
-    may_keep(gateway, pull, &found)?;
-    let request = request.at(found.manifest_digest.clone());
     let id = identifier(pull, &found);
+    may_keep(gateway, pull, &found, &id)?;
+    let request = request.at(found.manifest_digest.clone());
     watch.is_of(&id);
     let _held = gateway.queue.hold(&pull.name.system, &id);
-    let there = there(gateway, pull, &id);
+    let should_stop = || watch.stop().is_some();
+    let there = there(gateway, pull, &id, &should_stop);
     let made = match there {
         Some(image) => Made::again(pull, &found, image),
         None => {
@@ -119,14 +124,21 @@ fn make(gateway: &Gateway, pull: &Pull, watch: &mut Watch<'_>) -> Result<(), Wor
             new(pull, id, pulled)
         }
     };
+    let kept = keep(gateway, pull, &made, watch);
+    discard(&made);
+    kept
+}
+
+/// Has an image that was made, or is there, be what was asked for.
+fn keep(gateway: &Gateway, pull: &Pull, made: &Made, watch: &Watch<'_>) -> Result<(), WorkError> {
     if let Some(stop) = watch.stop() {
-        discard(&made);
         return Err(stopped(stop));
     }
+    if made.file.is_some() {
+        may_store(gateway, pull, &made.image.id, made.image.size)?;
+    }
     watch.status(Status::Transfer);
-    let completed = complete(gateway, pull, &made);
-    discard(&made);
-    completed
+    complete(gateway, pull, made, &|| watch.stop().is_some())
 }
 
 fn stopped(_: Stop) -> WorkError {
@@ -134,11 +146,16 @@ fn stopped(_: Stop) -> WorkError {
 }
 
 /// The image, where its file is on the system already and only what is said of it can be new.
-fn there(gateway: &Gateway, pull: &Pull, id: &str) -> Option<Image> {
+fn there(
+    gateway: &Gateway,
+    pull: &Pull,
+    id: &str,
+    should_stop: &dyn Fn() -> bool,
+) -> Option<Image> {
     let system = &pull.name.system;
     let image = gateway.state.see(|memory| memory.image(system, id))?;
     let is_same = image.status == Status::Ready && image.format == gateway.configuration.format;
-    let target = Target::of(gateway, system)?;
+    let target = Target::of(gateway, system, should_stop)?;
     (is_same && target.has(id, image.format, image.size)).then(|| (*image).clone())
 }
 
@@ -186,7 +203,7 @@ fn identifier(pull: &Pull, found: &Found) -> String {
     }
 }
 
-fn may_keep(gateway: &Gateway, pull: &Pull, found: &Found) -> Result<(), WorkError> {
+fn may_keep(gateway: &Gateway, pull: &Pull, found: &Found, id: &str) -> Result<(), WorkError> {
     let limits = &gateway.configuration.limits;
     if found.size > limits.image_size {
         let (is, most) = (found.size, limits.image_size);
@@ -194,18 +211,26 @@ fn may_keep(gateway: &Gateway, pull: &Pull, found: &Found) -> Result<(), WorkErr
             "the image's layers are {is} bytes, and {most} are allowed"
         )));
     }
-    let Some(most) = limits.stored_per_user else {
+    // How large its file becomes isn't known yet.
+    may_store(gateway, pull, id, 1)
+}
+
+/// Whether whoever asks may have an image of so many bytes beside the others.
+fn may_store(gateway: &Gateway, pull: &Pull, id: &str, more: u64) -> Result<(), WorkError> {
+    let Some(most) = gateway.configuration.limits.stored_per_user else {
         return Ok(());
     };
     let (system, uid) = (&pull.name.system, pull.requester.uid);
     let stored: u64 = gateway.state.see(|memory| {
         let images = memory.images(system);
         let own = images.filter(|image| image.owner == uid && image.status == Status::Ready);
+        let own = own.filter(|image| image.id != id);
         own.map(|image| image.size).sum()
     });
-    if stored >= most {
+    let would = stored.saturating_add(more);
+    if would > most {
         return Err(WorkError::Refused(format!(
-            "your images hold {stored} bytes, and {most} are allowed; hint: shifterimg delete"
+            "your images would hold {would} bytes, and {most} are allowed; hint: shifterimg delete"
         )));
     }
     Ok(())

@@ -6,6 +6,8 @@ mod remote;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use remote::Host;
+
 use crate::configuration::{Access, Remote};
 use crate::gateway::Gateway;
 use crate::pull::Format;
@@ -36,24 +38,34 @@ pub enum TransferError {
         /// What it said.
         reason: String,
     },
+    /// Nobody waits for it any more.
+    #[error("{program} to {host} hasn't ended")]
+    Stopped {
+        /// Which.
+        program: &'static str,
+        /// Where to.
+        host: String,
+    },
 }
 
 /// Where a system's images are.
-#[derive(Debug)]
-pub(super) enum Target {
-    /// In this directory.
-    Local(PathBuf),
-    /// At another host.
-    Remote(Remote),
+pub(super) struct Target<'a> {
+    access: &'a Access,
+    /// Another host is waited for until then.
+    should_stop: &'a dyn Fn() -> bool,
 }
 
-impl Target {
+impl<'a> Target<'a> {
     /// That of a system.
-    pub(super) fn of(gateway: &Gateway, system: &str) -> Option<Self> {
+    pub(super) fn of(
+        gateway: &'a Gateway,
+        system: &str,
+        should_stop: &'a dyn Fn() -> bool,
+    ) -> Option<Self> {
         let platform = gateway.configuration.platforms.get(system)?;
-        Some(match &platform.access {
-            Access::Local(directory) => Self::Local(directory.clone()),
-            Access::Remote(remote) => Self::Remote(remote.clone()),
+        Some(Self {
+            access: &platform.access,
+            should_stop,
         })
     }
 
@@ -65,36 +77,43 @@ impl Target {
         format: Format,
     ) -> Result<(), TransferError> {
         let name = file_name(id, format);
-        match self {
-            Self::Local(directory) => local::put_image(directory, &name, file),
-            Self::Remote(remote) => remote::put(remote, &name, file),
+        match self.access {
+            Access::Local(directory) => local::put_image(directory, &name, file),
+            Access::Remote(remote) => self.host(remote).put(&name, file),
         }
     }
 
     /// Puts its `.meta` there, which makes it one that nodes see.
     pub(super) fn put_meta(&self, id: &str, text: &[u8]) -> Result<(), TransferError> {
         let name = format!("{id}.meta");
-        match self {
-            Self::Local(directory) => local::put_meta(directory, &name, text),
-            Self::Remote(remote) => remote::put_text(remote, &name, text),
+        match self.access {
+            Access::Local(directory) => local::put_meta(directory, &name, text),
+            Access::Remote(remote) => self.host(remote).put_text(&name, text),
         }
     }
 
     /// Whether its file is there with this length, as far as can be seen from here.
     pub(super) fn has(&self, id: &str, format: Format, size: u64) -> bool {
         let name = file_name(id, format);
-        match self {
-            Self::Local(directory) => local::has(directory, &name, size),
-            Self::Remote(remote) => remote::has(remote, &name, size),
+        match self.access {
+            Access::Local(directory) => local::has(directory, &name, size),
+            Access::Remote(remote) => self.host(remote).has(&name, size),
         }
     }
 
     /// Removes both, the `.meta` first. What isn't there is gone.
     pub(super) fn remove(&self, id: &str, format: Format) -> Result<(), TransferError> {
         let names = [format!("{id}.meta"), file_name(id, format)];
-        match self {
-            Self::Local(directory) => local::remove(directory, &names),
-            Self::Remote(remote) => remote::remove(remote, &names),
+        match self.access {
+            Access::Local(directory) => local::remove(directory, &names),
+            Access::Remote(remote) => self.host(remote).remove(&names),
+        }
+    }
+
+    fn host<'b>(&'b self, remote: &'b Remote) -> Host<'b> {
+        Host {
+            remote,
+            should_stop: self.should_stop,
         }
     }
 }

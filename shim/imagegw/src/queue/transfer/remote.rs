@@ -3,110 +3,136 @@
 //! The other side takes what it is told apart with a shell. Names and directories are of plain characters
 //! (the configuration sees to it), and are quoted nevertheless.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
-use image_files::spawn_mortal;
+use image_files::run_while_wanted;
 
 use super::{NEW, TransferError};
 use crate::configuration::Remote;
 
-pub(super) fn put(remote: &Remote, name: &str, file: &Path) -> Result<(), TransferError> {
-    let new = at(remote, &format!("{NEW}{name}"));
-    let mut scp = command("scp", remote, &remote.scp_options);
-    scp.arg("-q").arg("--").arg(file);
-    scp.arg(format!("{}@{}:{new}", remote.user, remote.host));
-    run(scp, "scp", remote, b"")?;
-    settle(remote, name)
+/// Behind the site's own options, of which the first counts: a host that is gone is noticed within a minute or so.
+const NOTICES: [&str; 4] = ["-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=20"];
+
+/// How long half a file is being removed at a host that may be gone.
+const TIDYING: Duration = Duration::from_secs(10);
+
+/// Another host, as long as somebody waits for it.
+pub(super) struct Host<'a> {
+    pub(super) remote: &'a Remote,
+    pub(super) should_stop: &'a dyn Fn() -> bool,
 }
 
-pub(super) fn put_text(remote: &Remote, name: &str, text: &[u8]) -> Result<(), TransferError> {
-    let new = at(remote, &format!("{NEW}{name}"));
-    ssh(remote, &format!("umask 077 && cat > {}", quote(&new)), text)?;
-    settle(remote, name)
-}
+impl Host<'_> {
+    pub(super) fn put(&self, name: &str, file: &Path) -> Result<(), TransferError> {
+        let Remote { user, host, .. } = self.remote;
+        let new = self.at(&format!("{NEW}{name}"));
+        let mut scp = self.command("scp", &self.remote.scp_options);
+        scp.arg("-q").arg("--").arg(file);
+        scp.arg(format!("{user}@{host}:{new}"));
+        let put = self.run(scp, "scp", b"").and_then(|_| self.settle(name));
+        self.tidy(name, put)
+    }
 
-/// Gives what was copied its name.
-fn settle(remote: &Remote, name: &str) -> Result<(), TransferError> {
-    let new = quote(&at(remote, &format!("{NEW}{name}")));
-    let path = quote(&at(remote, name));
-    let script = format!("chmod 0600 {new} && sync {new} && mv -f {new} {path}");
-    ssh(remote, &script, b"").map(drop)
-}
+    pub(super) fn put_text(&self, name: &str, text: &[u8]) -> Result<(), TransferError> {
+        let new = quote(&self.at(&format!("{NEW}{name}")));
+        let put = self.ssh(&format!("umask 077 && cat > {new}"), text);
+        self.tidy(name, put.and_then(|_| self.settle(name)))
+    }
 
-pub(super) fn has(remote: &Remote, name: &str, size: u64) -> bool {
-    let script = format!("stat -c %s {}", quote(&at(remote, name)));
-    let output = ssh(remote, &script, b"");
-    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == size.to_string())
-}
+    /// Gives what was copied its name.
+    fn settle(&self, name: &str) -> Result<(), TransferError> {
+        let new = quote(&self.at(&format!("{NEW}{name}")));
+        let path = quote(&self.at(name));
+        let script = format!("chmod 0600 {new} && sync {new} && mv -f {new} {path}");
+        self.ssh(&script, b"").map(drop)
+    }
 
-pub(super) fn remove(remote: &Remote, names: &[String]) -> Result<(), TransferError> {
-    let paths: Vec<String> = names.iter().map(|name| quote(&at(remote, name))).collect();
-    ssh(remote, &format!("rm -f {}", paths.join(" ")), b"").map(drop)
-}
+    /// Removes what a failed copy has left, if the host answers.
+    fn tidy(&self, name: &str, put: Result<(), TransferError>) -> Result<(), TransferError> {
+        if put.is_err() {
+            let began = Instant::now();
+            let patient = Host {
+                should_stop: &|| began.elapsed() > TIDYING,
+                ..*self
+            };
+            // The first error is the one to report.
+            let _ = patient.remove(&[format!("{NEW}{name}")]);
+        }
+        put
+    }
 
-fn at(remote: &Remote, name: &str) -> String {
-    format!("{}/{name}", remote.directory.display())
+    pub(super) fn has(&self, name: &str, size: u64) -> bool {
+        let script = format!("stat -c %s {}", quote(&self.at(name)));
+        let size = size.to_string();
+        let output = self.ssh(&script, b"");
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == size)
+    }
+
+    pub(super) fn remove(&self, names: &[String]) -> Result<(), TransferError> {
+        let paths: Vec<String> = names.iter().map(|name| quote(&self.at(name))).collect();
+        self.ssh(&format!("rm -f {}", paths.join(" ")), b"")
+            .map(drop)
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.remote.directory.display())
+    }
+
+    fn ssh(&self, script: &str, input: &[u8]) -> Result<Output, TransferError> {
+        let Remote { user, host, .. } = self.remote;
+        let mut ssh = self.command("ssh", &self.remote.ssh_options);
+        ssh.arg("--").arg(format!("{user}@{host}")).arg(script);
+        self.run(ssh, "ssh", input)
+    }
+
+    /// The program, the key and the site's options. Nobody is there to answer questions.
+    fn command(&self, program: &str, options: &[String]) -> Command {
+        let mut command = Command::new(program);
+        command.args(["-o", "BatchMode=yes"]);
+        if let Some(key) = &self.remote.key {
+            command.arg("-i").arg(key);
+        }
+        command.args(options).args(NOTICES);
+        command
+    }
+
+    fn run(
+        &self,
+        mut command: Command,
+        program: &'static str,
+        input: &[u8],
+    ) -> Result<Output, TransferError> {
+        let host = self.remote.host.clone();
+        let output = match run_while_wanted(&mut command, input, self.should_stop) {
+            Ok(Some(output)) if output.status.success() => return Ok(output),
+            Ok(Some(output)) => output,
+            Ok(None) => return Err(TransferError::Stopped { program, host }),
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(TransferError::Remote {
+                    program,
+                    host,
+                    reason,
+                });
+            }
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty());
+        let reason = match last {
+            Some(line) => format!("{line} ({})", output.status),
+            None => output.status.to_string(),
+        };
+        Err(TransferError::Remote {
+            program,
+            host,
+            reason,
+        })
+    }
 }
 
 fn quote(text: &str) -> String {
     // Only what has a NUL in it can't be quoted.
     shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
-}
-
-fn ssh(remote: &Remote, script: &str, input: &[u8]) -> Result<Output, TransferError> {
-    let mut ssh = command("ssh", remote, &remote.ssh_options);
-    ssh.arg("--")
-        .arg(format!("{}@{}", remote.user, remote.host))
-        .arg(script);
-    run(ssh, "ssh", remote, input)
-}
-
-/// The program, the key and the site's options. Nobody is there to answer questions.
-fn command(program: &str, remote: &Remote, options: &[String]) -> Command {
-    let mut command = Command::new(program);
-    command.args(["-o", "BatchMode=yes"]);
-    if let Some(key) = &remote.key {
-        command.arg("-i").arg(key);
-    }
-    command.args(options);
-    command
-}
-
-fn run(
-    mut command: Command,
-    program: &'static str,
-    remote: &Remote,
-    input: &[u8],
-) -> Result<Output, TransferError> {
-    let failed = |reason: String| TransferError::Remote {
-        program,
-        host: remote.host.clone(),
-        reason,
-    };
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // One that outlived this gateway would go on writing beside the next one's.
-    let mut child = spawn_mortal(&mut command).map_err(|error| failed(error.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // One that doesn't read says by its end why.
-        let _ = stdin.write_all(input);
-    }
-    let output = child
-        .wait_with_output()
-        .map_err(|error| failed(error.to_string()))?;
-    match output.status.success() {
-        true => Ok(output),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().rfind(|line| !line.trim().is_empty());
-            Err(failed(match last {
-                Some(line) => format!("{line} ({})", output.status),
-                None => output.status.to_string(),
-            }))
-        }
-    }
 }
