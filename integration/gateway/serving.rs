@@ -20,9 +20,9 @@ use crate::origin::Origin;
 /// What takes longer than this never happens.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// Who the gateway is.
-pub const OWN: u32 = 4321;
-/// Users that every Debian has: `games`, `man`, and `mail`, who administers the system.
+/// Who the gateway is: `backup`, whom every Debian has. ssh runs for no user without a name.
+pub const OWN: u32 = 34;
+/// Likewise `games`, `man`, and `mail`, who administers the system.
 pub const ANN: u32 = 5;
 pub const BOB: u32 = 6;
 pub const ADMIN: u32 = 8;
@@ -56,7 +56,13 @@ impl Gateway {
 
     /// With more keys in its configuration; `@` there is the test's place.
     pub fn with(more: &Value) -> Self {
+        Self::prepared(|_| more.clone())
+    }
+
+    /// Likewise with those that `prepare` gives.
+    pub fn prepared(prepare: impl FnOnce(&Bench) -> Value) -> Self {
         let bench = Bench::new();
+        let more = &prepare(&bench);
         let munged = Munged::start(&bench);
         let origin = Origin::start(&bench);
         for directory in ["images", "state", "programs"] {
