@@ -109,6 +109,22 @@ impl Answer {
         })
     }
 
+    /// Reads an answer on a connection that stays open, so that it has to say how long it is.
+    pub fn read_one(mut from: impl Read) -> io::Result<Self> {
+        let mut bytes = vec![];
+        let mut buffer = [0; 4096];
+        loop {
+            let length = from.read(&mut buffer)?;
+            bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            let answer = Self::parse(&bytes);
+            match answer.filter(|answer| answer.header("content-length").is_some()) {
+                Some(answer) => return Ok(answer),
+                None if length == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => {}
+            }
+        }
+    }
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
