@@ -2,6 +2,7 @@
 //!
 //! What a node does with images and what the gateway does: neither mounts anything here.
 
+mod behind;
 pub mod convert;
 mod digest;
 mod meta;
@@ -10,6 +11,7 @@ mod sandbox;
 mod superblock;
 mod sys;
 
+pub use behind::sync_while;
 pub use digest::{FileDigests, content_digest, enable_verity, measured_digest};
 pub use meta::MetaText;
 pub use patient::run_while_wanted;

@@ -223,7 +223,7 @@ impl<'a> Applying<'a> {
         let failed = || LayerError::io("write", &head.name.shown);
         let is_sparse = entry.header().entry_type() == EntryType::GNUSparse;
         let before = self.left.read();
-        let (size, mut written) = (entry.size(), 0);
+        let (size, mut written, mut is_hole) = (entry.size(), 0, false);
         loop {
             let length = self.piece(&mut entry)?;
             let piece = self.buffer.get(..length).unwrap_or_default();
@@ -231,7 +231,7 @@ impl<'a> Applying<'a> {
                 break;
             }
             written += length as u64;
-            let is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
+            is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
             match is_hole {
                 true => file.seek(SeekFrom::Current(PIECE as i64)).map(drop),
                 false => file.write_all(piece),
@@ -251,7 +251,10 @@ impl<'a> Applying<'a> {
             let read = self.left.read() - before;
             self.left.hole(size.saturating_sub(read))?;
         }
-        file.set_len(size).map_err(failed())
+        match is_hole {
+            true => file.set_len(size).map_err(failed()),
+            false => Ok(()),
+        }
     }
 
     /// Fills the buffer as far as the entry goes.

@@ -53,7 +53,7 @@ pub(super) fn pull(
     progress.step(Step::Examination);
     let file = File::open(path).map_err(PullError::io("open", path))?;
     let scratch = Scratch::new(&settings.expand)?;
-    let tree = scratch.path.join("tree");
+    let tree = scratch.tree();
     let most = Most {
         bytes: settings.bounds.bytes,
         entries: settings.bounds.entries,
@@ -62,13 +62,7 @@ pub(super) fn pull(
     unpack_untrusted(file, path, &tree, most, &mut watch).map_err(make::failed)?;
     make::judge(&tree, request, progress)?;
     progress.step(Step::Conversion);
-    let made = make::image(
-        &tree,
-        request.format,
-        &settings.written,
-        &request.destination,
-        progress,
-    )?;
+    let made = make::image(scratch, &settings.written, request, progress)?;
     Ok(Pulled {
         found,
         config: ImageConfig::default(),

@@ -5,14 +5,15 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-use image_files::FileDigests;
 use image_files::convert::{
     ConvertError, Place, Scratch, Watch, WriteOptions, clean, write_erofs, write_squashfs,
 };
+use image_files::{FileDigests, sync_while};
 
 use super::error::PullError;
 use super::meter::Meter;
 use super::request::{Format, Progress, PullRequest};
+use super::scratch::Scratch as Unpacked;
 
 /// An image file.
 #[derive(Debug)]
@@ -21,43 +22,48 @@ pub(super) struct Made {
     pub(super) size: u64,
 }
 
-/// Writes `tree` to `place`: in a directory beside it first, which the next one takes away where this is killed.
+/// Writes the tree in `unpacked`, which vanishes, to the request's destination: in a directory beside it first, which
+/// the next one takes away where this is killed.
 ///
 /// # Errors
-/// [`PullError`]; what is at `place` is then what was there.
+/// [`PullError`]; what is at the destination is then what was there.
 pub(super) fn image(
-    tree: &Path,
-    format: Format,
+    unpacked: Unpacked,
     wanted: &WriteOptions,
-    path: &Path,
+    request: &PullRequest,
     progress: &dyn Progress,
 ) -> Result<Made, PullError> {
+    let tree = &unpacked.tree();
     // Layers leave nothing to be cleaned, and this is what sees to it.
     let cleaned = clean(tree).map_err(failed)?;
     let place = Place {
-        path,
+        path: &request.destination,
         replace: true,
     };
     let scratch = Scratch::new(place.above()).map_err(failed)?;
     let part = scratch.path().join("image");
     let mut watch = Watching(Meter::new(progress, 0, None), progress);
-    match format {
-        Format::Erofs => write_erofs(tree, &part, cleaned.newest, wanted, &mut watch),
-        Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
-    }
-    .map_err(failed)?;
+    sync_while(&part, PullError::io("write to the disk", &part), || {
+        match request.format {
+            Format::Erofs => write_erofs(tree, &part, cleaned.newest, wanted, &mut watch),
+            Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
+        }
+        .map_err(failed)
+    })?;
     let file = File::open(&part).map_err(PullError::io("open", &part))?;
     let size = file.metadata().map_err(PullError::io("look at", &part))?;
     let size = size.len();
-    let digests = digests(&file).map_err(PullError::io("read", &part))?;
+    let digests = digests(&file, unpacked).map_err(PullError::io("read", &part))?;
     place.put(&part).map_err(failed)?;
     progress.bytes(size, Some(size));
     Ok(Made { digests, size })
 }
 
-/// The file's digests, while it is brought to the disk: the one keeps the processor busy, the other the disk.
-fn digests(file: &File) -> io::Result<FileDigests> {
+/// The file's digests, while it is brought to the disk, and while what it was made of is taken away: the one keeps the
+/// processor busy, the others the disk.
+fn digests(file: &File, unpacked: Unpacked) -> io::Result<FileDigests> {
     thread::scope(|scope| {
+        scope.spawn(move || drop(unpacked));
         let syncing = scope.spawn(|| file.sync_all());
         let digests = FileDigests::of(file);
         // The kernel tells of a failure once.

@@ -16,6 +16,7 @@ mod request;
 mod scratch;
 mod settings;
 mod source;
+mod unpacking;
 mod vouch;
 
 pub use credentials::{Credentials, Secret};

@@ -19,9 +19,9 @@ use super::request::{Progress, PullRequest, Step};
 use super::scratch::Scratch;
 use super::settings::Settings;
 use super::source::Source;
+use super::unpacking::{Layer, Taker, unpack};
 use super::vouch;
-use crate::blobs::{Blobs, Digest, Fetch, Swept};
-use crate::layers::{LayerError, Layers};
+use crate::blobs::{Blobs, Fetch, Swept};
 
 /// Pulls images, any number of them at once.
 #[derive(Debug)]
@@ -87,21 +87,21 @@ impl Puller {
             what: request.source.to_string(),
         };
         let configuration = fetching.configuration(&resolved.manifest, request)?;
-        let layers = fetching.layers(&resolved.manifest)?;
-        progress.step(Step::Examination);
         let scratch = Scratch::new(&self.settings.expand)?;
-        let tree = scratch.path.join("tree");
+        let tree = scratch.tree();
         fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
-        let left_out = self.unpack(&tree, &resolved.manifest, layers, &configuration, progress)?;
+        let named = resolved.manifest.layers.iter();
+        let layers: Vec<Layer<'_>> = named
+            .zip(configuration.layers())
+            .map(|(Descriptor { digest, .. }, meant)| Layer { digest, meant })
+            .collect();
+        let bounds = self.settings.bounds;
+        let left_out = unpack(&tree, bounds, &layers, progress, |taker| {
+            fetching.layers(&resolved.manifest, taker)
+        })?;
         make::judge(&tree, request, progress)?;
         progress.step(Step::Conversion);
-        let made = make::image(
-            &tree,
-            request.format,
-            &self.settings.written,
-            &request.destination,
-            progress,
-        )?;
+        let made = make::image(scratch, &self.settings.written, request, progress)?;
         Ok(Pulled {
             found,
             config: configuration.config.unwrap_or_default(),
@@ -187,39 +187,6 @@ impl Puller {
             is_private: origin.is_private(),
         })
     }
-
-    fn unpack(
-        &self,
-        tree: &Path,
-        manifest: &Manifest,
-        blobs: Vec<File>,
-        configuration: &Configuration,
-        progress: &dyn Progress,
-    ) -> Result<super::LeftOut, PullError> {
-        let meter = Meter::new(progress, 0, None);
-        let failed = |layer: &Digest| {
-            let layer = layer.clone();
-            |source| match source {
-                LayerError::Stopped => PullError::Stopped,
-                source => PullError::Layer { layer, source },
-            }
-        };
-        let empty = Digest::of(b"");
-        let mut layers = Layers::new(tree, self.settings.bounds).map_err(failed(&empty))?;
-        let named = manifest.layers.iter().map(|layer| &layer.digest);
-        for ((layer, meant), blob) in named.zip(configuration.layers()).zip(blobs) {
-            let found = layers
-                .apply(blob, meant.algorithm(), &mut |bytes| meter.goes_on(bytes))
-                .map_err(failed(layer))?;
-            if found != *meant {
-                return Err(PullError::Digest {
-                    what: format!("layer {layer}, unpacked, which should be {meant}"),
-                    found,
-                });
-            }
-        }
-        Ok(layers.left_out())
-    }
 }
 
 /// An image that was found.
@@ -263,6 +230,8 @@ struct OneBlob<'a> {
     origin: &'a dyn Origin,
     descriptor: &'a Descriptor,
     meter: Meter<'a>,
+    /// Who takes it, where it is a layer.
+    taker: Option<&'a Taker<'a>>,
 }
 
 impl Fetch for OneBlob<'_> {
@@ -271,7 +240,7 @@ impl Fetch for OneBlob<'_> {
     }
 
     fn goes_on(&self, bytes: u64) -> bool {
-        self.meter.goes_on(bytes)
+        self.taker.is_none_or(Taker::takes_more) && self.meter.goes_on(bytes)
     }
 }
 
@@ -281,7 +250,7 @@ impl Fetching<'_> {
         manifest: &Manifest,
         request: &PullRequest,
     ) -> Result<Configuration, PullError> {
-        let mut file = self.blob(&manifest.config, 0)?;
+        let mut file = self.blob(&manifest.config, 0, None)?;
         let mut content = vec![];
         let read = file.read_to_end(&mut content);
         read.map_err(PullError::io(
@@ -292,24 +261,29 @@ impl Fetching<'_> {
         Configuration::parse(&content, &request.platform, layers, &self.what)
     }
 
-    fn layers(&self, manifest: &Manifest) -> Result<Vec<File>, PullError> {
+    fn layers(&self, manifest: &Manifest, taker: &Taker<'_>) -> Result<(), PullError> {
         let mut before = manifest.config.size;
-        let mut files = vec![];
         for layer in &manifest.layers {
-            files.push(self.blob(layer, before)?);
+            taker.take(self.blob(layer, before, Some(taker))?);
             before += layer.size;
             self.progress.bytes(before, Some(self.total));
         }
-        Ok(files)
+        Ok(())
     }
 
-    fn blob(&self, descriptor: &Descriptor, before: u64) -> Result<File, PullError> {
+    fn blob(
+        &self,
+        descriptor: &Descriptor,
+        before: u64,
+        taker: Option<&Taker<'_>>,
+    ) -> Result<File, PullError> {
         let Descriptor { digest, size, .. } = descriptor;
         let what = format!("{}: {digest}", self.what);
         let one = OneBlob {
             origin: self.origin,
             descriptor,
             meter: Meter::new(self.progress, before, Some(self.total)),
+            taker,
         };
         self.blobs.get_or_fetch(digest, *size, &what, &one)
     }

@@ -14,7 +14,7 @@ const PREFIX: &str = "pull-";
 /// The directory.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    pub(super) path: PathBuf,
+    path: PathBuf,
     /// Locked as long as it is in use, which ends with this process.
     _lock: File,
 }
@@ -25,6 +25,11 @@ impl Scratch {
         mkdir(&path, Mode::RWXU).map_err(PullError::io("make", &path))?;
         let lock = lock(&path).map_err(PullError::io("lock", &path))?;
         Ok(Self { path, _lock: lock })
+    }
+
+    /// Where the image's tree belongs.
+    pub(super) fn tree(&self) -> PathBuf {
+        self.path.join("tree")
     }
 
     /// Takes away what pulls have left that were killed.
