@@ -135,3 +135,20 @@ impl PullError {
         }
     }
 }
+
+/// That a document of somebody else's is none.
+pub(super) fn malformed(what: &str, reason: &str) -> PullError {
+    PullError::Malformed {
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// That there is more than is allowed.
+pub(super) fn too_much(what: &str, most: u64, unit: &'static str) -> PullError {
+    PullError::TooMuch {
+        what: what.to_owned(),
+        most,
+        unit,
+    }
+}

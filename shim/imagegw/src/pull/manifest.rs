@@ -1,11 +1,10 @@
-//! Manifests, indexes and configurations: documents of somebody else's.
+//! Manifests and indexes: documents of somebody else's.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::error::PullError;
-use super::pulled::ImageConfig;
+use super::error::{PullError, malformed, too_much};
 use super::request::Platform;
 use crate::blobs::Digest;
 
@@ -134,128 +133,6 @@ impl Manifest {
     }
 }
 
-/// The entry of an index that is for a platform: the one without a variant, where none is asked for.
-///
-/// # Errors
-/// [`PullError::Platform`].
-pub(super) fn choose<'a>(
-    index: &'a [Descriptor],
-    wanted: &Platform,
-    what: &str,
-) -> Result<&'a Descriptor, PullError> {
-    if let [only] = index
-        && only.platform.is_none()
-    {
-        return Ok(only);
-    }
-    let fits = |entry: &&Descriptor| {
-        entry.platform.as_ref().is_some_and(|platform| {
-            platform.os == wanted.os && platform.architecture == wanted.architecture
-        })
-    };
-    let variant = |entry: &Descriptor| {
-        entry
-            .platform
-            .as_ref()
-            .and_then(|found| found.variant.clone())
-    };
-    let rank = |entry: &&Descriptor| match (variant(entry), &wanted.variant) {
-        (found, wanted) if found == *wanted => 0,
-        // The usual arm64 is v8, and is often not said.
-        (Some(found), None) if wanted.architecture == "arm64" && found == "v8" => 1,
-        (None, Some(_)) => 1,
-        (Some(_), None) => 2,
-        _ => 3,
-    };
-    let found = index.iter().filter(fits).min_by_key(rank);
-    found.filter(|found| rank(found) < 3).ok_or_else(|| {
-        let has = index
-            .iter()
-            .filter_map(|entry| Some(entry.platform.as_ref()?.to_string()));
-        let mut has: Vec<String> = has
-            .filter(|name| !name.starts_with("unknown/"))
-            .take(20)
-            .collect();
-        has.sort();
-        has.dedup();
-        PullError::Platform {
-            image: what.to_owned(),
-            wanted: wanted.to_string(),
-            has: has.join(", "),
-        }
-    })
-}
-
-/// An image's configuration.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Configuration {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    pub(super) config: Option<ImageConfig>,
-    rootfs: RootFileSystem,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct RootFileSystem {
-    diff_ids: Vec<Digest>,
-}
-
-impl Configuration {
-    /// Reads one, which has to be for `platform` and as many layers.
-    ///
-    /// # Errors
-    /// [`PullError`].
-    pub(super) fn parse(
-        content: &[u8],
-        platform: &Platform,
-        layers: usize,
-        what: &str,
-    ) -> Result<Self, PullError> {
-        let found: Self = serde_json::from_slice(content)
-            .map_err(|error| malformed(what, &format!("its configuration is none: {error}")))?;
-        let is_other = |found: &str, wanted: &str| !found.is_empty() && found != wanted;
-        if is_other(&found.os, &platform.os)
-            || is_other(&found.architecture, &platform.architecture)
-        {
-            return Err(PullError::Platform {
-                image: what.to_owned(),
-                wanted: platform.to_string(),
-                has: format!("{}/{}", found.os, found.architecture),
-            });
-        }
-        if found.rootfs.diff_ids.len() != layers {
-            return Err(malformed(
-                what,
-                "its configuration is for another number of layers",
-            ));
-        }
-        Ok(found)
-    }
-
-    /// The digests of its layers, unpacked.
-    pub(super) fn layers(&self) -> &[Digest] {
-        &self.rootfs.diff_ids
-    }
-}
-
-pub(super) fn malformed(what: &str, reason: &str) -> PullError {
-    PullError::Malformed {
-        what: what.to_owned(),
-        reason: reason.to_owned(),
-    }
-}
-
-pub(super) fn too_much(what: &str, most: u64, unit: &'static str) -> PullError {
-    PullError::TooMuch {
-        what: what.to_owned(),
-        most,
-        unit,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -354,87 +231,5 @@ mod tests {
         let mut artifact = manifest(gzip, 1, 1);
         artifact.config.media_type = "application/vnd.oci.empty.v1+json".to_owned();
         assert!(check(&artifact).is_err());
-    }
-
-    #[test]
-    fn the_platform_that_is_asked_for_is_chosen() {
-        let index: Vec<Descriptor> = [
-            ("linux", "arm64", Some("v8")),
-            ("linux", "amd64", Some("v3")),
-            ("linux", "amd64", None),
-            ("windows", "amd64", None),
-            ("linux", "arm", Some("v6")),
-            ("linux", "arm", Some("v7")),
-            ("unknown", "unknown", None),
-        ]
-        .iter()
-        .enumerate()
-        .map(|(number, (os, architecture, variant))| {
-            let mut entry = descriptor(MANIFEST, number as u64);
-            entry["platform"] = json!({ "os": os, "architecture": architecture });
-            if let Some(variant) = variant {
-                entry["platform"]["variant"] = (*variant).into();
-            }
-            serde_json::from_value(entry).unwrap()
-        })
-        .collect();
-        let wanted = |text: &str| {
-            let mut parts = text.split('/').map(str::to_owned);
-            Platform {
-                os: parts.next().unwrap(),
-                architecture: parts.next().unwrap(),
-                variant: parts.next(),
-            }
-        };
-        for (text, meant) in [
-            ("linux/amd64", Some(2)),
-            ("linux/amd64/v3", Some(1)),
-            ("linux/amd64/v2", Some(2)),
-            ("linux/arm64", Some(0)),
-            ("linux/arm64/v8", Some(0)),
-            ("linux/arm", Some(4)),
-            ("linux/arm/v7", Some(5)),
-            ("linux/arm/v5", None),
-            ("windows/amd64", Some(3)),
-            ("linux/s390x", None),
-        ] {
-            let found = choose(&index, &wanted(text), "x").map(|entry| entry.size);
-            assert_eq!(found.as_ref().ok(), meant.as_ref(), "{text}: {found:?}");
-        }
-        let error = choose(&index, &wanted("linux/s390x"), "x")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("linux/arm64/v8") && !error.contains("unknown"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_configuration_is_for_the_image_that_has_it() {
-        let platform = Platform {
-            os: "linux".to_owned(),
-            architecture: "amd64".to_owned(),
-            variant: None,
-        };
-        let parse = |document: Value, layers| {
-            let content = serde_json::to_vec(&document).unwrap();
-            Configuration::parse(&content, &platform, layers, "x")
-                .map_err(|error| error.to_string())
-        };
-        let layers = json!({ "type": "layers", "diff_ids": [Digest::of(b"")] });
-        let good =
-            json!({ "os": "linux", "architecture": "amd64", "config": null, "rootfs": layers });
-        assert!(parse(good.clone(), 1).unwrap().config.is_none());
-        assert!(parse(json!({ "rootfs": layers }), 1).is_ok());
-        assert!(
-            parse(good.clone(), 2)
-                .unwrap_err()
-                .contains("number of layers")
-        );
-        let mut other = good.clone();
-        other["architecture"] = "arm64".into();
-        assert!(parse(other, 1).unwrap_err().contains("linux/arm64"));
-        assert!(parse(json!({}), 0).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Pulling: an image of a registry, a layout or an archive becomes a file that nodes mount.
 
+mod choice;
+mod configuration;
 mod credentials;
 mod error;
 mod image_file;

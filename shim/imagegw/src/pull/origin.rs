@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use super::error::PullError;
-use super::manifest::{Descriptor, Document, MOST_MANIFEST, Manifest, choose, malformed, too_much};
+use super::choice::choose;
+use super::error::{PullError, malformed, too_much};
+use super::manifest::{Descriptor, Document, MOST_MANIFEST, Manifest};
 use super::request::Platform;
 use crate::blobs::{Digest, Hasher};
 

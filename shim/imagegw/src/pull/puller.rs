@@ -5,11 +5,12 @@ use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use super::configuration::Configuration;
 use super::error::PullError;
 use super::image_file;
 use super::local::{Archive, Directory, Docker, Layout};
 use super::make;
-use super::manifest::{Configuration, Descriptor, Manifest};
+use super::manifest::{Descriptor, Manifest};
 use super::meter::Meter;
 use super::origin::{Origin, Resolved, resolve};
 use super::pulled::{Found, Pulled};

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::error::PullError;
-use super::manifest::{Document, too_much};
+use super::error::{PullError, too_much};
+use super::manifest::Document;
 use super::origin::{Origin, Resolved};
 use super::registry::InRegistry;
 use super::source::Source;

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tar::EntryType;
 
-use super::super::error::PullError;
-use super::super::manifest::{malformed, too_much};
+use super::super::error::{PullError, malformed, too_much};
 use super::Files;
 
 /// The most entries: a file or two for each layer, and each blob of other images in it.

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
-use super::super::error::PullError;
-use super::super::manifest::malformed;
+use super::super::error::{PullError, malformed};
 use super::Files;
 
 /// A directory.

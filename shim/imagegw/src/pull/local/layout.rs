@@ -5,8 +5,8 @@ use std::io::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::error::PullError;
-use super::super::manifest::{Descriptor, MOST_MANIFEST, malformed};
+use super::super::error::{PullError, malformed};
+use super::super::manifest::{Descriptor, MOST_MANIFEST};
 use super::super::origin::Origin;
 use super::{Files, read};
 

@@ -7,8 +7,7 @@ mod layout;
 
 use std::io::Read;
 
-use super::error::PullError;
-use super::manifest::too_much;
+use super::error::{PullError, malformed, too_much};
 
 pub(super) use archive::Archive;
 pub(super) use directory::Directory;
@@ -33,6 +32,6 @@ fn read(files: &dyn Files, name: &str, most: u64) -> Result<Vec<u8>, PullError> 
     let mut content = vec![];
     match reader.take(most).read_to_end(&mut content) {
         Ok(_) => Ok(content),
-        Err(error) => Err(super::manifest::malformed(&what, &error.to_string())),
+        Err(error) => Err(malformed(&what, &error.to_string())),
     }
 }
