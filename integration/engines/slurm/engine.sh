@@ -235,7 +235,18 @@ as_root() {
 }
 
 as_user() {
-    try setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env --chdir="$home/work" \
+    user_does try "$@"
+}
+
+# Likewise, on a terminal to be talked with.
+talk_as_user() {
+    user_does talk "$@"
+}
+
+user_does() {
+    local verb=$1
+    shift
+    "$verb" setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups env --chdir="$home/work" \
         USER="$USER_NAME" HOME="$home/work" "${@//BUNDLE/$home/bundles/user}"
 }
 
