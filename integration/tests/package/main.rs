@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod bill;
 mod machine;
 
 use integration::{Bench, Tool, plain};
@@ -55,6 +56,7 @@ fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
         "./usr/share/bash-completion/completions/opt-runtime",
         "./usr/share/fish/vendor_completions.d/opt-server.fish",
         "./usr/share/zsh/vendor-completions/_opt-runtime",
+        "./usr/share/opt-runtime/sbom.cdx.json",
         "./usr/share/opt-runtime/snippets/podman/containers.conf",
         "./usr/share/opt-runtime/snippets/slurm/oci.conf",
         "./usr/share/opt-runtime/snippets/image-gateway/imagemanager.json",
