@@ -317,7 +317,14 @@ fn make(
     let is_rootless = options.host.is_rootless();
     in_cgroup::claim(container, &normalised.spec, is_rootless)?;
     let failures = payload.failures;
-    let handed_over = HandedOver::of(normalised, &container.snapshot, options.no_pivot, sealed)?;
+    let handed_over = HandedOver::of(
+        normalised,
+        &container.snapshot,
+        options.no_pivot,
+        sealed,
+        // An Opt-Server's is made for the one run, and Shifter's images are read-only.
+        payload.has_init,
+    )?;
     let arguments = ContainerArgs {
         container_type: ContainerType::InitContainer,
         syscall: SyscallType::default(),
@@ -351,6 +358,7 @@ fn make(
         id_maps: handed_over.id_maps,
         makes_working_directory: handed_over.makes_working_directory,
         tree: handed_over.tree,
+        held_root: handed_over.held_root,
         joined: handed_over.joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),

@@ -6,6 +6,7 @@ use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Spec};
 
 use super::cgroup::Placement;
 use super::first_process::Joined;
+use super::held_root::HeldRoot;
 use super::id_maps::IdMaps;
 use super::normalise::{Normalised, home_that_need_not_be_looked_up};
 use super::prepare::Tree;
@@ -20,6 +21,8 @@ pub(super) struct HandedOver {
     pub(super) rootfs: PathBuf,
     /// The mounts that are made beforehand.
     pub(super) tree: Option<Tree>,
+    /// Where others may write to the root file system meanwhile.
+    pub(super) held_root: Option<HeldRoot>,
     /// Namespaces that are joined.
     pub(super) joined: Joined,
     /// Mappings of a new user namespace.
@@ -33,7 +36,8 @@ pub(super) struct HandedOver {
 }
 
 impl HandedOver {
-    /// Takes `normalised` apart, for the container that `snapshot` tells of.
+    /// Takes `normalised` apart, for the container that `snapshot` tells of. `is_own_root` says that nobody else can write
+    /// to the root file system.
     ///
     /// # Errors
     /// For what nobody can do.
@@ -42,6 +46,7 @@ impl HandedOver {
         snapshot: &Snapshot,
         no_pivot: bool,
         sealed: bool,
+        is_own_root: bool,
     ) -> Result<Self> {
         let mut spec = normalised.spec.clone();
         home_that_need_not_be_looked_up(&mut spec);
@@ -58,14 +63,19 @@ impl HandedOver {
         }
         let makes_working_directory =
             !sealed && enters.is_none() && working_directory::is_below_mount(&normalised.spec);
-        if makes_working_directory || no_pivot {
+        let rootfs = tree.as_ref().map_or(snapshot.rootfs.as_path(), Tree::root);
+        let rootfs = rootfs.to_path_buf();
+        let held_root = (!is_own_root)
+            .then(|| HeldRoot::plan(&spec, &rootfs, tree.is_some()))
+            .flatten();
+        if makes_working_directory || no_pivot || held_root.is_some() {
             working_directory::ask_for_hooks(&mut spec);
         }
-        let rootfs = tree.as_ref().map_or(snapshot.rootfs.as_path(), Tree::root);
         Ok(Self {
             spec,
-            rootfs: rootfs.to_path_buf(),
+            rootfs,
             tree,
+            held_root,
             joined,
             id_maps,
             create_container,

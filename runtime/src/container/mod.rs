@@ -28,6 +28,7 @@ mod gate;
 mod guardian;
 
 mod handed_over;
+mod held_root;
 mod hooks;
 mod host_options;
 mod id_maps;

@@ -87,6 +87,9 @@ fn make_first(
     if let Some(tree) = &ours.tree {
         tree.build()?;
     }
+    if let Some(root) = &ours.held_root {
+        root.hold()?;
+    }
     let later = ours.joined.enter()?;
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;

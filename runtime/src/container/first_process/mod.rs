@@ -30,6 +30,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 pub(super) use joined::Joined;
 
 use super::failure::FailureWriter;
+use super::held_root::HeldRoot;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
 use super::prepare::Tree;
@@ -61,6 +62,8 @@ pub(super) struct Ours {
     pub makes_working_directory: bool,
     /// What is mounted before libcontainer mounts anything.
     pub tree: Option<Tree>,
+    /// The root file system, if links in it are to lead nowhere meanwhile.
+    pub held_root: Option<HeldRoot>,
     /// The namespaces that the process is put into.
     pub joined: Joined,
     /// Where the process tells what fails after `start`.
@@ -216,6 +219,9 @@ fn run_create_hooks(
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
+    if let Some(root) = &ours.held_root {
+        root.release(pid.as_raw())?;
+    }
     // For a process without root's privileges the first one isn't open yet: then hooks find the interface down.
     if geteuid().is_root() {
         loopback::bring_up(&arguments.spec, pid)?;

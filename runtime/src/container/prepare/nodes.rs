@@ -1,12 +1,13 @@
-//! Device nodes that libcontainer can't make: those elsewhere than in `/dev`, and in a user namespace those that the
-//! host doesn't have at the same path. Root makes them in a file system in memory, and they are mounted where the
-//! bundle wants them.
+//! Device nodes that libcontainer can't make: those elsewhere than in `/dev`, those in a volume, where it would follow the
+//! links of whoever writes there, and in a user namespace those that the host doesn't have at the same path. Root makes
+//! them in a file system in memory, and they are mounted where the bundle wants them.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use bundles::promise::is_bind;
 use libcontainer::oci_spec::runtime::{
     LinuxDevice, LinuxDeviceType, LinuxIdMapping, LinuxNamespaceType, Spec,
 };
@@ -22,12 +23,21 @@ use crate::container::{Error, Result, namespaces};
 /// Takes them out of `spec`.
 pub(super) fn take(spec: &mut Spec) -> Vec<LinuxDevice> {
     let has_user_namespace = namespaces::is_listed(spec, LinuxNamespaceType::User);
+    let mounts = spec.mounts().clone().unwrap_or_default();
+    let is_in_volume = |path: &Path| {
+        let place = mounts
+            .iter()
+            .rfind(|mount| path.starts_with(mount.destination()));
+        place.is_some_and(is_bind)
+    };
     let Some(linux) = spec.linux_mut() else {
         return vec![];
     };
     let all = linux.devices().clone().unwrap_or_default();
     let (taken, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|device| {
-        !device.path().starts_with("/dev") || has_user_namespace && !is_on_host(device)
+        !device.path().starts_with("/dev")
+            || is_in_volume(device.path())
+            || has_user_namespace && !is_on_host(device)
     });
     if !taken.is_empty() {
         linux.set_devices(Some(left));
