@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use nix::unistd::{getegid, geteuid, getgid, getuid};
 
+use crate::own_executable;
+
 /// The program's file gives rights that its caller hasn't.
 #[derive(Debug, thiserror::Error)]
 #[error("this program is not meant to be setuid or setgid; hint: chmod ug-s {}", .0.display())]
@@ -19,6 +21,6 @@ pub struct SetId(PathBuf);
 pub fn refuse() -> Result<(), SetId> {
     match getuid() == geteuid() && getgid() == getegid() {
         true => Ok(()),
-        false => Err(SetId(std::env::current_exe().unwrap_or_default())),
+        false => Err(SetId(own_executable::path().unwrap_or_default())),
     }
 }

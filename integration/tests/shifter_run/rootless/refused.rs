@@ -106,7 +106,9 @@ fn a_program_that_is_setuid_makes_no_container() {
             let tool = home.shifter("plain").args(["--user", user, "true"]);
             let outcome = tool.expect(125);
             let line = outcome.one_line();
+            let remedy = format!("hint: chmod ug-s {}", home.program.display());
             assert!(line.contains("not meant to be setuid"), "{line}");
+            assert!(line.ends_with(&remedy), "no {remedy}: {line}");
             home.assert_nothing_left(&outcome);
         }
     }
