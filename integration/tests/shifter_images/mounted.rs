@@ -55,7 +55,7 @@ fn a_format_that_this_kernel_lacks_is_refused_with_a_way_out() {
     let outcome = store.script("old", "true").expect(125);
     let line = outcome.one_line();
     assert!(
-        line.contains("this kernel has no cramfs; hint: shifter image convert"),
+        line.contains("this kernel has no cramfs; hint: only a kernel reads it"),
         "{line}"
     );
     store.assert_nothing_left();

@@ -137,7 +137,7 @@ fn a_users_image_that_no_program_reads_is_refused_with_a_way_out() {
     let home = Home::new("ext4");
     let outcome = home.mount(&home.image, "echo MOUNTED").expect(125);
     assert!(
-        outcome.one_line().contains("hint: shifter image convert"),
+        outcome.one_line().contains("hint: only a kernel reads it"),
         "{outcome}"
     );
     let broken = home.store.bench.path("broken");

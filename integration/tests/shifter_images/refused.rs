@@ -29,7 +29,7 @@ fn images_that_others_could_have_put_there_are_refused() {
     let good = store.make("good", "squashfs");
     symlink(&good, store.path("link", "squashfs")).expect("a link");
     store.describe("link", "squashfs");
-    assert_refused(&store, "link", "symbolic links");
+    assert_refused(&store, "link", "is a symbolic link");
     fs::create_dir(store.path("directory", "squashfs")).expect("a directory");
     store.describe("directory", "squashfs");
     assert_refused(&store, "directory", "is not a regular file");
