@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use integration::{Tool, wait_until};
+use integration::{Session, Tool, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ADMIN, ANN, BOB, Gateway, SOON};
@@ -192,4 +192,19 @@ fn archive(gateway: &Gateway) -> std::path::PathBuf {
         .arg(".")
         .expect(0);
     archive
+}
+
+#[test]
+fn whoever_looks_sees_a_bar_that_grows() {
+    let gateway = Gateway::start();
+    gateway.origin.hold();
+    let tool = gateway.client(ANN, &["pull", "tools/x:1"]);
+    let mut session = Session::start(tool, 24, 200);
+    session
+        .waits_for("status: PULLING [")
+        .waits_for("]   0 % (")
+        .waits_for(" MB)");
+    gateway.origin.release();
+    session.waits_for("status: READY\r\n");
+    assert_eq!(session.ends(), Some(0));
 }

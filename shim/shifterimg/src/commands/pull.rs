@@ -18,6 +18,9 @@ use crate::table;
 /// Between two questions how it stands, as Shifter's client has it.
 const BETWEEN: Duration = Duration::from_millis(500);
 
+/// How long a bar is.
+const BAR: u64 = 20;
+
 /// The states from which something comes by itself.
 const GOING: [&str; 8] = [
     "MISSING",
@@ -77,8 +80,8 @@ impl Shower {
         let mut stderr = std::io::stderr();
         // Nobody is told where nobody can be.
         if self.is_watched {
-            let progress = progress(record);
-            let _ = write!(stderr, "\r\x1b[K{}{progress}", self.line(status));
+            let line = self.line(status) + &progress(record);
+            let _ = write!(stderr, "\r\x1b[K{}", within(columns(), &line));
             let _ = stderr.flush();
         } else if self.last != status {
             let _ = writeln!(stderr, "{}", self.line(status));
@@ -107,17 +110,75 @@ impl Shower {
     }
 }
 
+/// How wide the terminal is, where it says so.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { usize::MAX } else { columns }
+}
+
+/// As much of a line as a terminal shows without going on below, where it couldn't be written over.
+fn within(columns: usize, line: &str) -> String {
+    line.chars().take(columns.saturating_sub(1)).collect()
+}
+
+/// A bar, where it is known how much there is to do.
 fn progress(record: &Value) -> String {
     match (record["done"].as_u64(), record["total"].as_u64()) {
         (Some(done), Some(total)) if total > 0 => {
-            let percent = done.saturating_mul(100) / total;
+            let done = done.min(total);
+            let of = |whole: u64| u128::from(done) * u128::from(whole) / u128::from(total);
+            let bar = "#".repeat(usize::try_from(of(BAR)).unwrap_or(0));
+            let width = usize::try_from(BAR).unwrap_or(0);
             format!(
-                " {percent:>3} % ({} of {})",
+                " [{bar:<width$}] {:>3} % ({} of {})",
+                of(100),
                 table::bytes(done),
                 table::bytes(total)
             )
         }
         (Some(done), _) => format!(" {}", table::bytes(done)),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_stays_within_the_terminal() {
+        assert_eq!(within(80, "äbc"), "äbc");
+        assert_eq!(within(3, "äbc"), "äb");
+        assert_eq!(within(0, "äbc"), "");
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_what_is_done() {
+        for (record, bar) in [
+            (
+                json!({ "done": 0, "total": 2_000 }),
+                " [                    ]   0 % (0 B of 2.0 kB)",
+            ),
+            (
+                json!({ "done": 999, "total": 2_000 }),
+                " [#########           ]  49 % (999 B of 2.0 kB)",
+            ),
+            (
+                json!({ "done": 2_000, "total": 2_000 }),
+                " [####################] 100 % (2.0 kB of 2.0 kB)",
+            ),
+            (
+                json!({ "done": u64::MAX, "total": 1 }),
+                " [####################] 100 % (1 B of 1 B)",
+            ),
+            (json!({ "done": 5, "total": null }), " 5 B"),
+            (json!({ "done": 5, "total": 0 }), " 5 B"),
+            (json!({ "status": "PENDING" }), ""),
+        ] {
+            assert_eq!(progress(&record), bar, "{record}");
+        }
     }
 }
