@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use integration::{Tool, host, shifter, wait_until};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::Pid;
 
 use crate::store::{HELLO, SOON, Store, give_away};
 
@@ -107,6 +109,45 @@ fn the_server_of_a_users_image_ends_with_a_command_that_is_killed() {
     assert_eq!(home.servers().len(), 1);
     running.kill();
     wait_until("the server has ended", SOON, || home.servers().is_empty());
+}
+
+/// That would hold the mount, and the mount its server.
+#[test]
+fn the_server_of_a_users_image_ends_with_the_command_and_not_with_what_that_leaves_running() {
+    let home = Home::new("squashfs");
+    let script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+    let outcome = home.mount(&home.image, script).expect(0);
+    let left: i32 = outcome.stdout.trim().parse().expect("a pid");
+    let left = Left(Pid::from_raw(left));
+    wait_until("the server has ended", SOON, || home.servers().is_empty());
+    let state = host::state_of(left.0.as_raw());
+    assert!(state.is_some_and(|state| state != 'Z'), "it has ended");
+}
+
+/// A process that nothing else ends.
+struct Left(Pid);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGKILL);
+    }
+}
+
+/// Root's as well: who it is that serves the file could read all of it.
+#[test]
+fn modes_count_in_a_users_image() {
+    let home = Home::new("squashfs");
+    let tree = home.store.bench.directory("kept");
+    let kept = tree.join("kept");
+    fs::write(&kept, "SECRET").expect("write");
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let image = home.store.bench.path("kept.squashfs");
+    let made = Tool::new("mksquashfs").arg(&tree).arg(&image);
+    made.args(["-noappend", "-quiet", "-no-progress"]).expect(0);
+    give_away(&image);
+    let outcome = home.mount(&image, "cat $1/kept").expect(1);
+    assert!(outcome.stderr.contains("Permission denied"), "{outcome}");
+    assert_eq!(outcome.stdout, "");
 }
 
 #[test]
