@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::{SOON, bundle, own_id, run, start, waiting};
+use super::{BOTH, SOON, bundle, own_id, run, run_by, start, waiting};
 
 /// All that a user at a keyboard expects of a shell.
 fn behaves(session: &mut Session, before: &str) {
@@ -41,11 +41,13 @@ fn behaves(session: &mut Session, before: &str) {
 
 #[test]
 fn run_connects_the_callers_terminal_with_the_commands() {
-    let bench = Bench::new();
-    let bundle = bundle(&bench, "shell");
-    let (mut session, before) = start(run(&bench, &bundle, "tty"));
-    behaves(&mut session, &before);
-    bench.assert_gone(&own_id("tty"));
+    for runtime in BOTH {
+        let bench = Bench::new();
+        let bundle = bundle(&bench, "shell");
+        let (mut session, before) = start(run_by(runtime, &bench, &bundle, "tty"));
+        behaves(&mut session, &before);
+        bench.assert_gone(&own_id("tty"));
+    }
 }
 
 /// What is redirected is read and written as it is; keys, modes and size are the terminal's all the same.
@@ -77,10 +79,12 @@ fn a_caller_with_a_terminal_may_redirect_input_and_output() {
 
 #[test]
 fn exec_connects_the_callers_terminal_with_the_commands() {
-    let bench = Bench::new();
-    let container = Container::started(&bench, Runtime::Ours, &waiting(&bench, "waiting"));
-    let (mut session, before) = start(container.exec_with(&["--tty"], &["sh"]));
-    behaves(&mut session, &before);
+    for runtime in BOTH {
+        let bench = Bench::new();
+        let container = Container::started(&bench, runtime, &waiting(&bench, "waiting"));
+        let (mut session, before) = start(container.exec_with(&["--tty"], &["sh"]));
+        behaves(&mut session, &before);
+    }
 }
 
 /// The user's id isn't 0: the terminal must be the user's own all the same.
@@ -124,13 +128,15 @@ fn the_terminal_belongs_to_the_commands_user() {
 
 #[test]
 fn all_that_a_command_printed_arrives() {
-    let bench = Bench::new();
-    let container = Container::started(&bench, Runtime::Ours, &waiting(&bench, "waiting"));
-    let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo the end";
-    let mut session = start(container.exec_with(&["--tty"], &["sh", "-c", script])).0;
-    session.waits_for("line 19999\r\n").waits_for("the end");
-    assert_eq!(session.ends(), Some(0));
-    assert_eq!(session.shown().matches("line ").count(), 20_000);
+    for runtime in BOTH {
+        let bench = Bench::new();
+        let container = Container::started(&bench, runtime, &waiting(&bench, "waiting"));
+        let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo the end";
+        let mut session = start(container.exec_with(&["--tty"], &["sh", "-c", script])).0;
+        session.waits_for("line 19999\r\n").waits_for("the end");
+        assert_eq!(session.ends(), Some(0));
+        assert_eq!(session.shown().matches("line ").count(), 20_000);
+    }
 }
 
 #[test]
@@ -193,6 +199,7 @@ fn child_of(pid: Pid) -> Pid {
     Pid::from_raw(child.parse().expect("a pid"))
 }
 
+/// With runc the command goes on, before nobody.
 #[test]
 fn a_terminal_that_is_lost_hangs_the_command_up() {
     let bench = Bench::new();

@@ -8,10 +8,13 @@ mod hostile;
 use std::time::Duration;
 
 use integration::terminal::Terminal;
-use integration::{Bench, Bundle, Session, Tool, plain};
+use integration::{Bench, Bundle, Runtime, Session, Tool, plain};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(10);
+
+/// The control first.
+const BOTH: [Runtime; 2] = [Runtime::Runc, Runtime::Ours];
 
 /// A bundle with a devpts, whose command is a shell in a terminal.
 fn bundle(bench: &Bench, name: &str) -> Bundle {
@@ -47,7 +50,11 @@ fn own_id(name: &str) -> String {
 }
 
 fn run(bench: &Bench, bundle: &Bundle, id: &str) -> Tool {
-    let tool = bench.runtime().args(["run", "--bundle"]);
+    run_by(Runtime::Ours, bench, bundle, id)
+}
+
+fn run_by(runtime: Runtime, bench: &Bench, bundle: &Bundle, id: &str) -> Tool {
+    let tool = runtime.tool(bench).args(["run", "--bundle"]);
     tool.arg(&bundle.directory).arg(own_id(id))
 }
 
