@@ -281,6 +281,23 @@ fn the_callers_shell_stops_a_command_and_lets_it_go_on() {
     }
 }
 
+/// Which passes it over, and `shifter` isn't stopped for it.
+#[test]
+fn the_key_that_stops_is_a_shells_own_at_its_prompt() {
+    for who in BOTH {
+        let place = Place::new(who);
+        let mut session = place.within_a_shell(&["bash", "--norc", "--noediting", "-i"]);
+        session.types("\"$@\"\n").waits_for("inner>");
+        session.types("\x1a").types("echo at $SHIFTER_IMAGE.\n");
+        session.waits_for("at plain.");
+        session.types("exit 3\n").waits_for("outer>");
+        session.types("echo code $?\n").waits_for("code 3");
+        session.types("exit 7\n");
+        assert_eq!(session.ends(), Some(7), "{session:?}");
+        place.assert_nothing_left();
+    }
+}
+
 fn state_of(shown: &str) -> char {
     let pid = shown.split(' ').next().and_then(|pid| pid.parse().ok());
     pid.and_then(host::state_of).unwrap_or('?')
@@ -377,6 +394,23 @@ fn the_terminal_is_given_back_when_shifter_is_killed() {
         wait_until("the modes are back", SOON, || modes(&session) == before);
         session.types("exit 7\n");
         assert_eq!(session.ends(), Some(7), "{session:?}");
+        place.assert_nothing_left();
+    }
+
+    // Where no shell does so as well.
+    for who in BOTH {
+        let place = Place::new(who);
+        let tool = place.shifter(&["sh", "-c", "echo ready; exec sleep 1000"]);
+        let mut session = Session::start(tool, 33, 111);
+        let fresh = integration::terminal::Terminal::open();
+        let before = nix::sys::termios::tcgetattr(fresh.slave()).expect("modes");
+        session.waits_for("ready");
+        assert!(session.is_raw());
+        session.signal(Signal::SIGKILL);
+        session.status();
+        wait_until("the modes are back", SOON, || {
+            modes(&session) == format!("{before:?}")
+        });
         place.assert_nothing_left();
     }
 }
