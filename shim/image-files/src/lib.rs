@@ -11,7 +11,7 @@ mod sandbox;
 mod superblock;
 mod sys;
 
-pub use behind::sync_while;
+pub use behind::write_behind;
 pub use digest::{FileDigests, content_digest, enable_verity, measured_digest};
 pub use meta::MetaText;
 pub use patient::run_while_wanted;

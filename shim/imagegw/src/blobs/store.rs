@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use image_files::sync_while;
+use image_files::write_behind;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fsync, openat};
 use rustix::io::Errno;
 
@@ -138,9 +138,7 @@ impl Blobs {
     ) -> Result<File, PullError> {
         // What is left of a fetch that was killed isn't trusted.
         file.set_len(0).map_err(PullError::io("cut", path))?;
-        let found = sync_while(path, PullError::io("write to the disk", path), || {
-            receive(&mut file, path, digest, size, what, fetch)
-        })?;
+        let found = write_behind(path, || receive(&mut file, path, digest, size, what, fetch))?;
         if found != *digest {
             return Err(PullError::Digest {
                 what: what.to_owned(),

@@ -8,7 +8,7 @@ use std::thread;
 use image_files::convert::{
     ConvertError, Place, Scratch, Watch, WriteOptions, clean, write_erofs, write_squashfs,
 };
-use image_files::{FileDigests, sync_while};
+use image_files::{FileDigests, write_behind};
 
 use super::error::PullError;
 use super::meter::Meter;
@@ -43,13 +43,11 @@ pub(super) fn image(
     let scratch = Scratch::new(place.above()).map_err(failed)?;
     let part = scratch.path().join("image");
     let mut watch = Watching(Meter::new(progress, 0, None), progress);
-    sync_while(&part, PullError::io("write to the disk", &part), || {
-        match request.format {
-            Format::Erofs => write_erofs(tree, &part, cleaned.newest, wanted, &mut watch),
-            Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
-        }
-        .map_err(failed)
-    })?;
+    write_behind(&part, || match request.format {
+        Format::Erofs => write_erofs(tree, &part, cleaned.newest, wanted, &mut watch),
+        Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
+    })
+    .map_err(failed)?;
     let file = File::open(&part).map_err(PullError::io("open", &part))?;
     let size = file.metadata().map_err(PullError::io("look at", &part))?;
     let size = size.len();
