@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::Tool;
+
 /// How the host's cgroups are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -107,6 +109,27 @@ pub fn read(pid: i32, controller: &str, file: &str) -> Option<String> {
 pub fn read_in(directory: &Path, file: &str) -> Option<String> {
     let text = fs::read_to_string(directory.join(file)).ok()?;
     Some(text.trim_end().to_owned())
+}
+
+/// Joins the cgroups whose lists of processes are named before the two dashes, and becomes what is named after them.
+const ENTER: &str = "
+    while [ \"$1\" != -- ]; do
+        echo $$ >\"$1\" || exit 99
+        shift
+    done
+    shift
+    exec \"$@\"
+";
+
+/// Has `tool` begin in these cgroups.
+#[must_use]
+pub fn hold(tool: Tool, cgroups: &[PathBuf]) -> Tool {
+    let lists = cgroups.iter().map(|path| path.join("cgroup.procs"));
+    let lists: Vec<String> = lists.map(|path| path.display().to_string()).collect();
+    let mut words = vec!["-c", ENTER, "sh"];
+    words.extend(lists.iter().map(String::as_str));
+    words.push("--");
+    tool.within("sh", &words)
 }
 
 /// A frozen cgroup, thawed and gone when dropped.

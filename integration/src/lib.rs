@@ -13,6 +13,7 @@ pub mod browser;
 mod bundle;
 pub mod cgroup;
 mod container;
+mod delegated;
 pub mod forged;
 pub mod generated;
 pub mod golden;
@@ -39,6 +40,7 @@ pub use binaries::{
 };
 pub use bundle::Bundle;
 pub use container::{Container, Runtime, is_by_systemd};
+pub use delegated::Delegated;
 pub use ordinary::Ordinary;
 pub use outcome::Outcome;
 pub use probe::Probe;

@@ -5,17 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::{Bench, Bundle, Tool, plain};
-
-/// Joins the cgroups whose lists of processes are named before the two dashes, and becomes the user.
-const ENTER: &str = "
-    while [ \"$1\" != -- ]; do
-        echo $$ >\"$1\" || exit 99
-        shift
-    done
-    shift
-    exec setpriv \"$@\"
-";
+use crate::{Bench, Bundle, Tool, cgroup, plain};
 
 /// An ordinary user.
 #[derive(Debug)]
@@ -66,15 +56,13 @@ impl Ordinary {
     /// `opt-runtime` on his state directory.
     pub fn runtime(&self) -> Tool {
         let uid = self.uid.to_string();
-        let lists = self.cgroups.iter().map(|path| path.join("cgroup.procs"));
-        Tool::new("sh")
-            .args(["-c", ENTER, "sh"])
-            .args(lists)
-            .args(["--", "--reuid", &uid, "--regid", &uid, "--clear-groups"])
+        let tool = Tool::new("setpriv")
+            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
             .arg(&self.runtime)
             .arg("--root")
             .arg(self.bench.root())
-            .current_dir(Path::new("/"))
+            .current_dir(Path::new("/"));
+        cgroup::hold(tool, &self.cgroups)
     }
 
     /// `opt-runtime run BUNDLE`.

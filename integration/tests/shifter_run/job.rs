@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use integration::{Outcome, Tool, shifter};
+use integration::{Delegated, Outcome, Tool, shifter};
 
 use crate::cache;
 use crate::hooks::script;
@@ -12,6 +12,12 @@ use crate::site::{Site, USER};
 /// Makes the container with these arguments, runs each of `steps` in it by a shell as the user, takes it away, and fails
 /// where that leaves a mount. All of it is among mounts of its own.
 fn job(site: &Site, arguments: &[&str], steps: &[&str]) -> Outcome {
+    let outcome = begin(site, arguments, steps).run();
+    site.assert_nothing_left(&outcome);
+    outcome
+}
+
+fn begin(site: &Site, arguments: &[&str], steps: &[&str]) -> Tool {
     let program = site.path("shifter");
     if !program.exists() {
         // The build directory need not be open to everybody.
@@ -41,13 +47,10 @@ fn job(site: &Site, arguments: &[&str], steps: &[&str]) -> Outcome {
         &text,
         "sh",
     ];
-    let outcome = Tool::new("unshare")
+    Tool::new("unshare")
         .args(private)
         .args(arguments)
         .current_dir(&site.path(""))
-        .run();
-    site.assert_nothing_left(&outcome);
-    outcome
 }
 
 #[test]
@@ -170,4 +173,18 @@ fn only_root_prepares_a_container() {
         );
     }
     assert_eq!(site.path("udi").metadata().expect("metadata").nlink(), 2);
+}
+
+/// Slurm's limits and its accounting go by the step's.
+#[test]
+fn the_cgroup_is_the_steps_even_where_the_user_could_make_another() {
+    let site = Site::new("");
+    let delegated = Delegated::to(USER, "step");
+    let step = "cat /proc/self/cgroup";
+    let inside = delegated.hold(begin(&site, &[], &[step])).expect(0);
+    site.assert_nothing_left(&inside);
+    let outside = delegated.hold(Tool::new("cat").arg("/proc/self/cgroup"));
+    let outside = outside.expect(0).stdout;
+    assert!(outside.contains("/test-delegated-"), "{outside}");
+    assert_eq!(inside.stdout, outside);
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use integration::Tool;
 use integration::terminal::Terminal;
+use integration::{Delegated, Tool};
 
 use super::{Home, STAFF};
 use crate::site::USER;
@@ -175,6 +175,20 @@ fn processors_priority_limits_mask_and_directory_are_the_callers() {
     let (own, _) = outside.split_once("/data\n").expect("the directory");
     let rootful = given(home.site.shifter());
     assert!(rootful.stdout.starts_with(own), "{rootful}\nand not {own}");
+}
+
+/// A job's limits and its accounting go by the step's.
+#[test]
+fn the_cgroup_is_the_callers_even_where_the_user_could_make_another() {
+    let home = Home::new("");
+    let delegated = Delegated::to(USER, "alone");
+    let cgroups = |tool: Tool| {
+        let tool = tool.args(["cat", "/proc/self/cgroup"]);
+        delegated.hold(tool).expect(0).stdout
+    };
+    let outside = cgroups(Tool::new("env"));
+    assert!(outside.contains("/test-delegated-"), "{outside}");
+    assert_eq!(cgroups(home.shifter("plain")), outside);
 }
 
 #[test]
