@@ -3,6 +3,7 @@
 use integration::Tool;
 
 use super::Home;
+use crate::site::USER;
 
 #[test]
 fn what_takes_root_is_told_in_one_line_and_leaves_nothing() {
@@ -90,6 +91,34 @@ fn a_configuration_that_others_could_have_written_is_not_read() {
         assert!(line.contains("may be written by others"), "{name}: {line}");
         home.assert_nothing_left(&outcome);
     }
+}
+
+#[test]
+fn a_configuration_of_anothers_is_not_read() {
+    for name in ["udiRoot.conf", "etc/passwd", "etc", "images/plain.meta"] {
+        let home = Home::new("");
+        std::os::unix::fs::chown(home.site.path(name), Some(1235), None).expect("chown");
+        let outcome = home.shifter("plain").arg("true").expect(125);
+        let line = outcome.one_line();
+        assert!(line.contains("belongs to uid 1235"), "{name}: {line}");
+        home.assert_nothing_left(&outcome);
+    }
+}
+
+/// In the user namespace, whoever makes the container could get into what is the user's.
+#[test]
+fn what_its_user_has_shut_is_no_volume() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new("");
+    let shut = home.site.bench.directory("home/user/shut");
+    home.site.bench.directory("home/user/shut/in");
+    std::os::unix::fs::chown(&shut, Some(USER), Some(USER)).expect("chown");
+    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o0)).expect("chmod");
+    let tool = home.shifter("plain").arg("-V/home/user/shut/in:/x");
+    let outcome = tool.arg("true").expect(125);
+    let line = outcome.one_line();
+    assert!(line.contains("Permission denied"), "{line}");
+    home.assert_nothing_left(&outcome);
 }
 
 /// Shifter is setuid root; this program never, for whoever's rights it would have.
