@@ -110,6 +110,7 @@ pub(super) fn bind(
     let propagation = map.propagation.unwrap_or(default);
     let mut options = match map.recursive {
         false => vec!["bind", "nosuid", "nodev"],
+        // `seal` adds the words for what is below where they are missing, and the mount that is bound has the flags already.
         true => vec!["rbind", "nosuid", "rnosuid", "nodev", "rnodev"],
     };
     let asked = Limits {
