@@ -125,6 +125,25 @@ fn what_limits_the_hosts_mounts_limits_the_containers() {
     drop(above);
 }
 
+/// Where the host has something mounted below what the site shows, a user namespace can leave out nothing that is
+/// mounted there, but for what is marked so.
+#[test]
+fn where_the_container_is_built_is_not_in_it() {
+    let home = Home::new("siteFs=@/above:/above");
+    home.site.bench.directory("above/udi");
+    let config = fs::read_to_string(home.site.path("udiRoot.conf")).expect("read");
+    let config = config.replace("/udi\n", "/above/udi\n");
+    home.site.file("udiRoot.conf", &config);
+    let below = home.site.bench.directory("above/below");
+    let prepare = format!("mount -t tmpfs none '{}'", below.display());
+    let tool = home.user("1234", &prepare).arg("--image=plain");
+    let script = "grep -e ' /above/udi' /proc/self/mountinfo; ls /above /above/udi";
+    let outcome = tool.args(["sh", "-c", script]).expect(0);
+    home.assert_nothing_left(&outcome);
+    let shown = "/above:\nbelow\nudi\n\n/above/udi:\n";
+    assert_eq!(outcome.stdout, shown, "{outcome}");
+}
+
 #[test]
 fn variables_are_the_callers_own() {
     let home = Home::new("");
