@@ -196,12 +196,19 @@ impl Seen {
         );
     }
 
+    /// Paths that the specification lists below `linux`.
+    fn listed(&self, key: &str) -> Vec<String> {
+        let paths = self.spec["linux"][key].as_array().into_iter().flatten();
+        paths.filter_map(|path| path.as_str()).map(plain).collect()
+    }
+
+    /// Whether a line is what the runtime hides a directory by.
+    fn is_mask(line: &Mount, masked: &[String]) -> bool {
+        masked.contains(&line.path) && line.kind == "tmpfs" && line.has("ro")
+    }
+
     fn has_harmless_mounts(&self) {
-        let listed = |key: &str| -> Vec<String> {
-            let paths = self.spec["linux"][key].as_array().into_iter().flatten();
-            paths.filter_map(|path| path.as_str()).map(plain).collect()
-        };
-        let masked = listed("maskedPaths");
+        let masked = self.listed("maskedPaths");
         for mount in &self.mounts {
             assert!(mount.has("nosuid"), "{mount:?}");
             assert!(!mount.is_shared, "{mount:?}");
@@ -221,7 +228,10 @@ impl Seen {
         for mount in self.mounts_of_spec() {
             let path = destination(mount);
             let is_own_dev = path == "/dev" || mount["type"] == "devpts";
-            let mut lines = self.mounts.iter().filter(|line| line.path == path);
+            let mut lines = self
+                .mounts
+                .iter()
+                .filter(|line| line.path == path && !Self::is_mask(line, &masked));
             assert!(
                 is_own_dev || lines.all(|line| line.has("nodev") || line.kind == "devpts"),
                 "{mount}"
@@ -285,8 +295,30 @@ impl Seen {
     pub fn is_explained(&self, explained: &Value) {
         let listed = explained["mounts"].as_array().expect("mounts");
         let mut left = self.mounts.clone();
+        let masked = self.listed("maskedPaths");
+        let is_listed = |line: &Mount| {
+            let mut listed = listed.iter();
+            listed.any(|mount| {
+                mount["path"]
+                    .as_str()
+                    .is_some_and(|path| plain(path) == line.path)
+            })
+        };
+        // Where both are, the mask is the last.
+        for path in &masked {
+            let is_it = |line: &Mount| {
+                line.path == *path && Self::is_mask(line, &masked) && is_listed(line)
+            };
+            if let Some(at) = left.iter().rposition(is_it) {
+                left.remove(at);
+            }
+        }
+        let mut on_dev = self.mounts_of_spec().iter();
+        let on_dev = on_dev.rfind(|mount| destination(mount) == "/dev");
+        let is_dev_bound = on_dev.is_some_and(|mount| mount["type"] != "tmpfs");
         // What a bind mount on /dev covers is taken away by the runtime; all else that is covered is in mountinfo still.
-        for mount in listed.iter().filter(|mount| mount["covered_by"] != "/dev") {
+        let is_taken_away = |mount: &&Value| is_dev_bound && mount["covered_by"] == "/dev";
+        for mount in listed.iter().filter(|mount| !is_taken_away(mount)) {
             let path = plain(mount["path"].as_str().expect("a path"));
             let mut lines = left.iter();
             // The last one is what is seen there.
@@ -303,11 +335,7 @@ impl Seen {
             };
             assert_eq!(mount["access"], access, "{line:?}");
         }
-        let lists = ["maskedPaths", "readonlyPaths"].map(|key| &self.spec["linux"][key]);
-        let closed = lists
-            .iter()
-            .flat_map(|list| list.as_array().into_iter().flatten());
-        let closed: Vec<String> = closed.filter_map(|path| path.as_str()).map(plain).collect();
+        let closed = [masked, self.listed("readonlyPaths")].concat();
         let recursive: Vec<String> = self
             .mounts_of_spec()
             .iter()
@@ -318,22 +346,25 @@ impl Seen {
             })
             .map(destination)
             .collect();
-        // The scratch one where libcontainer makes devices, below what is mounted on /dev.
-        let is_dev_bound = self.mounts_of_spec().iter().any(|mount| {
-            let path = destination(mount);
-            path == "/dev" && mount["type"] != "tmpfs"
-        });
         for line in left {
+            // Where libcontainer makes devices, below what is mounted on /dev.
             let is_scratch = line.path == "/dev" && is_dev_bound;
             let is_device = line.path.starts_with("/dev/") && line.path.matches('/').count() == 2;
             let comes_along = recursive
                 .iter()
                 .any(|path| line.path.starts_with(&format!("{path}/")));
+            // A path is made read-only by a mount of it on itself, with all that is below.
+            let is_below_closed = closed
+                .iter()
+                .any(|path| line.path.starts_with(&format!("{path}/")));
+            let is_it = |other: &&Mount| (&other.path, &other.root) == (&line.path, &line.root);
+            let comes_twice = is_below_closed && self.mounts.iter().filter(is_it).count() > 1;
             let is_known = line.path == "/"
                 || closed.contains(&line.path)
                 || is_device
                 || is_scratch
-                || comes_along;
+                || comes_along
+                || comes_twice;
             assert!(is_known, "mounted, and not explained: {line:?}");
         }
     }
