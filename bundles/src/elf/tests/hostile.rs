@@ -77,6 +77,41 @@ fn dynamic_section(bytes: &[u8]) -> std::ops::Range<usize> {
     word(dynamic + 8)..word(dynamic + 8) + word(dynamic + 32)
 }
 
+/// The error of a program whose bytes were changed so.
+fn changed(change: impl FnOnce(&mut [u8])) -> ElfError {
+    let (lab, program, _) = with_library();
+    let mut bytes = fs::read(&program).unwrap();
+    change(&mut bytes);
+    fs::write(&program, bytes).unwrap();
+    lab.resolver().resolve(&program).unwrap_err()
+}
+
+#[test]
+fn program_headers_beyond_what_the_kernel_takes_are_refused_unread() {
+    let error = changed(|bytes| bytes[56..58].copy_from_slice(&2000u16.to_le_bytes()));
+    assert!(
+        error.to_string().contains("bytes of program headers"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_string_table_at_an_impossible_address_is_refused() {
+    const DT_STRTAB: u8 = 5;
+    for (address, why) in [
+        (u64::MAX, "a string's address is impossible"),
+        (1 << 40, "an address lies in no segment"),
+    ] {
+        let error = changed(|bytes| {
+            let range = dynamic_section(bytes);
+            let mut entries = bytes[range].chunks_exact_mut(16);
+            let entry = entries.find(|entry| entry[0] == DT_STRTAB).unwrap();
+            entry[8..].copy_from_slice(&u64::to_le_bytes(address));
+        });
+        assert!(error.to_string().contains(why), "{address:x}: {error}");
+    }
+}
+
 #[test]
 fn only_regular_files_are_opened() {
     let (lab, program, library) = with_library();
