@@ -10,23 +10,11 @@ import tempfile
 import time
 
 import measure
+import podman
 from table import LEAST, cell, put, ratio
 
 USER = "1234"
 SOON = 30
-PODMANS = """[containers]
-default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
-[engine]
-runtime = "crun"
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-tmp_dir = "{place}/tmp"
-"""
-STORAGE = """[storage]
-driver = "overlay"
-graphroot = "{place}/storage"
-runroot = "{place}/run"
-"""
 CONFIGURATION = """udiMount={place}/udi
 imagePath={place}/images
 etcPath={place}/etc
@@ -70,10 +58,7 @@ class Site:
         self.write("etc/passwd", f"user:x:{USER}:{USER}::/:/bin/sh\n")
         self.write("etc/group", f"user:x:{USER}:\n")
         self.write("etc/nsswitch.conf", "passwd: files\n")
-        for name, text in (("containers", PODMANS), ("storage", STORAGE)):
-            self.write(f"podman/{name}.conf", text.format(place=self.path("podman")))
-        measure.ENVIRONMENT.update(
-            CONTAINERS_CONF=self.path("podman/containers.conf"), CONTAINERS_STORAGE_CONF=self.path("podman/storage.conf"))
+        podman.configure(self.path("podman"))
         self.has_podman = True
         for size in sizes:
             self.make(size, all_formats=size == sizes[0])

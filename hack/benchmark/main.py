@@ -11,6 +11,7 @@ import time
 
 import bundles
 import plot
+import podman
 import rows
 import runtimes
 import sealed
@@ -45,7 +46,7 @@ class Bench:
 
     def tables(self):
         makers = {"run": self.run, "commands": self.commands, "memory": self.memory, "at once": self.at_once,
-                  "beside": self.beside, "sealed": self.sealed, "building": self.building}
+                  "beside": self.beside, "sealed": self.sealed, "building": self.building, "podman": self.podman}
         for name, make in makers.items():
             if not self.options.only or self.options.only in name:
                 print(f"measuring: {name} (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
@@ -107,6 +108,14 @@ class Bench:
     def building(self):
         table = Table("a bundle for python3", "milliseconds", "the program's start", "made")
         table.add("opt-server explain", sealed.building(self.rounds, self.server, self.scratch), "1 ms more")
+        return table
+
+    def podman(self):
+        taken = podman.run_true(self.rounds, self.runtimes, self.bundles.rootfs, self.scratch)
+        if not taken:
+            return None
+        table = Table("podman run /bin/true", "milliseconds")
+        table.add("an own root file system, no network", taken)
         return table
 
 

@@ -13,6 +13,7 @@ fn the_benchmark_runs_and_tells_no_ratio_of_too_few_rounds() {
         ("/usr/bin/crun", "crun"),
         ("/usr/sbin/runc", "runc"),
         ("/usr/bin/bwrap", "bubblewrap"),
+        ("/usr/bin/podman", "podman"),
     ] {
         require_program(program, package);
     }
@@ -38,6 +39,7 @@ fn the_benchmark_runs_and_tells_no_ratio_of_too_few_rounds() {
         "beside 2 containers",
         "a sealed command, cold",
         "opt-server explain",
+        "an own root file system, no network",
     ] {
         assert!(table.contains(row), "{row}: {table}");
     }
