@@ -60,6 +60,12 @@ impl Tool {
         self
     }
 
+    /// As a caller runs it who ignores SIGCHLD. A shell can't hand that down everywhere.
+    pub fn ignoring_ended_children(self) -> Self {
+        let hand_down = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execvp(sys.argv[1], sys.argv[1:])";
+        self.within("python3", &["-c", hand_down])
+    }
+
     /// `program ARGUMENTS… COMMAND…`: what is there so far, started by another program, in the same directory and
     /// with the same variables.
     #[must_use]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use integration::{Bench, Outcome, Tool, opt_runtime, plain};
+use integration::{Bench, Outcome, Tool, opt_runtime, opt_server, plain};
 use serde_json::Value;
 
 /// The lines of a JSON log, each checked to be what engines read.
@@ -39,16 +39,22 @@ fn the_version_is_what_docker_and_podman_read() {
 #[test]
 fn a_program_that_is_setuid_does_nothing() {
     let bench = Bench::new();
-    let program = bench.path("setuid");
-    fs::copy(opt_runtime(), &program).expect("copy the program");
-    for mode in [0o4755, 0o2755] {
-        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("chmod");
-        for words in [&["list"][..], &["run", "x"], &["kill", "x", "KILL"]] {
+    let refused = |program: &Path, words: &[&str]| {
+        let copy = bench.path("setuid");
+        fs::copy(program, &copy).expect("copy the program");
+        for mode in [0o4755, 0o2755] {
+            fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).expect("chmod");
             let ids = ["--reuid=1234", "--regid=1234", "--clear-groups"];
-            let tool = Tool::new("setpriv").args(ids).arg(&program);
-            let tool = tool.arg("--root").arg(bench.root()).args(words);
+            let tool = Tool::new("setpriv").args(ids).arg(&copy).args(words);
             tool.run().refused("is not meant to be setuid");
         }
+    };
+    let root = bench.root().display().to_string();
+    for words in [&["list"][..], &["run", "x"], &["kill", "x", "KILL"]] {
+        refused(&opt_runtime(), &[&["--root", &root], words].concat());
+    }
+    for words in [&["run", "--root", &root, "x"][..], &["check"]] {
+        refused(&opt_server(), words);
     }
 }
 

@@ -235,6 +235,21 @@ fn redirected(bench: &Bench, script: &str, redirection: &str) -> Outcome {
 }
 
 #[test]
+fn a_caller_who_ignores_ended_children_has_a_command_as_others() {
+    let bench = Bench::new();
+    let project = bench.directory("project");
+    let config = bench.config(&json!([{ "name": "busybox", "executable": "/usr/bin/busybox" }]));
+    let words = ["sh", "-c", "true; exit 3"];
+    let tool = Tool::new(integration::opt_server()).args(["run", "--root"]);
+    let tool = tool.arg(bench.root()).arg("--config").arg(&config);
+    let tool = tool.arg("busybox").args(words).current_dir(&project);
+    tool.ignoring_ended_children().expect(3);
+    let bundle = integration::plain::bundle(&bench, "image", &words);
+    bundle.run(&bench).ignoring_ended_children().expect(3);
+    bench.assert_no_orphans();
+}
+
+#[test]
 fn output_to_dev_null_can_be_written() {
     let bench = Bench::new();
     let script = "echo out; a=$?; echo err >&2; echo $a $? > codes";

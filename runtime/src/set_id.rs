@@ -18,7 +18,7 @@ pub struct SetId(PathBuf);
 ///
 /// # Errors
 /// Where the program is setuid or setgid to anybody but whoever calls it.
-pub fn refuse() -> Result<(), SetId> {
+pub(crate) fn refuse() -> Result<(), SetId> {
     match getuid() == geteuid() && getgid() == getegid() {
         true => Ok(()),
         false => Err(SetId(own_executable::path().unwrap_or_default())),

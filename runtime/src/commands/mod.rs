@@ -27,9 +27,8 @@ pub mod update;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::container::{Error, activated_sockets, make_descriptors_sane};
-use runtime::set_id;
-use runtime::sys::keep_ends_of_children;
+use runtime::container::{Error, activated_sockets};
+use runtime::first_steps;
 use runtime::telling::{self, Log, OURS};
 
 use crate::cli::{Cli, Command};
@@ -120,10 +119,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     })
 }
 
-/// What comes before every command. Descriptors first: a file that is opened later could become one of them.
+/// What comes before every command.
 fn prepare(global: &Global, command: &Command) -> Result<Log> {
-    set_id::refuse()?;
-    keep_ends_of_children()?;
-    make_descriptors_sane(command.preserved_descriptors())?;
+    first_steps::take(command.preserved_descriptors())?;
     global.log()
 }

@@ -18,7 +18,7 @@ use crate::own_executable;
 ///
 /// # Errors
 /// Where `/dev/null` or `/proc/self/fd` can't be opened, or a descriptor to preserve isn't open.
-pub fn make_descriptors_sane(preserved: u16) -> Result<()> {
+pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
     let first_closed = 3 + i32::from(preserved);
     for number in 3..first_closed {
         fcntl(number, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::set_id::SetId;
 use crate::telling::{OURS, shorten};
 
 /// The result of an operation on a container.
@@ -22,6 +23,9 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// The program has rights that its caller hasn't.
+    #[error(transparent)]
+    SetId(#[from] SetId),
     /// A step that names no path.
     #[error("{step}")]
     Step {

@@ -79,7 +79,7 @@ pub(crate) use cgroup::{SurveyedHierarchy, survey_cgroups, survey_systemd};
 pub use checkpoint::{CriuOptions, DumpOptions, RestoreOptions, checkpoint, restore};
 pub use create::{CreateOptions, Created, create};
 pub use delete::delete;
-pub use descriptors::make_descriptors_sane;
+pub(crate) use descriptors::make_descriptors_sane;
 pub use error::{Error, Result};
 pub use events::{Event, events, stats};
 pub use exec::{

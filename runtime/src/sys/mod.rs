@@ -32,7 +32,8 @@ pub(crate) use network::bring_up_loopback;
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use seccomp_listener::{Answer, Question, answer, is_waiting, next_question};
-pub use signal::keep_ends_of_children;
-pub(crate) use signal::{reset_signal_dispositions, send_signal, send_signal_to_pid};
+pub(crate) use signal::{
+    keep_ends_of_children, reset_signal_dispositions, send_signal, send_signal_to_pid,
+};
 pub(crate) use signal_mask::unblock_signals_in;
 pub(crate) use user_namespace::user_namespace;

@@ -52,44 +52,36 @@ pub(crate) fn reset_signal_dispositions(keeps_ignored: bool) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of rt_sigaction(2).
-pub fn keep_ends_of_children() -> io::Result<()> {
+pub(crate) fn keep_ends_of_children() -> io::Result<()> {
     set_default(libc::SIGCHLD)
 }
 
 fn set_default(number: i32) -> io::Result<()> {
-    let default = KernelSigaction::DEFAULT;
-    // SAFETY: `default` has the kernel's own layout, and its disposition runs no code of ours.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigaction,
-            number,
-            &raw const default,
-            std::ptr::null_mut::<KernelSigaction>(),
-            size_of::<u64>(),
-        )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
+    disposition(number, Some(&KernelSigaction::DEFAULT)).map(drop)
 }
 
 fn is_ignored(number: i32) -> io::Result<bool> {
-    let mut found = KernelSigaction::DEFAULT;
-    // SAFETY: `found` has the kernel's own layout, and only it is written.
+    Ok(disposition(number, None)?.handler == libc::SIG_IGN)
+}
+
+/// The disposition of a signal so far; `new` is the one from now on.
+fn disposition(number: i32, new: Option<&KernelSigaction>) -> io::Result<KernelSigaction> {
+    let mut old = KernelSigaction::DEFAULT;
+    // SAFETY: both have the kernel's own layout, and only `old` is written. The one that is ever set is the default, which
+    // runs no code of ours.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigaction,
             number,
-            std::ptr::null::<KernelSigaction>(),
-            &raw mut found,
+            new.map_or(std::ptr::null(), std::ptr::from_ref),
+            &raw mut old,
             size_of::<u64>(),
         )
     };
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(found.handler == libc::SIG_IGN)
+    Ok(old)
 }
 
 /// Sends the signal `number` to the process that `process`, a pidfd, refers to: a real-time one too, or 0,

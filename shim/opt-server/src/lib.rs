@@ -9,7 +9,8 @@ pub mod server;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use runtime::container::{Error, make_descriptors_sane};
+use runtime::container::Error;
+use runtime::first_steps;
 use runtime::telling::{self, Log, OURS};
 
 /// The Opt-Server backend: runs command lines of untrusted users, each in a sandbox of its own.
@@ -60,7 +61,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return telling::usage("opt-server", &Log::default(), &error),
     };
-    let outcome = make_descriptors_sane(0)
+    let outcome = first_steps::take(0)
         .map_err(anyhow::Error::from)
         .and_then(|()| match cli.command {
             Some(Command::Audit(arguments)) => commands::audit::execute(&arguments),

@@ -14,9 +14,8 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use getopt::with_equals;
-use runtime::container::{Error, make_descriptors_sane};
-use runtime::set_id;
-use runtime::sys::keep_ends_of_children;
+use runtime::container::Error;
+use runtime::first_steps;
 use runtime::telling::{self, Log, OURS};
 
 use inherited::Inherited;
@@ -109,10 +108,8 @@ pub fn main() -> ExitCode {
         None => Inherited::take(),
         Some(_) => Inherited::default(),
     };
-    let outcome = set_id::refuse()
+    let outcome = first_steps::take(inherited.count())
         .map_err(anyhow::Error::from)
-        .and_then(|()| Ok(keep_ends_of_children()?))
-        .and_then(|()| Ok(make_descriptors_sane(inherited.count())?))
         .and_then(|()| match cli.command {
             Some(Command::Compat(arguments)) => commands::compat::execute(&arguments),
             Some(Command::Config(command)) => commands::config::execute(&command),
