@@ -18,6 +18,7 @@ pub mod passing;
 pub mod policy;
 pub mod preflight;
 pub mod program;
+mod read_at_most;
 mod set_id;
 pub mod starter;
 pub mod sys;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{Error, Result};
 use crate::json::{self, Fault};
+use crate::read_at_most::read_at_most;
 use crate::telling::{self, shorten};
 
 /// The largest `config.json` that is read, bytes. Real ones are below 1 MiB; depth is serde_json's 128.
@@ -135,7 +136,7 @@ pub fn parse_process(text: &[u8], shown: &Path) -> Result<Process> {
 pub fn read_resources(path: &Path) -> Result<LinuxResources> {
     let (text, shown) = if path == Path::new("-") {
         let shown = Path::new("standard input");
-        (read_at_most(std::io::stdin(), shown)?, shown)
+        (read_whole(std::io::stdin(), shown)?, shown)
     } else {
         (read_limited(path, Pipes::Read)?, path)
     };
@@ -286,24 +287,16 @@ fn read_limited(path: &Path, pipes: Pipes) -> Result<Vec<u8>> {
             reason: "not a regular file".to_owned(),
         });
     }
-    read_at_most(file, path)
+    read_whole(file, path)
 }
 
 /// Reads `source`, which errors call `path`, to its end, unless that is beyond [`MAX_CONFIG_SIZE`].
-fn read_at_most(source: impl Read, path: &Path) -> Result<Vec<u8>> {
-    // As long as most are: one call reads it, another one finds its end.
-    let mut bytes = Vec::with_capacity(8192);
-    source
-        .take(MAX_CONFIG_SIZE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > MAX_CONFIG_SIZE {
-        return Err(Error::Config {
-            path: path.to_path_buf(),
-            reason: format!("larger than {MAX_CONFIG_SIZE} bytes, the most that is read"),
-        });
-    }
-    Ok(bytes)
+fn read_whole(source: impl Read, path: &Path) -> Result<Vec<u8>> {
+    let read = read_at_most(source, MAX_CONFIG_SIZE).map_err(Error::io("read", path))?;
+    read.ok_or_else(|| Error::Config {
+        path: path.to_path_buf(),
+        reason: format!("larger than {MAX_CONFIG_SIZE} bytes, the most that is read"),
+    })
 }
 
 #[cfg(test)]

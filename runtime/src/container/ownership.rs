@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use super::{Error, Result};
+use crate::read_at_most::read_at_most;
 use crate::sys::{join_new_session_keyring, leave_controlling_terminal};
 use crate::users;
 
@@ -140,17 +141,11 @@ impl StateDirectory {
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let file = self.open_file(name, OFlags::RDONLY)?;
         let path = self.path.join(name);
-        // As long as most are: one call reads it, another one finds its end.
-        let mut content = Vec::with_capacity(8192);
-        let length = file
-            .take(MAX_FILE_SIZE + 1)
-            .read_to_end(&mut content)
-            .map_err(Error::io("read", &path))?;
-        if length as u64 > MAX_FILE_SIZE {
+        let read = read_at_most(file, MAX_FILE_SIZE).map_err(Error::io("read", &path))?;
+        read.ok_or_else(|| {
             let reason = format!("it is larger than {MAX_FILE_SIZE} bytes");
-            return Err(Error::Config { path, reason });
-        }
-        Ok(content)
+            Error::Config { path, reason }
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which Linux security modules this kernel has in force.
 
-use crate::kernel_file;
 use std::path::Path;
+
+use crate::kernel_file;
 
 /// Whether AppArmor is enabled, told as libapparmor does.
 pub(crate) fn has_apparmor() -> bool {

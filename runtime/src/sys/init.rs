@@ -1,8 +1,9 @@
 //! What the first process of a pid namespace needs to leave nothing of itself to see.
 
-use crate::kernel_file;
 use std::io;
 use std::os::fd::RawFd;
+
+use crate::kernel_file;
 
 /// Ends the process without running any exit handler.
 pub(crate) fn exit_at_once(code: i32) -> ! {

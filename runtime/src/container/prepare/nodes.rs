@@ -23,23 +23,22 @@ use crate::container::{Error, Result, namespaces};
 /// Takes them out of `spec`.
 pub(super) fn take(spec: &mut Spec) -> Vec<LinuxDevice> {
     let has_user_namespace = namespaces::is_listed(spec, LinuxNamespaceType::User);
-    let mounts = spec.mounts().clone().unwrap_or_default();
     let is_in_volume = |path: &Path| {
-        let place = mounts
-            .iter()
-            .rfind(|mount| path.starts_with(mount.destination()));
+        let mut mounts = spec.mounts().iter().flatten();
+        let place = mounts.rfind(|mount| path.starts_with(mount.destination()));
         place.is_some_and(is_bind)
     };
-    let Some(linux) = spec.linux_mut() else {
-        return vec![];
-    };
-    let all = linux.devices().clone().unwrap_or_default();
+    let listed = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.devices().clone());
+    let all = listed.unwrap_or_default();
     let (taken, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|device| {
         !device.path().starts_with("/dev")
             || is_in_volume(device.path())
             || has_user_namespace && !is_on_host(device)
     });
-    if !taken.is_empty() {
+    if let Some(linux) = spec.linux_mut().as_mut().filter(|_| !taken.is_empty()) {
         linux.set_devices(Some(left));
     }
     taken
