@@ -25,11 +25,11 @@ runroot = "{place}/run"
 
 def configure(place):
     """Has every podman that is measured use `place`, a directory."""
-    for name, text in (("containers", CONTAINERS), ("storage", STORAGE)):
-        path = os.path.join(place, f"{name}.conf")
+    for variable, text in (("CONTAINERS_CONF", CONTAINERS), ("CONTAINERS_STORAGE_CONF", STORAGE)):
+        path = os.path.join(place, variable)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text.format(place=place))
-        measure.ENVIRONMENT[f"CONTAINERS_{'STORAGE_' if name == 'storage' else ''}CONF"] = path
+        measure.ENVIRONMENT[variable] = path
 
 
 class Podman:

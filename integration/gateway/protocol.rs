@@ -22,21 +22,8 @@ fn shifters_own_client_is_answered_so_that_it_understands() {
     let turns: Vec<Value> = serde_json::from_str(&text).expect("JSON");
     for turn in &turns {
         let client = turn["client"].as_str().expect("client");
-        let mut answer = say(&gateway, turn);
-        if let Some(status) = turn["until"].as_str() {
-            wait_until(client, SOON, || {
-                answer = say(&gateway, turn);
-                answer.json()["status"] == status
-            });
-        }
-        assert_eq!(
-            u64::from(answer.status),
-            turn["status"],
-            "{client}: {}",
-            answer.text()
-        );
+        let answer = answered(client, turn, &turn["answer"], || say(&gateway, turn));
         let body = answer.json();
-        assert!(has(&body, &turn["answer"]), "{client}: {body:#}");
         // It takes nothing else for an answer.
         assert_eq!(
             answer.header("content-type"),
@@ -88,22 +75,31 @@ fn shifters_protocol_is_answered_as_shifter_answers_it() {
         let why = turn["why"].as_str().expect("why");
         let uid = user(turn);
         let ask = |index: usize| turn["ask"][index].as_str().expect("a text");
-        let mut answer = gateway.ask_as(uid, ask(0), ask(1), ask(2));
-        if let Some(status) = turn["until"].as_str() {
-            wait_until(why, SOON, || {
-                answer = gateway.ask_as(uid, ask(0), ask(1), ask(2));
-                answer.json()["status"] == status
-            });
-        }
-        assert_eq!(
-            u64::from(answer.status),
-            turn["status"],
-            "{why}: {}",
-            answer.text()
-        );
-        let body = answer.json();
-        assert!(has(&body, &turn["body"]), "{why}: {body:#}");
+        answered(why, turn, &turn["body"], || {
+            gateway.ask_as(uid, ask(0), ask(1), ask(2))
+        });
     }
+}
+
+/// The answer to a turn of a conversation, asked for until it has the status that is waited for, if any. It has to have
+/// the turn's status and to say all that is `wanted`.
+fn answered(who: &str, turn: &Value, wanted: &Value, ask: impl Fn() -> Answer) -> Answer {
+    let mut answer = ask();
+    if let Some(status) = turn["until"].as_str() {
+        wait_until(who, SOON, || {
+            answer = ask();
+            answer.json()["status"] == status
+        });
+    }
+    assert_eq!(
+        u64::from(answer.status),
+        turn["status"],
+        "{who}: {}",
+        answer.text()
+    );
+    let body = answer.json();
+    assert!(has(&body, wanted), "{who}: {body:#}");
+    answer
 }
 
 /// Whether `found` says all that is `wanted`.
