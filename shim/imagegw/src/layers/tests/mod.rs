@@ -1,5 +1,6 @@
 //! Layers, made entry by entry with headers as no archiver would write them.
 
+mod bounds;
 mod hostile;
 mod lawful;
 mod whiteouts;
