@@ -17,21 +17,23 @@ pub struct RunAs {
     pub gid: u32,
 }
 
-/// Another uid and gid where they are root's on the host. A capability that is excepted reaches a program that
-/// isn't root's only as an ambient one.
+/// Another uid and gid where they are root's on the host, unless the user namespace makes root of the other one, too, or
+/// doesn't map it. A capability that is excepted reaches a program that isn't root's only as an ambient one.
 pub(super) fn change_identity(spec: &mut Spec, other: RunAs) -> Vec<String> {
     if exceptions::known(spec).contains(&Exception::Root) {
         return vec![];
     }
-    let is_root = |id, mappings: fn(&Linux) -> &Option<Vec<LinuxIdMapping>>| {
+    let instead = |id, other, mappings: fn(&Linux) -> &Option<Vec<LinuxIdMapping>>| {
         let mappings = linux(spec).map_or(&None, mappings);
-        host_id(spec, id, mappings) == Some(0)
+        let is_root = host_id(spec, id, mappings) == Some(0);
+        let is_somebody = host_id(spec, other, mappings).is_some_and(|id| id != 0);
+        (is_root && is_somebody).then_some(other)
     };
     let Some(user) = process(spec).map(Process::user) else {
         return vec![];
     };
-    let uid = is_root(user.uid(), Linux::uid_mappings).then_some(other.uid);
-    let gid = is_root(user.gid(), Linux::gid_mappings).then_some(other.gid);
+    let uid = instead(user.uid(), other.uid, Linux::uid_mappings);
+    let gid = instead(user.gid(), other.gid, Linux::gid_mappings);
     let mut changes = vec![];
     let Some(process) = spec.process_mut() else {
         return changes;

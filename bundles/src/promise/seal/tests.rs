@@ -1,6 +1,9 @@
 //! Sealing a bundle that podman made, with and without exceptions.
 
-use oci_spec::runtime::{Capability, Hooks, Linux, LinuxDeviceBuilder, LinuxDeviceType, Spec};
+use oci_spec::runtime::{
+    Capability, Hooks, Linux, LinuxDeviceBuilder, LinuxDeviceType, LinuxIdMappingBuilder,
+    LinuxNamespaceBuilder, LinuxNamespaceType, Spec,
+};
 
 use super::*;
 use crate::promise::{EXCEPTION_ANNOTATION, check};
@@ -60,6 +63,41 @@ fn without_somebody_else_root_is_left_for_the_check_to_name() {
     seal_as(&mut spec, Kind::Sealed, Some(NOBODY));
     assert_eq!(broken(&spec), [""; 0]);
     assert_eq!(process_of(&spec).user().uid(), 0);
+}
+
+#[test]
+fn nobody_is_put_in_roots_place_only_where_that_is_somebody_else_on_the_host() {
+    for (container, host, size, wanted) in [
+        (0u32, 0u32, 70_000u32, NOBODY.uid),
+        (0, 0, 1, 0),
+        (0, 100_000, 70_000, 0),
+        (NOBODY.uid, 0, 1, NOBODY.uid),
+        (1, 0, NOBODY.uid, NOBODY.uid),
+        (1, 0, 1, 1),
+    ] {
+        let mut spec = podman(&[]);
+        let linux = spec.linux_mut().as_mut().unwrap();
+        let user = LinuxNamespaceBuilder::default()
+            .typ(LinuxNamespaceType::User)
+            .build()
+            .unwrap();
+        linux.namespaces_mut().get_or_insert_default().push(user);
+        let mapping = LinuxIdMappingBuilder::default()
+            .container_id(container)
+            .host_id(host)
+            .size(size)
+            .build()
+            .unwrap();
+        linux.set_uid_mappings(Some(vec![mapping]));
+        let process = spec.process_mut().as_mut().unwrap();
+        process.user_mut().set_uid(container);
+        seal_as(&mut spec, Kind::Sealed, Some(NOBODY));
+        assert_eq!(process_of(&spec).user().uid(), wanted);
+        assert!(
+            seal_as(&mut spec, Kind::Sealed, Some(NOBODY)).is_empty(),
+            "{container} is {host}"
+        );
+    }
 }
 
 #[test]
