@@ -2,7 +2,6 @@
 //! `docs/shifter-imagegw-openapi.json` is held against it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,10 +10,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use daemon::answers;
+use daemon::metrics::Asked;
 
 use super::{openapi, page, shifter, upload, v2};
 use crate::gateway::{Failure, Gateway};
-use crate::server::Answered;
 
 type Route = (
     &'static str,
@@ -144,24 +143,9 @@ async fn every_answer(
     request: Request,
     next: Next,
 ) -> Response {
-    let began = Instant::now();
-    let route = answers::route_of(&request);
-    let method = answers::method_name(request.method()).to_owned();
+    let asked = Asked::of(&request);
     let mut response = next.run(request).await;
-    let answer = Answered {
-        route,
-        method,
-        status: response.status().as_u16(),
-    };
-    let seconds = began.elapsed().as_secs_f64();
-    gateway.metrics.answered(&answer, seconds);
-    tracing::debug!(
-        method = answer.method,
-        route = answer.route,
-        status = answer.status,
-        seconds,
-        "answered"
-    );
+    gateway.metrics.common.answered(asked, response.status());
     answers::guard(response.headers_mut());
     response
 }
@@ -169,8 +153,6 @@ async fn every_answer(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use serde_json::Value;
 
     use super::*;
 
@@ -184,18 +166,7 @@ mod tests {
                 methods.iter().map(move |method| format!("{method} {path}"))
             })
             .collect();
-        let description: Value = serde_json::from_str(openapi::TEXT).unwrap();
-        let described: BTreeSet<String> = description["paths"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .flat_map(|(path, item)| {
-                let methods = item.as_object().unwrap().keys();
-                methods
-                    .filter(|key| key.as_str() != "parameters")
-                    .map(move |method| format!("{method} {path}"))
-            })
-            .collect();
+        let described = BTreeSet::from_iter(daemon::openapi::described(openapi::TEXT));
         assert_eq!(ours, described);
     }
 }

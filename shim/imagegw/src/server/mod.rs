@@ -4,5 +4,5 @@ mod metrics;
 mod start;
 mod unprivileged;
 
-pub use metrics::{Answered, Metrics};
+pub use metrics::Metrics;
 pub use start::start;

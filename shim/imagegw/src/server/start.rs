@@ -29,7 +29,7 @@ const ROUND: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps it from starting; nothing was listened on then.
 pub fn start(configuration: Configuration, maker: Arc<dyn Maker>) -> Result<()> {
-    log(configuration.log_level);
+    daemon::log(configuration.log_level);
     unprivileged::must_be()?;
     // What is made here is nobody else's; what is for others is given its mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -56,18 +56,6 @@ pub fn start(configuration: Configuration, maker: Arc<dyn Maker>) -> Result<()> 
         .block_on(run(&gateway, certificate.as_ref()))?;
     gateway.state.save().context("write lookups")?;
     Ok(())
-}
-
-/// JSON, a line each, on standard error.
-fn log(level: tracing::Level) {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_target(false)
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .init();
 }
 
 fn make_directories(configuration: &Configuration) -> Result<()> {
@@ -189,14 +177,14 @@ impl Connections for Gateway {
     }
 
     fn opened(&self) {
-        self.metrics.connections.inc();
+        self.metrics.common.connections.inc();
     }
 
     fn closed(&self) {
-        self.metrics.connections.dec();
+        self.metrics.common.connections.dec();
     }
 
     fn refused(&self) {
-        self.metrics.refused_connections.inc();
+        self.metrics.common.refused_connections.inc();
     }
 }

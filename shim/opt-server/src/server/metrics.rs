@@ -1,32 +1,17 @@
 //! Counters for Prometheus, in its text format.
 
-use std::fmt;
-use std::sync::Mutex;
-
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use daemon::metrics::registered;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 
 use super::execution::State;
 
-/// How a request was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Answer {
-    /// The route's pattern, never the path: ids in there would make endless series.
-    pub route: String,
-    /// The method.
-    pub method: String,
-    /// The status code.
-    pub status: u16,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
-    state: StateLabel,
+    state: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,34 +19,15 @@ struct OfGroup {
     user_group: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct StateLabel(State);
-
-impl EncodeLabelValue for StateLabel {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        self.0.as_str().encode(encoder)
-    }
-}
-
-/// A metric that the registry has too.
-fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
-}
-
 /// Every counter.
+#[derive(Debug)]
 pub struct Metrics {
-    registry: Mutex<Registry>,
-    requests: Family<Answer, Counter>,
-    seconds: Histogram,
+    /// Those of every server.
+    pub common: daemon::metrics::Metrics,
     ended: Family<Ended, Counter>,
     queued: Gauge,
     running: Gauge,
     groups: Family<OfGroup, Gauge>,
-    /// Connections that are open.
-    pub connections: Gauge,
-    /// Connections that were turned away because there were too many.
-    pub refused_connections: Counter,
     free: Gauge,
     /// Sandboxes that are ready.
     pub pool_ready: Gauge,
@@ -71,40 +37,20 @@ pub struct Metrics {
     pub pool_missed: Counter,
 }
 
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
-    }
-}
-
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("opt_server");
-        let seconds = Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0]);
         let mut gauge = |name, help| registered(&mut registry, name, help, Gauge::default());
         let queued = gauge("executions_queued", "Executions that wait");
         let running = gauge("executions_running", "Executions that run");
         let pool_ready = gauge("pool_ready", "Sandboxes that are ready for an execution");
-        let connections = gauge("connections", "Open connections");
         let free = gauge(
             "state_free_bytes",
             "Free space of the state directory's file system",
         );
         let registry = &mut registry;
         Self {
-            requests: registered(
-                registry,
-                "requests",
-                "Requests by route and status",
-                Family::default(),
-            ),
-            seconds: registered(
-                registry,
-                "request_seconds",
-                "Time until a request's answer began",
-                seconds,
-            ),
             ended: registered(
                 registry,
                 "executions_ended",
@@ -116,12 +62,6 @@ impl Metrics {
                 "user_group_executions_running",
                 "Executions of a user group's members that run",
                 Family::default(),
-            ),
-            refused_connections: registered(
-                registry,
-                "refused_connections",
-                "Connections turned away because there were too many",
-                Counter::default(),
             ),
             pool_used: registered(
                 registry,
@@ -138,22 +78,15 @@ impl Metrics {
             queued,
             running,
             pool_ready,
-            connections,
             free,
-            registry: Mutex::new(std::mem::take(registry)),
+            common: daemon::metrics::Metrics::new(std::mem::take(registry)),
         }
-    }
-
-    /// Counts an answer, which took `seconds` to begin.
-    pub fn answered(&self, answer: &Answer, seconds: f64) {
-        self.requests.get_or_create(answer).inc();
-        self.seconds.observe(seconds);
     }
 
     /// Counts an execution that ended.
     pub fn ended(&self, state: State) {
         let label = Ended {
-            state: StateLabel(state),
+            state: state.as_str().to_owned(),
         };
         self.ended.get_or_create(&label).inc();
     }
@@ -173,13 +106,6 @@ impl Metrics {
             self.groups.get_or_create(&label).set(signed(*running));
         }
         self.free.set(i64::try_from(free).unwrap_or(i64::MAX));
-        let registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut text = String::new();
-        // Writing to a string doesn't fail.
-        let _ = encode(&mut text, &registry);
-        text
+        self.common.text()
     }
 }

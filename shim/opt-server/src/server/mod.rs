@@ -83,15 +83,15 @@ impl Connections for App {
     }
 
     fn opened(&self) {
-        self.metrics.connections.inc();
+        self.metrics.common.connections.inc();
     }
 
     fn closed(&self) {
-        self.metrics.connections.dec();
+        self.metrics.common.connections.dec();
     }
 
     fn refused(&self) {
-        self.metrics.refused_connections.inc();
+        self.metrics.common.refused_connections.inc();
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Options {
 /// # Errors
 /// What keeps it from starting; nothing was listened on then.
 pub fn start(options: &Options) -> Result<()> {
-    log(options.log_level);
+    daemon::log(options.log_level);
     let app = assemble(options)?;
     let certificate = Certificate::find(
         options.certificate.clone(),
@@ -83,18 +83,6 @@ pub fn assemble(options: &Options) -> Result<Arc<App>> {
         boot: boot()?,
         is_draining: AtomicBool::new(false),
     }))
-}
-
-/// JSON, a line each, on standard error.
-fn log(level: tracing::Level) {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_target(false)
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .init();
 }
 
 /// What names this boot of the machine.

@@ -2,7 +2,6 @@
 //! `docs/opt-server-openapi.json` is held against it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use daemon::answers;
+use daemon::metrics::Asked;
 
 use super::error::Failure;
 use super::{
@@ -18,7 +18,6 @@ use super::{
     pages,
 };
 use crate::server::App;
-use crate::server::metrics::Answer;
 
 type Route = (
     &'static str,
@@ -139,23 +138,13 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// What holds for every answer: it is counted, logged, kept by nobody, and taken for what it says it is.
 async fn every_answer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let route = answers::route_of(&request);
-    let method = answers::method_name(request.method()).to_owned();
-    let path = request.uri().path().to_owned();
+    let asked = Asked::of(&request);
     let mut response = match cors::preflight(request.method()) {
         Some(response) => response,
         None => in_our_form(next.run(request).await).await,
     };
     cors::let_read(&mut response);
-    let answer = Answer {
-        route,
-        method,
-        status: response.status().as_u16(),
-    };
-    let seconds = began.elapsed().as_secs_f64();
-    app.metrics.answered(&answer, seconds);
-    tracing::debug!(method = answer.method, %path, status = answer.status, seconds, "answered");
+    app.metrics.common.answered(asked, response.status());
     let headers = response.headers_mut();
     answers::guard(headers);
     headers.insert(
@@ -184,8 +173,6 @@ async fn in_our_form(response: Response) -> Response {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::Value;
-
     use super::*;
     use crate::server::live::RESERVED;
 
@@ -197,18 +184,7 @@ mod tests {
                 methods.iter().map(move |method| format!("{method} {path}"))
             })
             .collect();
-        let description: Value = serde_json::from_str(openapi::TEXT).unwrap();
-        let described: BTreeSet<String> = description["paths"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .flat_map(|(path, item)| {
-                let methods = item.as_object().unwrap().keys();
-                methods
-                    .filter(|key| key.as_str() != "parameters")
-                    .map(move |method| format!("{method} {path}"))
-            })
-            .collect();
+        let described = BTreeSet::from_iter(daemon::openapi::described(openapi::TEXT));
         assert_eq!(ours, described);
     }
 
