@@ -17,6 +17,7 @@ mod multiplexed;
 mod networked;
 mod numbers;
 mod oci;
+mod parallel;
 mod policy;
 mod profile;
 mod program;
@@ -36,6 +37,7 @@ pub use compile::{Filter, compile, compile_strict};
 pub use error::SeccompError;
 pub use flags::Flags;
 pub use networked::networked;
+pub use parallel::{CROSS_MEMORY, parallel};
 pub use profile::{
     ArgCondition, EAFNOSUPPORT, ENOSYS, EPERM, Profile, Rule, RuleAction, group_of, opt_server,
 };

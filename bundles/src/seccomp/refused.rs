@@ -76,8 +76,10 @@ pub(super) static RULES: &[Rule] = &[
     refuse_if("namespaces", "a namespace of one's own gives all capabilities in it", EPERM, &["clone"],
         &[ArgCondition::AnyBit { index: 0, mask: NAMESPACE_FLAGS }]),
     refuse("tracing", "other processes' memory, files and registers: debugging isn't for sandboxed commands", &[
-        "kcmp", "pidfd_getfd", "process_madvise", "process_mrelease", "process_vm_readv",
-        "process_vm_writev", "ptrace",
+        "kcmp", "pidfd_getfd", "process_madvise", "process_mrelease", "ptrace",
+    ]),
+    refuse("tracing", "copies between processes' memories: only parallel programs do so", &[
+        "process_vm_readv", "process_vm_writev",
     ]),
     refuse("tracing", "moves pages of other processes, and tells where pages physically are", &[
         "migrate_pages", "move_pages",

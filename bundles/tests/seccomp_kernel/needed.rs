@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bundles::seccomp::{
     Call, Decision, ENOSYS, Profile, Rule, RuleAction, compile, native_audit_arch, networked,
-    opt_server, syscall_number,
+    opt_server, parallel, syscall_number,
 };
 
 use super::{WATCHDOG, run_under, text};
@@ -65,10 +65,12 @@ fn rules() -> Vec<(&'static Profile, usize, &'static Rule)> {
         numbered.map(move |(number, rule)| (profile, number, rule))
     };
     let mut all: Vec<_> = of(opt_server()).collect();
-    let own: Vec<_> = of(networked())
-        .filter(|(_, _, rule)| all.iter().all(|(_, _, other)| title(other) != title(rule)))
-        .collect();
-    all.extend(own);
+    for profile in [networked(), parallel()] {
+        let own: Vec<_> = of(profile)
+            .filter(|(_, _, rule)| all.iter().all(|(_, _, other)| title(other) != title(rule)))
+            .collect();
+        all.extend(own);
+    }
     all.retain(|(_, _, rule)| !says_the_default(rule));
     all
 }
@@ -77,7 +79,7 @@ fn rules() -> Vec<(&'static Profile, usize, &'static Rule)> {
 pub fn weakened() -> Option<Profile> {
     let asked = std::env::var(WITHOUT).ok()?;
     let (name, number) = asked.split_once(' ').expect("a profile and a rule");
-    let profiles = [opt_server(), networked()];
+    let profiles = [opt_server(), networked(), parallel()];
     let mut profile = (*profiles.iter().find(|one| one.name == name)?).clone();
     if let Ok(number) = number.parse() {
         profile.rules.remove(number);

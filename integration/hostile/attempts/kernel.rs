@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::{Named, named, outcome};
-use crate::calls::{call, call_32_bit};
+use crate::calls::{Attempt, call, call_32_bit};
 
 fn simple(name: &'static str, number: libc::c_long, arguments: &'static [usize]) -> Named {
     named(name, move || outcome(call(number, arguments)))
@@ -20,22 +20,26 @@ pub fn tracing() -> Vec<Named> {
             ))
         }),
         simple("ptrace traceme", libc::SYS_ptrace, &[0, 0, 0, 0]),
-        simple(
-            "process_vm_readv",
-            libc::SYS_process_vm_readv,
-            &[1, 0, 0, 0, 0, 0],
-        ),
-        simple(
-            "process_vm_writev",
-            libc::SYS_process_vm_writev,
-            &[1, 0, 0, 0, 0, 0],
-        ),
+        named("process_vm_readv", || copy(libc::SYS_process_vm_readv)),
+        named("process_vm_writev", || copy(libc::SYS_process_vm_writev)),
         named("pidfd_getfd", || {
             let process = call(libc::SYS_pidfd_open, &[1, 0])?;
             outcome(call(libc::SYS_pidfd_getfd, &[process, 0, 0]))
         }),
         simple("kcmp", libc::SYS_kcmp, &[1, 1, 0, 0, 0]),
     ]
+}
+
+/// Copies a byte between this process's memory and the first one's, where nothing is: that is told only to who may.
+fn copy(number: libc::c_long) -> Attempt {
+    let mut byte = [0_u8];
+    let here = [byte.as_mut_ptr() as usize, 1];
+    let there = [0_usize, 1];
+    let pieces = [&here, &there].map(|piece| piece.as_ptr() as usize);
+    match call(number, &[1, pieces[0], 1, pieces[1], 1, 0]) {
+        Err(Errno::EFAULT) => outcome(Ok(0)),
+        other => outcome(other),
+    }
 }
 
 /// Socket families, of which only unix ones are for solvers.

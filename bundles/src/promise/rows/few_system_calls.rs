@@ -20,7 +20,7 @@ fn profile(spec: &Spec) -> Option<&LinuxSeccomp> {
     linux(spec).and_then(|linux| linux.seccomp().as_ref())
 }
 
-fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
+fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
     let Some(profile) = profile(spec) else {
         return vec!["linux.seccomp is absent".to_owned()];
     };
@@ -28,7 +28,10 @@ fn in_config(spec: &Spec, _: Kind) -> Vec<String> {
         Ok(filter) => filter,
         Err(error) => return vec![format!("linux.seccomp does not compile: {error}")],
     };
-    let excepted = exceptions::system_calls(spec);
+    let mut excepted = exceptions::system_calls(spec);
+    if kind == Kind::Shifter {
+        excepted.extend(seccomp::CROSS_MEMORY.map(str::to_owned));
+    }
     let is_excepted = |call: &seccomp::Call| {
         seccomp::native_audit_arch() == Some(call.arch)
             && excepted

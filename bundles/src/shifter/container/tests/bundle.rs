@@ -8,7 +8,7 @@ use crate::shifter::cdi::Node;
 fn golden(site: &Site, container: &Container) -> String {
     let mut spec = serde_json::to_value(&container.spec).unwrap();
     // Lists of calls have a golden test of their own beside the profile.
-    spec["linux"]["seccomp"]["syscalls"] = "(the networked profile)".into();
+    spec["linux"]["seccomp"]["syscalls"] = "(the parallel profile)".into();
     spec["linux"]["seccomp"]["architectures"] = "(the native one)".into();
     spec["process"]["user"]["uid"] = "(the caller's)".into();
     format!("{spec:#}\n").replace(site.base().to_str().unwrap(), "@")
