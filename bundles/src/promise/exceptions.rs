@@ -25,12 +25,15 @@ pub enum Exception {
     SystemCall(String),
     /// `host-network`: the host's network namespace in the place of one of its own.
     HostNetwork,
+    /// `shared-tasks`: the pid and user namespaces that the tasks of one parallel program share, in the place of ones of
+    /// its own. Shifter's containers only.
+    SharedTasks,
 }
 
 /// A bundle asks for an exception that this version doesn't know; such a bundle must not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "exception \"{0}\" is not one this version knows (capability.CAP_NAME, root, device./dev/NAME, system-call.NAME, host-network)"
+    "exception \"{0}\" is not one this version knows (capability.CAP_NAME, root, device./dev/NAME, system-call.NAME, host-network, shared-tasks)"
 )]
 pub struct UnknownException(String);
 
@@ -42,7 +45,7 @@ impl Exception {
             Self::Root => "nobody",
             Self::Device(_) => "no devices",
             Self::SystemCall(_) => "few system calls",
-            Self::HostNetwork => "own world",
+            Self::HostNetwork | Self::SharedTasks => "own world",
         }
     }
 }
@@ -57,6 +60,9 @@ impl FromStr for Exception {
         }
         if text == "host-network" {
             return Ok(Self::HostNetwork);
+        }
+        if text == "shared-tasks" {
+            return Ok(Self::SharedTasks);
         }
         match text.split_once('.').ok_or_else(unknown)? {
             ("capability", name) => {
@@ -79,6 +85,7 @@ impl fmt::Display for Exception {
             Self::Capability(capability) => write!(f, "capability.CAP_{capability}"),
             Self::Root => f.write_str("root"),
             Self::HostNetwork => f.write_str("host-network"),
+            Self::SharedTasks => f.write_str("shared-tasks"),
             Self::Device(path) => write!(f, "device.{}", path.display()),
             Self::SystemCall(name) => write!(f, "system-call.{name}"),
         }
@@ -125,6 +132,11 @@ pub(super) fn has_host_network(spec: &Spec) -> bool {
     is_absent && known(spec).contains(&Exception::HostNetwork)
 }
 
+/// Whether `spec` asks for namespaces that tasks share.
+pub(super) fn has_shared_tasks(spec: &Spec) -> bool {
+    known(spec).contains(&Exception::SharedTasks)
+}
+
 pub(super) fn devices(spec: &Spec) -> Vec<PathBuf> {
     let device = |exception| match exception {
         Exception::Device(path) => Some(path),
@@ -142,6 +154,7 @@ mod tests {
         for text in [
             "root",
             "host-network",
+            "shared-tasks",
             "capability.CAP_NET_BIND_SERVICE",
             "device./dev/dri/card0",
             "system-call.io_uring_setup",

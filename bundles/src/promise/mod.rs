@@ -25,13 +25,13 @@ pub use exceptions::{EXCEPTION_ANNOTATION, Exception, UnknownException, exceptio
 pub use explain::{Explanation, explain};
 pub use kind::{KIND_ANNOTATION, Kind, UnknownKind, WHY_ANNOTATION, why_key};
 pub use observed::{
-    CgroupLimits, Descriptor, MountPoint, NamespaceIds, Observed, ObservedError, Status,
-    parse_mountinfo, parse_status,
+    CgroupLimits, Descriptor, JoinedNamespaces, MountPoint, NamespaceIds, Observed, ObservedError,
+    Status, parse_mountinfo, parse_status,
 };
 pub use rows::no_way_back::SYS_PARTS;
 pub use rows::nothing_inherited::is_handed_down;
 pub use seal::{MASKED_PATHS, READONLY_PATHS, RunAs, seal, seal_as};
-pub use spec_view::is_bind;
+pub use spec_view::{is_bind, shares_tasks};
 pub use user_hooks::{USER_HOOKS_ANNOTATION, UserHooksError, user_hooks};
 
 use oci_spec::runtime::Spec;

@@ -17,6 +17,8 @@ pub struct Observed {
     pub descriptors: Vec<Descriptor>,
     /// `/proc/PID/ns`, by name (`mnt`, `pid`, …).
     pub namespaces: BTreeMap<String, NamespaceIds>,
+    /// Whose the pid and the user namespace are; looked for only where `config.json` has both joined.
+    pub joined: Option<JoinedNamespaces>,
     /// Whether `/proc/PID/root` is the directory that `/` is for the runtime.
     pub root_is_host_root: bool,
     /// The limits that the process's cgroups hold.
@@ -89,6 +91,17 @@ pub struct NamespaceIds {
     pub theirs: u64,
     /// The runtime's.
     pub ours: u64,
+}
+
+/// Whose a process's pid and user namespaces are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JoinedNamespaces {
+    /// The uid, as the runtime sees it, whose process made the user namespace.
+    pub owner: u32,
+    /// Whether the pid namespace belongs to that user namespace.
+    pub pid_is_of_user: bool,
+    /// Whether the pid namespace was made in the one that the runtime is in.
+    pub pid_is_below_ours: bool,
 }
 
 /// Limits read from cgroup files; `None` where there is no limit or no such controller.

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Mount, Process, Spec};
 
+use super::exceptions;
+
 pub(super) fn process(spec: &Spec) -> Option<&Process> {
     spec.process().as_ref()
 }
@@ -88,6 +90,33 @@ pub(super) fn has_new_namespace(spec: &Spec, wanted: LinuxNamespaceType) -> bool
     matches!((entries.next(), entries.next()), (Some((_, false)), None))
 }
 
+/// Whether `spec` has a user namespace in which ids are mapped: a new one, or the one that its tasks share.
+pub(super) fn has_mapped_ids(spec: &Spec) -> bool {
+    has_new_namespace(spec, LinuxNamespaceType::User)
+        || exceptions::has_shared_tasks(spec) && shares(spec, LinuxNamespaceType::User)
+}
+
+/// Whether `spec` asks for the pid namespace that tasks share, and joins it.
+pub fn shares_tasks(spec: &Spec) -> bool {
+    exceptions::has_shared_tasks(spec) && shares(spec, LinuxNamespaceType::Pid)
+}
+
+/// Whether `spec` joins one namespace of this type, and by a descriptor that who runs it has open: a path elsewhere may
+/// lead to another one by the time it is followed.
+pub(super) fn shares(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    let listed = linux(spec).and_then(|linux| linux.namespaces().as_ref());
+    let mut entries = listed
+        .into_iter()
+        .flatten()
+        .filter(|namespace| namespace.typ() == wanted);
+    let (Some(only), None) = (entries.next(), entries.next()) else {
+        return false;
+    };
+    let path = only.path().as_deref().and_then(Path::to_str);
+    let number = path.and_then(|path| path.strip_prefix("/proc/self/fd/"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()))
+}
+
 /// The spec's namespaces, each with whether it is joined by path.
 pub(super) fn namespaces(spec: &Spec) -> impl Iterator<Item = (LinuxNamespaceType, bool)> + '_ {
     linux(spec)
@@ -99,7 +128,7 @@ pub(super) fn namespaces(spec: &Spec) -> impl Iterator<Item = (LinuxNamespaceTyp
 
 /// What `id` inside the container is on the host; `None` where a user namespace doesn't map it.
 pub(super) fn host_id(spec: &Spec, id: u32, mappings: &Option<Vec<LinuxIdMapping>>) -> Option<u32> {
-    if !has_new_namespace(spec, LinuxNamespaceType::User) {
+    if !has_mapped_ids(spec) {
         return Some(id);
     }
     mappings.iter().flatten().find_map(|map| {

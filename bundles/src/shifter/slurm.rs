@@ -79,6 +79,23 @@ fn tasks_of(list: &str) -> Result<Vec<u32>, ListError> {
     Ok(counts)
 }
 
+/// How many tasks a step has on the node with this number in it, from a list such as `2(x3),1`; where no number is known, on
+/// the node that has most.
+///
+/// # Errors
+/// [`ListError`]: a list that Slurm wouldn't write, or of fewer nodes.
+pub fn tasks_on(tasks: &str, node: Option<usize>) -> Result<u32, ListError> {
+    let counts = tasks_of(tasks)?;
+    let found = match node {
+        Some(node) => counts.get(node).copied(),
+        None => counts.into_iter().max(),
+    };
+    found.ok_or_else(|| ListError {
+        list: tasks.to_owned(),
+        what: "list of as many counts of tasks as there are nodes",
+    })
+}
+
 /// The parts between commas, those within brackets aside.
 fn words(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_i32;
@@ -147,6 +164,17 @@ mod tests {
             assert!(tasks_of(tasks).is_err(), "{tasks}");
         }
         assert_eq!(nodes_of("n[001-131000]").unwrap().len(), 131_000);
+    }
+
+    #[test]
+    fn a_node_has_the_tasks_of_its_place_in_the_list() {
+        for (node, wanted) in [(0, 2), (1, 2), (2, 1)] {
+            assert_eq!(tasks_on("2(x2),1", Some(node)), Ok(wanted));
+        }
+        assert_eq!(tasks_on("1,3(x2)", None), Ok(3));
+        for (list, node) in [("2(x2),1", 3), ("", 0), ("x", 0)] {
+            assert!(tasks_on(list, Some(node)).is_err(), "{list} {node}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use bundles::promise::Kind;
+use bundles::promise::{self, Kind};
 use bundles::seccomp::Filter;
 use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
@@ -205,6 +205,7 @@ fn create_claimed(
         keeps_ignored: options.keeps_ignored,
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
+        is_among_others: bundle.kind.is_some() && promise::shares_tasks(&bundle.spec),
         late: options.late_command.map(LateCommandReader::of),
         user_hooks: user_hooks::of(bundle)?,
     };
@@ -325,6 +326,7 @@ fn make(
         // An Opt-Server's is made for the one run, and Shifter's images are read-only.
         payload.has_init,
     )?;
+    let is_among_others = payload.is_among_others;
     let arguments = ContainerArgs {
         container_type: ContainerType::InitContainer,
         syscall: SyscallType::default(),
@@ -364,6 +366,7 @@ fn make(
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
         create_container: handed_over.create_container,
         output: options.output,
+        is_among_others,
     };
     socket_activation::forget();
     let mut place = InCgroup::new(container, &normalised.spec, is_rootless, sealed)?;

@@ -1,9 +1,11 @@
 //! Sane standard descriptors, and none beyond them for a container to inherit.
 
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::unistd::close;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::stat::fstat;
+use nix::unistd::{close, dup3};
 use rustix::fs::{Mode, OFlags, open};
 
 use super::{Error, Result};
@@ -35,10 +37,7 @@ pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
         // It took a standard descriptor's place and stays there.
         std::mem::forget(null);
     }
-    let entries = std::fs::read_dir("/proc/self/fd").map_err(Error::io("read", "/proc/self/fd"))?;
-    let numbers: Vec<i32> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let numbers = open_numbers().map_err(Error::io("read", "/proc/self/fd"))?;
     let named: Vec<i32> = own_executable::named_descriptors().collect();
     let closes = own_executable::is_second();
     for number in numbers.into_iter().filter(|number| *number >= first_closed) {
@@ -50,4 +49,35 @@ pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Has every descriptor that the runtime still has open in the created process lead to `/dev/null`, but for sockets, pipes
+/// and what has no file: through `/proc/PID/fd` others could go on from a directory, and open a file once more. They stay
+/// open, for whoever owns them closes them once.
+///
+/// # Errors
+/// Where `/dev/null` or `/proc/self/fd` can't be opened.
+pub(super) fn lead_nowhere() -> io::Result<()> {
+    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    for number in open_numbers()?.into_iter().filter(|number| *number > 2) {
+        // A descriptor that is gone by now is the directory's own.
+        let Ok(status) = fstat(number) else {
+            continue;
+        };
+        if ![libc::S_IFSOCK, libc::S_IFIFO, 0].contains(&(status.st_mode & libc::S_IFMT)) {
+            dup3(null.as_raw_fd(), number, OFlag::O_CLOEXEC).or_else(|errno| match errno {
+                // It is that one itself.
+                nix::errno::Errno::EINVAL => Ok(number),
+                other => Err(other),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn open_numbers() -> io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir("/proc/self/fd")?;
+    let number =
+        |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+    Ok(entries.filter_map(number).collect())
 }

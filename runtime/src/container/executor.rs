@@ -16,6 +16,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{CapabilitySets, set_capabilities};
 
 use super::command::{self, Command, reset_signals};
+use super::descriptors::lead_nowhere;
 use super::environment;
 use super::failure::{Failure, FailureWriter, step};
 use super::init;
@@ -52,6 +53,8 @@ pub(super) struct Payload {
     /// Whether the runtime, without root's privileges, may look at the process before it is started only
     /// if the process allows it.
     pub can_be_looked_at: bool,
+    /// Whether others are in its pid namespace already.
+    pub is_among_others: bool,
     /// Where the command is told of, if it isn't known yet.
     pub late: Option<LateCommandReader>,
     /// Scripts to run before the command, as its user.
@@ -72,7 +75,7 @@ impl Payload {
         if !self.keeps_keyring {
             step("make a session keyring", join_new_session_keyring)?;
         }
-        if self.can_be_looked_at {
+        if self.can_be_looked_at && !self.is_among_others {
             // After the last change of ids, which takes it back; execve(2) decides anew.
             step("let the runtime look at the process", || {
                 Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
@@ -102,6 +105,11 @@ impl Payload {
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
+        if self.is_among_others {
+            step("forbid being looked into", || {
+                Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+            })?;
+        }
         self.failures.announce_execution();
         let Some(process) = with_command(spec) else {
             // A bundle without a process: the container has served.
@@ -115,7 +123,9 @@ impl Payload {
         step("reset the signals", || reset_signals(self.keeps_ignored))?;
         if self.has_init {
             let has_terminal = process.terminal() == Some(true);
-            step("split off the first process", || init::split(has_terminal))?;
+            step("split off the first process", || {
+                init::split(has_terminal, self.is_among_others)
+            })?;
         }
         if !self.sets_limits_first() {
             set_limits(spec)?;
@@ -161,10 +171,21 @@ impl Executor for Payload {
     ///
     /// libcontainer's map has lost the order of the variables; `execute` passes the bundle's list as it is.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
-        let loaded = match &self.filter {
+        let left = match self.is_among_others {
+            true => step("leave what is open", lead_nowhere),
+            false => Ok(()),
+        };
+        let loaded = left.and_then(|()| match &self.filter {
             Some(filter) => filter.load_early(),
             None => Ok(()),
-        };
+        });
+        // Who may look may also write into its memory. What comes of that then is what its command could do itself.
+        let loaded = loaded.and_then(|()| match self.can_be_looked_at && self.is_among_others {
+            true => step("let the runtime look at the process", || {
+                Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
+            }),
+            false => Ok(()),
+        });
         self.report(loaded, ExecutorSetEnvsError::Other)
     }
 

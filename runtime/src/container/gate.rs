@@ -39,7 +39,7 @@ pub(super) fn check(spec: &Spec, kind: Kind) -> Result<()> {
 /// # Errors
 /// [`Error::NotObserved`], with every broken row; where something can't be seen.
 pub(super) fn observe(pid: i32, cgroup: &Placement, spec: &Spec, kind: Kind) -> Result<()> {
-    let observed = observe::observe(pid, cgroup)?;
+    let observed = observe::observe(pid, cgroup, promise::shares_tasks(spec))?;
     let report = promise::compare(&observed, spec, kind);
     if report.is_kept() {
         return Ok(());

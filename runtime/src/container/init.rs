@@ -12,7 +12,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{DumpableBehavior, ioctl_tiocsctty, set_dumpable_behavior, setsid};
+use rustix::process::{
+    DumpableBehavior, getpid, ioctl_tiocsctty, set_child_subreaper, set_dumpable_behavior, setsid,
+};
 use rustix::stdio::stdin;
 
 use crate::kernel_file;
@@ -26,12 +28,19 @@ use crate::sys::{
 /// With `has_terminal` the child gets the terminal at standard input, in a session of its own: keys must reach
 /// the command and what it starts, and not this process, which would pass a signal on once more.
 ///
+/// With `is_among_others` the pid namespace has another first process, which tasks share; this one is the first of
+/// its own container only.
+///
 /// # Errors
 /// Where the split fails; there is one process then.
-pub(super) fn split(has_terminal: bool) -> io::Result<()> {
+pub(super) fn split(has_terminal: bool, is_among_others: bool) -> io::Result<()> {
     if has_terminal {
         // While no signal is blocked: the hang-up that comes of it must go to nobody.
         leave_terminal(stdin())?;
+    }
+    if is_among_others {
+        // What the command leaves behind would go to the first process of their pid namespace.
+        set_child_subreaper(Some(getpid()))?;
     }
     let (hidden, hiding) = pipe_with(PipeFlags::CLOEXEC)?;
     // Blocked before there is a child, so that neither its end nor a signal for it is missed.

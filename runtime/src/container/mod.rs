@@ -101,6 +101,6 @@ pub use signal_number::SignalNumber;
 pub use snapshot::{OciState, Snapshot, Status};
 pub use socket_activation::activated_sockets;
 pub use start::start;
-pub use store::{Container, Store};
+pub use store::{Container, Store, TASKS_PREFIX};
 pub use update::update;
 pub use watch::{Bound, Bounds, Looked, Measured, Printed, Refused, Telling, Wanted};

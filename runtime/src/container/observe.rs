@@ -1,12 +1,15 @@
 //! Looking at the created process through `/proc`, for the start gate.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{
-    Descriptor, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS, parse_mountinfo, parse_status,
+    Descriptor, JoinedNamespaces, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS,
+    parse_mountinfo, parse_status,
 };
 
 use nix::unistd::{Gid, geteuid, getgroups};
@@ -14,14 +17,15 @@ use nix::unistd::{Gid, geteuid, getgroups};
 use super::cgroup::Placement;
 use super::{Error, Result};
 use crate::kernel_file;
+use crate::sys::{owner_of, parent_of, user_namespace_of};
 
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
-/// Everything that the promise's observed checks look at.
+/// Everything that the promise's observed checks look at; with `is_joined`, also whose the pid and user namespaces are.
 ///
 /// # Errors
 /// Where anything can't be read: what can't be seen doesn't count as kept.
-pub(super) fn observe(pid: i32, cgroup: &Placement) -> Result<Observed> {
+pub(super) fn observe(pid: i32, cgroup: &Placement, is_joined: bool) -> Result<Observed> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let unreadable = |error: bundles::promise::ObservedError| Error::Step {
         step: "observe the created process",
@@ -32,6 +36,7 @@ pub(super) fn observe(pid: i32, cgroup: &Placement) -> Result<Observed> {
         mounts: parse_mountinfo(&read(&process.join("mountinfo"))?).map_err(unreadable)?,
         descriptors: descriptors(&process)?,
         namespaces: namespaces(&process)?,
+        joined: is_joined.then(|| joined(&process)).transpose()?,
         root_is_host_root: identity(&process.join("root"))?
             == identity(Path::new("/proc/self/root"))?,
         cgroup: cgroup.limits(),
@@ -85,6 +90,32 @@ fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
             Ok(((*name).to_owned(), NamespaceIds { theirs, ours }))
         })
         .collect()
+}
+
+/// Whose the process's namespaces are, by the kernel's word.
+fn joined(process: &Path) -> Result<JoinedNamespaces> {
+    let opened = |path: &Path| File::open(path).map_err(Error::io("open", path));
+    let user = opened(&process.join("ns/user"))?;
+    let pid = opened(&process.join("ns/pid"))?;
+    let ours = opened(Path::new("/proc/self/ns/pid"))?;
+    let told = || -> io::Result<JoinedNamespaces> {
+        Ok(JoinedNamespaces {
+            owner: owner_of(&user)?,
+            pid_is_of_user: is_same(user_namespace_of(&pid), &user)?,
+            pid_is_below_ours: is_same(parent_of(&pid), &ours)?,
+        })
+    };
+    told().map_err(Error::step("ask whose the process's namespaces are"))
+}
+
+/// Whether the kernel gave that namespace. One that it gives to nobody here is another.
+fn is_same(given: io::Result<OwnedFd>, namespace: &File) -> io::Result<bool> {
+    let given = match given {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => return Ok(false),
+        other => File::from(other?).metadata()?,
+    };
+    let namespace = namespace.metadata()?;
+    Ok((given.dev(), given.ino()) == (namespace.dev(), namespace.ino()))
 }
 
 /// Our own supplementary groups, where they can't be left.

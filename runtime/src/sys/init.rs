@@ -54,7 +54,7 @@ fn close_between(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
 ///
 /// # Errors
 /// Where `/proc/self/stat` can't be read.
-pub(crate) fn forget_arguments_and_environment() -> io::Result<()> {
+pub fn forget_arguments_and_environment() -> io::Result<()> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self/stat");
     let text = kernel_file::read("/proc/self/stat")?;
     let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;

@@ -6,8 +6,8 @@ use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 
 use crate::promise::observed_mount::{each_mount, top};
 use crate::promise::spec_view::{
-    has_new_namespace, is_bind, is_plain_path, is_read_only, is_recursive, linux, mounts,
-    namespaces, options,
+    has_mapped_ids, is_bind, is_plain_path, is_read_only, is_recursive, linux, mounts, namespaces,
+    options,
 };
 use crate::promise::{Kind, MASKED_PATHS, MountPoint, Observed, Protection, READONLY_PATHS};
 
@@ -127,7 +127,7 @@ fn is_part_of_sys(mount: &Mount, spec: &Spec) -> bool {
         && mount.source().as_ref() == Some(destination)
         && is_read_only(mount)
         && !is_recursive(mount)
-        && has_new_namespace(spec, LinuxNamespaceType::User)
+        && has_mapped_ids(spec)
         && !namespaces(spec).any(|(typ, _)| typ == LinuxNamespaceType::Network)
 }
 

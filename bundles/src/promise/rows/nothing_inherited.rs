@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::Spec;
 
-use crate::promise::spec_view::{is_plain_path, process};
+use crate::promise::spec_view::{is_plain_path, process, shares_tasks};
 use crate::promise::{Descriptor, Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
@@ -65,15 +65,34 @@ fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
         .filter(|descriptor| !descriptor.close_on_exec)
         .filter(|descriptor| kind != Kind::Shifter || !is_process_managers(descriptor, spec))
         .filter(|descriptor| descriptor.number > 2 || descriptor.is_directory)
+        .chain(within_reach(observed, spec))
         .map(|descriptor| {
-            let Descriptor { number, target, .. } = descriptor;
-            if descriptor.number > 2 {
+            let Descriptor {
+                number,
+                close_on_exec,
+                target,
+                ..
+            } = descriptor;
+            if descriptor.number > 2 && *close_on_exec {
+                format!(
+                    "descriptor {number} ({target}) is open to its neighbours until it executes"
+                )
+            } else if descriptor.number > 2 {
                 format!("descriptor {number} ({target}) would be inherited")
             } else {
                 format!("descriptor {number} is the host's directory {target}")
             }
         })
         .collect()
+}
+
+/// What other tasks could reach through the process before it executes its command, where they see it: all directories.
+fn within_reach<'a>(observed: &'a Observed, spec: &Spec) -> impl Iterator<Item = &'a Descriptor> {
+    let is_seen = shares_tasks(spec);
+    let descriptors = observed.descriptors.iter().filter(move |_| is_seen);
+    descriptors.filter(|descriptor| {
+        descriptor.close_on_exec && descriptor.number > 2 && descriptor.is_directory
+    })
 }
 
 /// Whether it is the socket that `process.env` names to an MPI library.

@@ -2,8 +2,10 @@
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
-use crate::promise::exceptions::has_host_network;
-use crate::promise::spec_view::{has_new_namespace, namespaces};
+use crate::promise::exceptions::{has_host_network, has_shared_tasks};
+use crate::promise::spec_view::{
+    has_new_namespace, host_id, linux, namespaces, process, shares, shares_tasks,
+};
 use crate::promise::{Kind, Observed, Protection};
 
 pub(crate) const ROW: Protection = Protection {
@@ -11,7 +13,7 @@ pub(crate) const ROW: Protection = Protection {
     reason: "Opt-Server: \"every command executed by an Opt-Server is isolated within a sandbox\"",
     meaning: "namespaces of its own: it sees no process, mount, network, memory segment or name of the host's",
     lesser: Some(
-        "mounts and processes of its own: it sees none of the host's. Network, shared memory and the host's name are its own only where it has namespaces of them",
+        "mounts and processes of its own: it sees none of the host's. Network, shared memory and the host's name are its own only where it has namespaces of them. Tasks of one parallel program may share their processes (except shared-tasks)",
     ),
     in_config,
     on_process,
@@ -48,19 +50,74 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
         .enumerate()
         .filter(|(index, typ)| all[..*index].contains(typ))
         .map(|(index, typ)| format!("linux.namespaces[{index}] is another {typ} namespace"));
-    needed(spec, kind)
-        .filter(|(typ, _)| !has_new_namespace(spec, *typ))
-        .map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace"))
-        .chain(repeated)
-        .collect()
+    let mut broken = sharing(spec, kind);
+    let is_shared = |typ| SHARED.contains(&typ) && has_shared_tasks(spec) && shares(spec, typ);
+    let lacking =
+        needed(spec, kind).filter(|(typ, _)| !has_new_namespace(spec, *typ) && !is_shared(*typ));
+    broken.extend(lacking.map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace")));
+    broken.extend(repeated);
+    broken
+}
+
+/// What tasks of one parallel program share: pids, so that they find each other, and the user namespace, for without it
+/// the kernel lets none look into another.
+const SHARED: [LinuxNamespaceType; 2] = [LinuxNamespaceType::Pid, LinuxNamespaceType::User];
+
+/// What is wrong with namespaces that tasks share.
+fn sharing(spec: &Spec, kind: Kind) -> Vec<String> {
+    if !has_shared_tasks(spec) {
+        return vec![];
+    }
+    let mut broken = vec![];
+    if kind != Kind::Shifter {
+        broken.push(format!(
+            "only tasks of shifter's share namespaces, not those of {}",
+            kind.as_str()
+        ));
+    }
+    let [pid, user] = SHARED.map(|typ| shares(spec, typ));
+    if pid != user {
+        broken.push("linux.namespaces shares one of pid and user, and not both".to_owned());
+    }
+    broken
 }
 
 fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
-    needed(spec, kind)
-        .filter_map(|(_, name)| match observed.namespaces.get(*name) {
-            None => Some(format!("its {name} namespace can't be seen")),
-            Some(ids) if ids.theirs == ids.ours => Some(format!("its {name} namespace is ours")),
-            Some(_) => None,
-        })
-        .collect()
+    let is_ours = |name: &str| match observed.namespaces.get(name) {
+        None => Some(format!("its {name} namespace can't be seen")),
+        Some(ids) if ids.theirs == ids.ours => Some(format!("its {name} namespace is ours")),
+        Some(_) => None,
+    };
+    let mut broken: Vec<String> = needed(spec, kind)
+        .filter_map(|(_, name)| is_ours(name))
+        .collect();
+    if shares_tasks(spec) {
+        broken.extend(is_ours("user"));
+        broken.extend(not_the_users(observed, spec));
+    }
+    broken
+}
+
+/// What of the namespaces that were joined isn't the process's user's own, or leads elsewhere.
+fn not_the_users(observed: &Observed, spec: &Spec) -> Vec<String> {
+    let Some(joined) = observed.joined else {
+        return vec!["whose its namespaces are can't be seen".to_owned()];
+    };
+    let user = process(spec).zip(linux(spec));
+    let uid =
+        user.and_then(|(process, linux)| host_id(spec, process.user().uid(), linux.uid_mappings()));
+    let mut broken = vec![];
+    if uid.is_none_or(|uid| uid == 0 || uid != joined.owner) {
+        let owner = joined.owner;
+        broken.push(format!(
+            "its user namespace is uid {owner}'s, not its own user's"
+        ));
+    }
+    if !joined.pid_is_of_user {
+        broken.push("its pid namespace is of another user namespace".to_owned());
+    }
+    if !joined.pid_is_below_ours {
+        broken.push("its pid namespace isn't right below ours".to_owned());
+    }
+    broken
 }

@@ -2,6 +2,7 @@
 
 mod explained;
 mod processes;
+mod shared_tasks;
 mod specs;
 
 use oci_spec::runtime::Spec;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A process as the sealed spec's should look.
-fn kept() -> Observed {
+pub(super) fn kept() -> Observed {
     let names = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
     let mount = |path: &str, options: &str, file_system: &str| MountPoint {
         root: path
@@ -55,6 +55,7 @@ fn kept() -> Observed {
         namespaces: names
             .map(|name| (name.to_owned(), NamespaceIds { theirs: 1, ours: 2 }))
             .into(),
+        joined: None,
         root_is_host_root: false,
         cgroup: CgroupLimits {
             pids: Some(512),

@@ -18,7 +18,7 @@ use super::super::failure::Failure;
 use super::super::{resource_limits, standard_pipes};
 use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
 use crate::kernel_file;
-use crate::sys::clone_child;
+use crate::sys::{clone_child, forget_arguments_and_environment};
 use crate::telling::{self, OURS};
 
 /// Its ends of the channels, and those that it hands on to the first process.
@@ -108,6 +108,10 @@ fn make_first(
     // Only a child is born into it.
     if let Some(pid) = namespaces.get(LinuxNamespaceType::Pid)? {
         namespaces.unshare_or_setns(pid)?;
+    }
+    if ours.is_among_others {
+        // While /proc is the host's.
+        forget_arguments_and_environment()?;
     }
     let first = make_sibling(arguments, ours, ends)?;
     ends.to_main.intermediate_ready(first)?;

@@ -74,6 +74,8 @@ pub(super) struct Ours {
     pub create_container: Vec<Hook>,
     /// What becomes its standard output and standard error, instead of the runtime's.
     pub output: Option<(RawFd, RawFd)>,
+    /// Whether others are in its pid namespace already, and see it from its birth on.
+    pub is_among_others: bool,
 }
 
 /// Makes the first process, which waits for `start`; gives its pid.

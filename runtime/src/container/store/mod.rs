@@ -35,6 +35,9 @@ pub(super) const SCRATCH_PREFIX: char = '@';
 /// Begins the name of a link from a run in the foreground to the id that its caller gave it; no id can hold it.
 pub(super) const RUN_PREFIX: char = '%';
 
+/// Begins the name of what tasks of one program find each other by; no id can hold it.
+pub const TASKS_PREFIX: char = '&';
+
 /// The directory that holds one directory a container.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -289,6 +292,16 @@ impl Store {
             .map_err(Error::io("create state directory", &self.root))
     }
 
+    /// The directory, made if need be, for files beside the containers whose names begin with [`TASKS_PREFIX`].
+    ///
+    /// # Errors
+    /// Where it can't be made, or is another user's.
+    pub fn for_tasks(&self) -> Result<&Path> {
+        self.make()?;
+        ownership::check_store(&self.root)?;
+        Ok(&self.root)
+    }
+
     /// Whether the directory of `id` exists, in whatever state.
     ///
     /// # Errors
@@ -304,7 +317,7 @@ impl Store {
     /// Where the store can't be read; a store that doesn't exist is empty.
     pub fn ids(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| !name.starts_with([SCRATCH_PREFIX, RUN_PREFIX]));
+        names.retain(|name| !name.starts_with([SCRATCH_PREFIX, RUN_PREFIX, TASKS_PREFIX]));
         Ok(names)
     }
 
