@@ -128,6 +128,9 @@ module_ssh_sshdListen=%n
 module_ssh_siteFs=/usr:/usr;/usr/lib:/lib;/usr/lib64:/lib64
 module_ssh_siteEnvAppend=PATH=/usr/bin
 module_fuse_cdi=example.org/fuse=fuse
+module_mpi_siteFs=/usr:/usr;/usr/lib:/lib;/usr/lib64:/lib64;$home/site/mpi:/opt/mpi
+module_mpi_siteEnv=OMPI_MCA_mca_base_component_show_load_errors=0
+module_mpi_siteEnvAppend=PATH=/opt/mpi
 END
     mkdir -p /etc/cdi
     cat >/etc/cdi/fuse.yaml <<END
@@ -148,6 +151,7 @@ END
     grep -E "^$USER_NAME:" /etc/group >"$home/site/etc/group"
     echo 'passwd: files' >"$home/site/etc/nsswitch.conf"
     chmod 644 /etc/shifter/udiRoot.conf "$home/site/hook" "$home/site/etc"/*
+    make_mpi_programs
     make_rootfs "$home/site/tree"
     cp "$here/slurm/exchange.sh" "$home/site/tree/bin/exchange"
     chmod 755 "$home/site/tree/bin/exchange"
@@ -159,6 +163,15 @@ END
     describe squashed squashfs
     describe plain erofs
     describe secret erofs USERACL:7
+}
+
+# ring.c for each MPI library of this host's.
+make_mpi_programs() {
+    local library
+    mkdir -m 755 "$home/site/mpi"
+    for library in openmpi mpich; do
+        "mpicc.$library" -O1 -o "$home/site/mpi/ring-$library" "$here/slurm/ring.c"
+    done
 }
 
 # The .meta file of an image, of a format and with more lines.

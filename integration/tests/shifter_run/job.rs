@@ -18,6 +18,15 @@ fn job(site: &Site, arguments: &[&str], steps: &[&str]) -> Outcome {
 }
 
 fn begin(site: &Site, arguments: &[&str], steps: &[&str]) -> Tool {
+    let steps: String = steps
+        .iter()
+        .map(|text| format!("step '{text}' || exit\n"))
+        .collect();
+    begin_script(site, arguments, &steps)
+}
+
+/// Likewise, with a script in whose place `step TEXT` runs that text in the container, by a shell as the user.
+fn begin_script(site: &Site, arguments: &[&str], script: &str) -> Tool {
     let program = site.path("shifter");
     if !program.exists() {
         // The build directory need not be open to everybody.
@@ -30,12 +39,8 @@ fn begin(site: &Site, arguments: &[&str], steps: &[&str]) -> Tool {
         format!("'{place}/shifter' setupRoot {of_root} -U {USER} -G {USER} \"$@\" id plain");
     let user = format!("setpriv --reuid={USER} --regid={USER} --clear-groups '{place}/shifter'");
     let step = format!("{user} --config '{place}/udiRoot.conf' /bin/sh -c");
-    let steps: String = steps
-        .iter()
-        .map(|text| format!("{step} '{text}' || exit\n"))
-        .collect();
     let text = format!(
-        "{begin} || exit\n( {steps} true )\ncode=$?\n'{place}/shifter' unsetupRoot {of_root} || exit\n\
+        "step() {{ {step} \"$1\"; }}\n{begin} || exit\n( {script} true )\ncode=$?\n'{place}/shifter' unsetupRoot {of_root} || exit\n\
          ! grep '{place}/udi' /proc/self/mountinfo || exit 99\nexit $code"
     );
     let private = [
@@ -187,4 +192,27 @@ fn the_cgroup_is_the_steps_even_where_the_user_could_make_another() {
     let outside = outside.expect(0).stdout;
     assert!(outside.contains("/test-delegated-"), "{outside}");
     assert_eq!(inside.stdout, outside);
+}
+
+/// Neither takes anything of the job's container along when it ends.
+#[test]
+fn tasks_of_a_jobs_step_see_each_other_in_what_was_prepared() {
+    let site = Site::new("");
+    let told = site.bench.directory("home/user/told");
+    std::os::unix::fs::chown(&told, Some(USER), Some(USER)).expect("chown");
+    let script = r#"
+        first='>/home/user/told/first; while [ ! -e /home/user/told/second ]; do sleep 0.05; done; echo of the first'
+        second='while [ ! -e /home/user/told/first ]; do sleep 0.05; done;
+                cat /proc/[0-9]*/comm | grep -c init; cat /proc/1/comm; >/home/user/told/second'
+        export SLURM_STEP_ID=0 SLURM_STEP_TASKS_PER_NODE=2 SLURM_NODEID=0
+        step "$first" & step "$second"; wait
+        SLURM_STEP_ID=1 SLURM_STEP_TASKS_PER_NODE=1 step 'cat /proc/1/comm'
+        "#;
+    let outcome = begin_script(&site, &[], script)
+        .env("SLURM_JOB_ID", "17")
+        .run();
+    site.assert_nothing_left(&outcome);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome.says("2\nshifter-tasks\n").says("of the first\n");
+    assert!(outcome.stdout.ends_with("\ninit\n"), "{outcome}");
 }

@@ -7,6 +7,7 @@ mod getopt;
 pub mod images;
 mod inherited;
 mod sys;
+mod tasks;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -72,7 +73,7 @@ enum Command {
     #[command(subcommand)]
     Config(commands::config::Command),
     /// Show what a container would have and why, without running anything
-    Explain(commands::explain::Arguments),
+    Explain(Box<commands::explain::Arguments>),
     /// Images: what one is, where it is mounted, and mounting one
     #[command(subcommand)]
     Image(commands::image::Command),

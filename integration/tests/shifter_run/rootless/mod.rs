@@ -5,6 +5,7 @@ mod ending;
 mod images;
 mod inside;
 mod refused;
+mod shared;
 mod sshd;
 
 use std::fs;

@@ -16,13 +16,14 @@ mod variables;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bundles::promise;
 use bundles::shifter::cdi::Devices;
 use bundles::shifter::config::{Module, USUAL_PATH};
 use bundles::shifter::container::SiteFiles;
 use bundles::shifter::environment::{Environment, Sources};
 use bundles::shifter::trusted::ROOT;
+use bundles::shifter::volumes::signature;
 use bundles::shifter::{Config, command};
 use nix::unistd::geteuid;
 use runtime::container::{self, Bundle, CgroupManager, RunOptions, Store};
@@ -32,6 +33,7 @@ use build::Use;
 pub use options::Options;
 
 use crate::inherited::Inherited;
+use crate::tasks::{Alike, Program, Tasks, tell};
 use caller::Asker;
 use image::Chosen;
 use job::Step;
@@ -54,8 +56,12 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     }
     let (config, asker) = site_and_asker(options)?;
     let prepared = prepare(options, &config, &asker)?;
-    asker.mode.leave_hosts_mounts()?;
     let store = Store::at(options.root.clone());
+    let program = program(options, asker.mode)?;
+    let tasks = program
+        .map(|program| Tasks::join(&program, &prepared.alike(&config)?, store.for_tasks()?))
+        .transpose()?;
+    asker.mode.leave_hosts_mounts(tasks.as_ref())?;
     // Until the container has ended.
     let mut kept = None;
     let bundle = |_: &str| {
@@ -67,6 +73,9 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
             })?;
         built.tell();
         let mut bundle = Bundle::load(&kept.insert(built).directory)?;
+        if let Some(tasks) = &tasks {
+            tasks.share(&mut bundle.spec);
+        }
         // What it asks for, the site has named: nothing else gets there.
         bundle.granted = promise::exceptions(&bundle.spec).map_err(policy::Error::from)?;
         Ok(bundle)
@@ -80,6 +89,9 @@ pub fn run(options: &Options, inherited: Inherited) -> Result<ExitCode> {
     run.create.keeps_ignored = true;
     let ended = container::run(&store, &run, bundle);
     drop(kept);
+    if let Some(tasks) = tasks {
+        tasks.leave();
+    }
     Ok(ExitCode::from(ended?.code))
 }
 
@@ -92,15 +104,33 @@ pub fn look_at<T>(options: &Options, look: impl FnOnce(&Bundle) -> Result<T>) ->
     if !geteuid().is_root() {
         let config = site(options)?;
         if let Some(step) = Step::find(options, &config)? {
-            return look(&step.bundle()?);
+            return look(&step.shown()?);
         }
     }
     let (config, asker) = site_and_asker(options)?;
     let prepared = prepare(options, &config, &asker)?;
-    asker.mode.leave_hosts_mounts()?;
+    let program = program(options, asker.mode)?;
+    asker.mode.leave_hosts_mounts(None)?;
     let built = prepared.build(&config, &asker, &options.state.state, Use::Look)?;
     built.tell();
-    look(&Bundle::load(&built.directory)?)
+    let mut bundle = Bundle::load(&built.directory)?;
+    if let Some(program) = program {
+        tell(&mut bundle.spec, program.name());
+    }
+    look(&bundle)
+}
+
+/// The program of whose tasks this container is one, if they share what they have.
+fn program(options: &Options, mode: Mode) -> Result<Option<Program>> {
+    if mode == Mode::Rootful {
+        if options.share_tasks.is_some() {
+            bail!(
+                "--share-tasks: containers that root makes share nothing; hint: the user makes it"
+            );
+        }
+        return Ok(None);
+    }
+    Program::find(options.share_tasks.as_deref(), options.no_share_tasks)
 }
 
 fn site_and_asker(options: &Options) -> Result<(Config, Asker)> {
@@ -193,6 +223,28 @@ fn prepare<'a>(options: &'a Options, config: &Config, asker: &Asker) -> Result<P
         ssh_key: ssh::named_key(),
         requested,
     })
+}
+
+impl Prepared<'_> {
+    /// What tells it from others, for the tasks that it may share with.
+    fn alike(&self, config: &Config) -> Result<Alike> {
+        let modules = config.choose_modules(self.requested.modules.as_deref())?;
+        let names: Vec<&str> = modules.iter().map(|module| &*module.name).collect();
+        let mut options = self
+            .options
+            .map_or_else(Vec::new, |own| own.devices.clone());
+        if self.options.is_some_and(|own| own.writable) {
+            options.push("--writable".to_owned());
+        }
+        Ok(Alike {
+            image: self.chosen.image.id.to_string(),
+            volumes: signature(&self.requested.volumes),
+            modules: names.join(","),
+            options,
+            place: config.udi_mount.clone().unwrap_or_default(),
+            is_rootless: true,
+        })
+    }
 }
 
 impl Chosen {

@@ -12,8 +12,9 @@ use rustix::process::geteuid;
 
 use super::image::Chosen;
 use crate::images::check::{Known, check};
-use crate::images::own::{enter_namespace, serve};
+use crate::images::own::{enter_namespace, join_namespace, serve};
 use crate::images::{Held, Node, Shown};
+use crate::tasks::Tasks;
 
 /// With whose rights a container is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,17 @@ impl Mode {
     /// Puts this process into a mount namespace of its own, where it may mount. What the host mounts later still
     /// appears in it, for a site's `slave` mounts.
     ///
+    /// Without root that is in a user namespace: the one of `tasks`, where there are any.
+    ///
     /// Whose a file is can only be told before: in a user namespace root is nobody.
-    pub(super) fn leave_hosts_mounts(self) -> Result<()> {
+    pub(super) fn leave_hosts_mounts(self, tasks: Option<&Tasks>) -> Result<()> {
         const NONE: Option<&str> = None;
         if self == Self::Rootless {
-            return Ok(enter_namespace()?);
+            let entered = match tasks.and_then(Tasks::outer) {
+                Some(shared) => join_namespace(shared),
+                None => enter_namespace(),
+            };
+            return Ok(entered?);
         }
         unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
         mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)

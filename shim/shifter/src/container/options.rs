@@ -66,6 +66,19 @@ pub struct Options {
         default_missing_value = ""
     )]
     pub workdir: Option<String>,
+    /// See the processes of this user's other containers that say the same, and be seen by them, as a job's step's tasks do
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with = "no_share_tasks"
+    )]
+    pub share_tasks: Option<String>,
+    /// Be in a pid namespace of one's own, also as one of a step's several tasks on a node
+    #[arg(long)]
+    pub no_share_tasks: bool,
     /// Whose container it is: root has to say so, and nobody else can be anybody else
     #[arg(short, long, value_name = "NAME|UID:GID")]
     pub user: Option<String>,

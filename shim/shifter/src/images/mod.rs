@@ -5,7 +5,7 @@ mod error;
 mod kernel;
 pub mod layout;
 pub mod own;
-mod share;
+pub(crate) mod share;
 mod shown;
 
 pub use error::ImageError;

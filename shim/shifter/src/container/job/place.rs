@@ -106,7 +106,7 @@ impl Jobs {
     ) -> Result<()> {
         let path = self.directory(key);
         let host = File::open("/proc/self/ns/mnt").context("open this mount namespace")?;
-        Mode::Rootful.leave_hosts_mounts()?;
+        Mode::Rootful.leave_hosts_mounts(None)?;
         let filled = self.fill(&path, whose, fill);
         setns(&host, CloneFlags::CLONE_NEWNS).context("come back to the host's mounts")?;
         let tree = filled?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use bundles::promise::{self, USER_HOOKS_ANNOTATION};
+use bundles::promise::{self, Exception, USER_HOOKS_ANNOTATION};
 use bundles::shifter::config::Module;
 use bundles::shifter::sshd::START;
 use bundles::shifter::volumes::signature;
@@ -25,6 +25,7 @@ use crate::container::ssh::{self, Keys};
 use crate::container::variables::{self, ImageSays, LONGEST_FILE, Requested};
 use crate::container::{Options, here};
 use crate::inherited::Inherited;
+use crate::tasks::{Alike, Program, Tasks, tell};
 
 /// A container that was prepared, for a command of its user's.
 pub(crate) struct Step<'a> {
@@ -102,8 +103,18 @@ impl<'a> Step<'a> {
     /// # Errors
     /// What can't be done.
     pub(crate) fn run(self, inherited: Inherited) -> Result<ExitCode> {
-        let bundle = self.bundle()?;
+        let mut bundle = self.bundle()?;
         self.make_keys()?;
+        let state = self.options.root.clone();
+        let store = Store::at(Some(state.unwrap_or_else(|| self.directory.join("state"))));
+        let tasks = self
+            .program()?
+            .map(|program| Tasks::join(&program, &self.alike(), store.for_tasks()?))
+            .transpose()?;
+        if let Some(tasks) = &tasks {
+            tasks.share(&mut bundle.spec);
+            bundle.granted.push(Exception::SharedTasks);
+        }
         let process = bundle.spec.process().as_ref();
         let environment = process.and_then(|process| process.env().as_deref());
         let create = CreateOptions {
@@ -116,14 +127,44 @@ impl<'a> Step<'a> {
             },
             ..CreateOptions::default()
         };
-        let state = self.options.root.clone();
-        let store = Store::at(Some(state.unwrap_or_else(|| self.directory.join("state"))));
         let options = RunOptions {
             create,
             ..RunOptions::default()
         };
-        let ended = container::run(&store, &options, |_| Ok(bundle))?;
-        Ok(ExitCode::from(ended.code))
+        let ended = container::run(&store, &options, |_| Ok(bundle));
+        if let Some(tasks) = tasks {
+            tasks.leave();
+        }
+        Ok(ExitCode::from(ended?.code))
+    }
+
+    /// The bundle as it is shown, with what it will share.
+    ///
+    /// # Errors
+    /// As [`Self::bundle`].
+    pub(crate) fn shown(&self) -> Result<Bundle> {
+        let mut bundle = self.bundle()?;
+        if let Some(program) = self.program()? {
+            tell(&mut bundle.spec, program.name());
+        }
+        Ok(bundle)
+    }
+
+    fn program(&self) -> Result<Option<Program>> {
+        let options = self.options;
+        Program::find(options.share_tasks.as_deref(), options.no_share_tasks)
+    }
+
+    /// What tells it from others: all of the job's steps have the same.
+    fn alike(&self) -> Alike {
+        Alike {
+            image: self.record.identifier.clone(),
+            volumes: self.record.volumes.clone(),
+            modules: self.record.modules.join(","),
+            options: vec![],
+            place: self.directory.clone(),
+            is_rootless: false,
+        }
     }
 
     /// Those that the container was made with.

@@ -11,6 +11,7 @@ mod source;
 
 pub use fuse::{FuseError, Served, serve};
 pub use image::users_image;
-pub use namespace::{NamespaceError, enter_namespace};
+pub(crate) use namespace::map_the_user;
+pub use namespace::{NamespaceError, enter_namespace, join_namespace};
 pub use open::{OpenError, open_as};
 pub use source::meta_of_source;

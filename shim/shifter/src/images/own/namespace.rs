@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use runtime::doctor::remedy_for_user_namespaces;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{getegid, geteuid};
@@ -39,9 +40,42 @@ pub fn enter_namespace() -> Result<(), NamespaceError> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
         .map_err(|errno| failed("make")(errno.into()))?;
-    fs::write("/proc/self/setgroups", "deny").map_err(failed("deny setgroups"))?;
-    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).map_err(failed("map the uid"))?;
-    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).map_err(failed("map the gid"))?;
+    map_the_user(uid, gid).map_err(|(operation, error)| failed(operation)(error))?;
+    keep_mounts().map_err(failed("keep mounts in it"))
+}
+
+/// Likewise, into a user namespace like that, which is there already.
+///
+/// # Errors
+/// [`NamespaceError`].
+pub fn join_namespace(namespace: impl AsFd) -> Result<(), NamespaceError> {
+    let failed = |operation| move |source| NamespaceError::new(operation, source);
+    setns(namespace, CloneFlags::CLONE_NEWUSER).map_err(|errno| failed("join")(errno.into()))?;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(|errno| failed("make a mount namespace in it")(errno.into()))?;
+    keep_mounts().map_err(failed("keep mounts in it"))
+}
+
+/// Makes this process's user, with these ids outside, the same in the new user namespace that it is in. An error comes with
+/// the operation that failed.
+pub(crate) fn map_the_user(uid: u32, gid: u32) -> Result<(), (&'static str, io::Error)> {
+    let write = |operation, path, text: String| {
+        fs::write(path, text).map_err(move |error| (operation, error))
+    };
+    write("deny setgroups", "/proc/self/setgroups", "deny".to_owned())?;
+    write(
+        "map the uid",
+        "/proc/self/uid_map",
+        format!("{uid} {uid} 1"),
+    )?;
+    write(
+        "map the gid",
+        "/proc/self/gid_map",
+        format!("{gid} {gid} 1"),
+    )
+}
+
+fn keep_mounts() -> io::Result<()> {
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    mount_change("/", slave).map_err(|errno| failed("keep mounts in it")(errno.into()))
+    Ok(mount_change("/", slave)?)
 }

@@ -210,7 +210,7 @@ fn wait(listener: &OwnedFd, holders: &[Holder], is_needed: bool) -> io::Result<R
 }
 
 /// Forks a process that isn't the caller's child and that nobody has to wait for.
-fn fork_detached(body: impl FnOnce() -> i32) -> io::Result<()> {
+pub(crate) fn fork_detached(body: impl FnOnce() -> i32) -> io::Result<()> {
     let between = fork_child(|| i32::from(fork_child(body).is_err()))?;
     match waitpid(between, None)? {
         WaitStatus::Exited(_, 0) => Ok(()),

@@ -10,6 +10,7 @@
 mod hold;
 mod keeper;
 mod message;
-mod state;
+pub(crate) mod state;
 
 pub use hold::{Held, Node, Use};
+pub(crate) use keeper::fork_detached;

@@ -25,7 +25,7 @@ const BACKLOG: i32 = 128;
 
 /// The state directory, open.
 #[derive(Debug)]
-pub(super) struct State {
+pub(crate) struct State {
     /// Where it is.
     pub path: PathBuf,
     /// It.
@@ -34,14 +34,23 @@ pub(super) struct State {
 
 /// Held by who starts or ends the keeper of one image.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: OwnedFd,
 }
 
 impl State {
+    /// The directory at `path`, which is its user's own.
+    pub(crate) fn of_user(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self {
+            path: path.to_path_buf(),
+            directory: openat(rustix::fs::CWD, path, flags, Mode::empty())?,
+        })
+    }
+
     /// Opens the directory at `path`, which is made if need be, for root alone. It has to be root's with all that leads
     /// to it.
-    pub(super) fn open(path: &Path) -> Result<Self, ImageError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
         match mkdir(path, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(ImageError::state("make", path)(errno)),
@@ -57,12 +66,12 @@ impl State {
     }
 
     /// Images that were read and found to be right.
-    pub(super) fn known(&self) -> Option<Known> {
+    pub(crate) fn known(&self) -> Option<Known> {
         Known::below(&self.directory)
     }
 
     /// The images that have a keeper, or had one.
-    pub(super) fn keys(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn keys(&self) -> io::Result<Vec<String>> {
         let mut keys = vec![];
         for entry in Dir::read_from(&self.directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
@@ -73,7 +82,7 @@ impl State {
     }
 
     /// Waits for the lock of image `key`.
-    pub(super) fn lock(&self, key: &str) -> io::Result<Lock> {
+    pub(crate) fn lock(&self, key: &str) -> io::Result<Lock> {
         loop {
             if let Some(lock) = self.lock_by(key, FlockOperation::LockExclusive)? {
                 return Ok(lock);
@@ -82,7 +91,7 @@ impl State {
     }
 
     /// The lock of image `key`, if nobody has it now.
-    pub(super) fn try_lock(&self, key: &str) -> io::Result<Option<Lock>> {
+    pub(crate) fn try_lock(&self, key: &str) -> io::Result<Option<Lock>> {
         self.lock_by(key, FlockOperation::NonBlockingLockExclusive)
     }
 
@@ -103,16 +112,22 @@ impl State {
     }
 
     /// A socket on which a keeper of image `key` listens; one of a keeper that is gone is replaced. Needs the lock.
-    pub(super) fn listen(&self, key: &str, _: &Lock) -> io::Result<OwnedFd> {
-        self.remove(key, SOCKET)?;
-        let socket = socket()?;
-        bind(&socket, &self.address(key)?)?;
+    pub(crate) fn listen(&self, key: &str, lock: &Lock) -> io::Result<OwnedFd> {
+        let socket = self.bind(key, lock)?;
         listen(&socket, BACKLOG)?;
         Ok(socket)
     }
 
+    /// The same before anybody listens: until then it is found by nobody. Whoever connects is told who listened.
+    pub(crate) fn bind(&self, key: &str, _: &Lock) -> io::Result<OwnedFd> {
+        self.remove(key, SOCKET)?;
+        let socket = socket()?;
+        bind(&socket, &self.address(key)?)?;
+        Ok(socket)
+    }
+
     /// A connection to the keeper of image `key`; none where there is no such process.
-    pub(super) fn connect(&self, key: &str) -> io::Result<Option<OwnedFd>> {
+    pub(crate) fn connect(&self, key: &str) -> io::Result<Option<OwnedFd>> {
         let socket = socket()?;
         match connect(&socket, &self.address(key)?) {
             Ok(()) => Ok(Some(socket)),
@@ -122,7 +137,7 @@ impl State {
     }
 
     /// Takes away what there is of image `key`. Needs its lock.
-    pub(super) fn forget(&self, key: &str, lock: Lock) -> io::Result<()> {
+    pub(crate) fn forget(&self, key: &str, lock: Lock) -> io::Result<()> {
         self.remove(key, SOCKET)?;
         self.remove(key, LOCK)?;
         drop(lock);
@@ -130,7 +145,7 @@ impl State {
     }
 
     /// Takes away what a keeper that was killed has left, unless somebody is at it.
-    pub(super) fn sweep(&self, key: &str) -> io::Result<()> {
+    pub(crate) fn sweep(&self, key: &str) -> io::Result<()> {
         match self.try_lock(key)? {
             Some(lock) if self.connect(key)?.is_none() => self.forget(key, lock),
             _ => Ok(()),
@@ -167,7 +182,7 @@ fn socket() -> io::Result<OwnedFd> {
 
 /// The name of an image here: its file, not what it is called. A file that is mounted keeps its number, so an image that
 /// was replaced is another one.
-pub(super) fn key_of(image: impl AsFd) -> io::Result<String> {
+pub(crate) fn key_of(image: impl AsFd) -> io::Result<String> {
     let status = fstat(image)?;
     debug_assert_eq!(
         FileType::from_raw_mode(status.st_mode),
