@@ -322,13 +322,18 @@ fn make(
         normalised,
         &container.snapshot,
         options.no_pivot,
+        terminal.is_some(),
         sealed,
         // An Opt-Server's is made for the one run, and Shifter's images are read-only.
         payload.has_init,
     )?;
     let is_among_others = payload.is_among_others;
     let arguments = ContainerArgs {
-        container_type: ContainerType::InitContainer,
+        container_type: match handed_over.own_root {
+            // In its root already: libcontainer leaves such a one where it is.
+            Some(_) => ContainerType::TenantContainer { exec_notify_fd: -1 },
+            None => ContainerType::InitContainer,
+        },
         syscall: SyscallType::default(),
         spec: Rc::new(handed_over.spec),
         rootfs: handed_over.rootfs,
@@ -361,6 +366,7 @@ fn make(
         makes_working_directory: handed_over.makes_working_directory,
         tree: handed_over.tree,
         held_root: handed_over.held_root,
+        own_root: handed_over.own_root,
         joined: handed_over.joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),

@@ -61,6 +61,14 @@ pub enum Error {
     /// The created process differs from what the bundle promises.
     #[error("the created process is not sealed, so it was not started: {0}")]
     NotObserved(String),
+    /// A part of the spec that the kernel refuses.
+    #[error("{what}")]
+    Refused {
+        /// The part.
+        what: String,
+        /// What it says.
+        source: io::Error,
+    },
     /// Something in the root file system that must be an ordinary directory isn't.
     #[error("{}: {reason}", path.display())]
     Preflight {

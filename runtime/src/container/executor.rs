@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use libcontainer::workload::{
@@ -204,17 +204,21 @@ fn set_limits(spec: &Spec) -> Result<(), Failure> {
     step("set the resource limits", || resource_limits::set_all(spec))
 }
 
+fn is_null(number: RawFd) -> bool {
+    fstat(number).is_ok_and(|status| {
+        status.st_mode & libc::S_IFMT == libc::S_IFCHR && status.st_rdev == libc::makedev(1, 3)
+    })
+}
+
 /// libcontainer opens the container's `/dev/null` for reading only, in the place of any standard
 /// descriptor that is one; a command that writes there would fail.
 fn reopen_null() -> Result<(), std::io::Error> {
     for number in 0..3 {
-        let Ok(status) = fstat(number) else {
-            continue;
-        };
-        let is_null =
-            status.st_mode & libc::S_IFMT == libc::S_IFCHR && status.st_rdev == libc::makedev(1, 3);
-        if is_null {
+        if is_null(number) {
             let null = File::options().read(true).write(true).open("/dev/null")?;
+            if !is_null(null.as_raw_fd()) {
+                return Err(std::io::Error::other("it is not the null device"));
+            }
             dup2(null.as_raw_fd(), number)?;
         }
     }

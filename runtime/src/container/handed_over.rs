@@ -9,6 +9,7 @@ use super::first_process::Joined;
 use super::held_root::HeldRoot;
 use super::id_maps::IdMaps;
 use super::normalise::{Normalised, home_that_need_not_be_looked_up};
+use super::own_root::{Asked, OwnRoot};
 use super::prepare::Tree;
 use super::snapshot::Snapshot;
 use super::{Result, bound_dev, namespaces, working_directory};
@@ -23,6 +24,8 @@ pub(super) struct HandedOver {
     pub(super) tree: Option<Tree>,
     /// Where others may write to the root file system meanwhile.
     pub(super) held_root: Option<HeldRoot>,
+    /// The root file system, where libcontainer doesn't make it.
+    pub(super) own_root: Option<OwnRoot>,
     /// Namespaces that are joined.
     pub(super) joined: Joined,
     /// Mappings of a new user namespace.
@@ -45,6 +48,7 @@ impl HandedOver {
         normalised: &Normalised,
         snapshot: &Snapshot,
         no_pivot: bool,
+        has_terminal: bool,
         sealed: bool,
         is_own_root: bool,
     ) -> Result<Self> {
@@ -68,7 +72,17 @@ impl HandedOver {
         let held_root = (!is_own_root)
             .then(|| HeldRoot::plan(&spec, &rootfs, tree.is_some()))
             .flatten();
-        if makes_working_directory || no_pivot || held_root.is_some() {
+        let asked = Asked {
+            rootfs: &rootfs,
+            is_held: held_root.is_some(),
+            makes_working_directory,
+            is_libcontainers: no_pivot || has_terminal || bound_dev::is_asked_for(&normalised.spec),
+        };
+        let own_root = OwnRoot::take(&mut spec, asked);
+        // It holds the root itself.
+        let held_root = held_root.filter(|_| own_root.is_none());
+        let asks_for_hooks = makes_working_directory || no_pivot || held_root.is_some();
+        if asks_for_hooks && own_root.is_none() {
             working_directory::ask_for_hooks(&mut spec);
         }
         Ok(Self {
@@ -76,6 +90,7 @@ impl HandedOver {
             rootfs,
             tree,
             held_root,
+            own_root,
             joined,
             id_maps,
             create_container,

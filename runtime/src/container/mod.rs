@@ -45,6 +45,7 @@ mod mount_plan;
 mod namespaces;
 mod normalise;
 mod observe;
+mod own_root;
 mod ownership;
 mod pause;
 mod pidfd_socket;

@@ -32,6 +32,7 @@ pub use out_of_memory::OutOfMemory;
 pub use placement::Placement;
 pub(super) use placement::{Wanted, remove_at};
 pub(super) use refused_forks::RefusedForks;
+pub(super) use rootless::is_in_user_namespace;
 pub(super) use stats::Counters;
 pub use stats::Stats;
 pub(crate) use survey::{SurveyedHierarchy, survey_cgroups};

@@ -18,7 +18,7 @@ impl HostOptions {
 
 /// Whether this process's ids are another namespace's. What can't be told is taken for the host's: then a
 /// cgroup that can't be made is an error, and never left out.
-pub(super) fn is_in_user_namespace() -> bool {
+pub(in crate::container) fn is_in_user_namespace() -> bool {
     let map = kernel_file::read("/proc/self/uid_map");
     map.is_ok_and(|map| !is_whole(&map))
 }

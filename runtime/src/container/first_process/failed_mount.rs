@@ -54,7 +54,8 @@ fn find<'a>(spec: &'a Spec, destination: &Path) -> Option<&'a Mount> {
     mounts.find(|mount| mount.destination() == destination)
 }
 
-fn describe(mount: &Mount) -> String {
+/// A mount as errors call it.
+pub(in crate::container) fn describe(mount: &Mount) -> String {
     let kind = mount.typ().as_deref().unwrap_or("bind");
     let place = mount.destination().display();
     match mount.options().as_deref() {

@@ -15,6 +15,7 @@ use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::super::failure::Failure;
+use super::super::own_root::OwnRoot;
 use super::super::{resource_limits, standard_pipes};
 use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
 use crate::kernel_file;
@@ -181,6 +182,10 @@ fn make_sibling(
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
     let first = clone_child(true, || {
         let _ = ends.to_main.close();
+        if let Some(Err(error)) = ours.own_root.as_ref().map(OwnRoot::make) {
+            let _ = ends.init_to_main.exec_failed(telling::line(&error));
+            return OURS.into();
+        }
         let made = failed_mount::named(&arguments.spec, || {
             container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main)
         });

@@ -27,12 +27,14 @@ use nix::unistd::{Pid, geteuid};
 use oci_spec::runtime::{Hook, LinuxNamespaceType};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+pub(super) use failed_mount::describe;
 pub(super) use joined::Joined;
 
 use super::failure::FailureWriter;
 use super::held_root::HeldRoot;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
+use super::own_root::OwnRoot;
 use super::prepare::Tree;
 use super::{Error, Result, hooks, namespaces, working_directory};
 use crate::sys::clone_child_into;
@@ -64,6 +66,8 @@ pub(super) struct Ours {
     pub tree: Option<Tree>,
     /// The root file system, if links in it are to lead nowhere meanwhile.
     pub held_root: Option<HeldRoot>,
+    /// The root file system, if it isn't libcontainer's to make.
+    pub own_root: Option<OwnRoot>,
     /// The namespaces that the process is put into.
     pub joined: Joined,
     /// Where the process tells what fails after `start`.

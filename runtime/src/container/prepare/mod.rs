@@ -26,7 +26,8 @@ use super::{Error, Result, mount_options, namespaces};
 use crate::sys::MountAttr;
 pub(super) use late::attach_late;
 pub(super) use source::can_map_ids;
-use source::{open_source, set_attributes};
+use source::open_source;
+pub(super) use source::{only_restricting, set_attributes};
 pub(super) use target::{attach, open_target};
 
 /// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides

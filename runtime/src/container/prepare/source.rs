@@ -39,7 +39,7 @@ pub(super) fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<Ow
 }
 
 /// What the source of a bind mount is protected by stays, as libcontainer leaves it.
-fn only_restricting(attr: MountAttr) -> MountAttr {
+pub(in crate::container) fn only_restricting(attr: MountAttr) -> MountAttr {
     MountAttr {
         clear: attr.clear & libc::MOUNT_ATTR__ATIME,
         ..attr
@@ -151,7 +151,7 @@ fn root_of(spec: &Spec) -> Option<(u32, u32)> {
     ))
 }
 
-pub(super) fn set_attributes(
+pub(in crate::container) fn set_attributes(
     tree: &OwnedFd,
     attr: MountAttr,
     recursive: bool,

@@ -1,0 +1,105 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn spec(changed: impl FnOnce(&mut Value)) -> Spec {
+    let mut spec = json!({
+        "ociVersion": "1.0.2",
+        "root": { "path": "rootfs", "readonly": true },
+        "process": { "cwd": "/", "user": { "uid": 0, "gid": 0 }, "args": ["true"] },
+        "hostname": "inside",
+        "hooks": {},
+        "mounts": [
+            { "destination": "/proc", "type": "proc", "source": "proc" },
+            { "destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "ro"] },
+        ],
+        "linux": {
+            "namespaces": [
+                { "type": "mount" }, { "type": "uts" }, { "type": "network" }, { "type": "pid" },
+            ],
+            "sysctl": { "net.ipv4.ip_forward": "1" },
+            "maskedPaths": ["/proc/kcore"],
+            "readonlyPaths": ["/proc/sys"],
+        },
+    });
+    changed(&mut spec);
+    serde_json::from_value(spec).unwrap()
+}
+
+fn asked() -> Asked<'static> {
+    Asked {
+        rootfs: Path::new("/rootfs"),
+        is_held: true,
+        makes_working_directory: false,
+        is_libcontainers: false,
+    }
+}
+
+#[test]
+fn what_is_made_here_is_left_to_nobody_else() {
+    let mut given = spec(|_| {});
+    let taken = OwnRoot::take(&mut given, asked()).unwrap();
+    assert_eq!(
+        (taken.mounts.len(), taken.parameters.len(), taken.is_held),
+        (2, 1, true)
+    );
+    assert_eq!(taken.host_name.as_deref(), Some("inside"));
+    assert_eq!(taken.masked_paths, ["/proc/kcore"]);
+    assert_eq!(taken.read_only_paths, ["/proc/sys"]);
+    assert!(taken.is_read_only && taken.has_network);
+    let left = given.linux().as_ref().unwrap();
+    assert!(given.mounts().is_none() && given.hostname().is_none() && given.hooks().is_none());
+    assert!(left.masked_paths().is_none() && left.sysctl().is_none());
+    let kinds: Vec<_> = left
+        .namespaces()
+        .iter()
+        .flatten()
+        .map(LinuxNamespace::typ)
+        .collect();
+    assert_eq!(kinds, [LinuxNamespaceType::Pid]);
+}
+
+/// What is asked for, and how.
+type Change = (&'static str, fn(&mut Value));
+
+#[test]
+fn what_is_not_done_whole_here_is_libcontainers() {
+    let changes: [Change; 9] = [
+        ("a hook", |spec| {
+            spec["hooks"]["startContainer"] = json!([{ "path": "/bin/true" }])
+        }),
+        ("a mount namespace that is joined", |spec| {
+            spec["linux"]["namespaces"][0]["path"] = json!("/proc/1/ns/mnt");
+        }),
+        ("no mount namespace", |spec| {
+            spec["linux"]["namespaces"] = json!([])
+        }),
+        ("a shared root", |spec| {
+            spec["linux"]["rootfsPropagation"] = json!("shared")
+        }),
+        ("an unbindable root", |spec| {
+            spec["linux"]["rootfsPropagation"] = json!("unbindable")
+        }),
+        ("a label", |spec| spec["linux"]["mountLabel"] = json!("a:b")),
+        ("a cgroup mount", |spec| {
+            spec["mounts"][0]["type"] = json!("cgroup")
+        }),
+        ("a parameter without a procfs", |spec| {
+            spec["mounts"] = json!([])
+        }),
+        ("a device of the network", |spec| {
+            spec["linux"]["netDevices"] = json!({ "eth0": { "name": "eth1" } });
+        }),
+    ];
+    for (what, change) in changes {
+        let mut given = spec(change);
+        let before = given.clone();
+        assert!(OwnRoot::take(&mut given, asked()).is_none(), "{what}");
+        assert_eq!(given, before, "{what}");
+    }
+    let others = Asked {
+        is_libcontainers: true,
+        ..asked()
+    };
+    assert!(OwnRoot::take(&mut spec(|_| {}), others).is_none());
+}
