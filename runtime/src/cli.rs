@@ -1,8 +1,9 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::sync::LazyLock;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand};
 use runtime::features::OCI_VERSION_MAX;
 
 use crate::commands;
@@ -30,15 +31,52 @@ Files: /etc/opt-runtime/config.toml, the site's policy; /run/opt-runtime, the st
 #[command(name = "opt-runtime", version = VERSION.as_str())]
 #[command(disable_help_subcommand = true, disable_version_flag = true, after_help = MORE)]
 pub struct Cli {
+    /// What may stand before any command.
+    #[command(flatten)]
+    pub before: Before,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What may stand before any command.
+#[derive(Debug, Args)]
+pub struct Before {
     /// Print version
     #[arg(short = 'v', long, visible_short_alias = 'V', action = ArgAction::Version)]
     version: Option<bool>,
     /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
+}
+
+impl Cli {
+    /// What `arguments` say, of which the first is the program's name.
+    ///
+    /// # Errors
+    /// clap's, which is help as well.
+    pub fn of(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        match Self::of_named(arguments) {
+            Some(parsed) => Ok(parsed),
+            None => Self::try_parse_from(arguments),
+        }
+    }
+
+    /// The same with the subcommand alone that seems to be named: clap would give every one a copy of each global option,
+    /// which is half of what a start touches of the heap. Where another was meant, or anything is wrong, this fails: no
+    /// word but a subcommand's name can be where one is expected.
+    fn of_named(arguments: &[OsString]) -> Option<Self> {
+        let all = Command::augment_subcommands(clap::Command::new("all"));
+        let mut words = arguments.iter().skip(1);
+        let named = words.find_map(|word| all.find_subcommand(word))?;
+        let alone = Before::augment_args(clap::Command::new("alone"))
+            .version(VERSION.as_str())
+            .disable_help_subcommand(true)
+            .disable_version_flag(true)
+            .subcommand(named.clone());
+        let found = alone.try_get_matches_from(arguments).ok()?;
+        Self::from_arg_matches(&found).ok()
+    }
 }
 
 /// What to do. clap makes the options of the one that is named, and no others': a start is most of a short command.
@@ -89,4 +127,49 @@ pub enum Command {
     Seal(commands::seal::Arguments),
     /// Show what a bundle exposes, and why
     Explain(commands::explain::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_subcommand_alone_is_parsed_as_among_all() {
+        for line in [
+            "opt-runtime state web",
+            "opt-runtime --root /r --log-format json run -b /b --keep web",
+            "opt-runtime create --bundle /b --pid-file /p web --root /r --debug",
+            "opt-runtime exec --preserve-fds 2 web run kill",
+            "opt-runtime kill --all web TERM",
+            "opt-runtime features",
+        ] {
+            let alone = Cli::of_named(&words(line)).expect(line);
+            let among_all = Cli::try_parse_from(words(line)).expect(line);
+            assert_eq!(format!("{alone:?}"), format!("{among_all:?}"));
+        }
+    }
+
+    #[test]
+    fn a_word_that_only_looks_like_a_subcommand_is_none() {
+        for (line, meant) in [
+            ("opt-runtime --root run state web", "State"),
+            ("opt-runtime --log kill delete --force web", "Delete"),
+        ] {
+            assert!(Cli::of_named(&words(line)).is_none(), "{line}");
+            let parsed = Cli::of(&words(line)).expect(line);
+            assert!(format!("{:?}", parsed.command).starts_with(meant), "{line}");
+        }
+        for line in [
+            "opt-runtime",
+            "opt-runtime --help",
+            "opt-runtime state",
+            "opt-runtime state --nonsense x",
+        ] {
+            assert!(Cli::of(&words(line)).is_err(), "{line}");
+        }
+    }
 }

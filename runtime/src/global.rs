@@ -153,7 +153,7 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Global {
         let arguments = ["opt-runtime"].iter().chain(arguments);
-        Cli::try_parse_from(arguments).unwrap().global
+        Cli::try_parse_from(arguments).unwrap().before.global
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::cli::Cli;
 use crate::{commands, global, telling};
@@ -14,11 +14,9 @@ pub fn command() -> clap::Command {
 
 /// Does what this process's arguments say.
 pub fn main() -> ExitCode {
-    match Cli::try_parse() {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match Cli::of(&arguments) {
         Ok(cli) => commands::dispatch(cli),
-        Err(error) => {
-            let arguments: Vec<_> = std::env::args_os().collect();
-            telling::usage("opt-runtime", &global::log_of_raw(&arguments), &error)
-        }
+        Err(error) => telling::usage("opt-runtime", &global::log_of_raw(&arguments), &error),
     }
 }

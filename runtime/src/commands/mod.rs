@@ -100,9 +100,8 @@ impl Command {
 
 /// Runs the command and tells its error, if any.
 pub fn dispatch(cli: Cli) -> ExitCode {
-    let Cli {
-        global, command, ..
-    } = cli;
+    let Cli { before, command } = cli;
+    let global = before.global;
     let fails_with_one = command.fails_with_one();
     let (log, outcome) = match prepare(&global, &command) {
         Ok(log) => (log, command.execute(&global)),
