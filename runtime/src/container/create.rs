@@ -61,6 +61,8 @@ pub struct CreateOptions {
     pub no_new_keyring: bool,
     /// Whether `run` holds the container in the foreground: it then dies with its supervisor.
     pub supervised: bool,
+    /// Whether the caller starts the container as soon as it is created: that it was created needn't be written down then.
+    pub starts_at_once: bool,
     /// Whether the command ignores the signals that the caller ignores, as a program that executes it would have it
     /// (`nohup`, a shell's `&`). No OCI runtime does.
     pub keeps_ignored: bool,
@@ -244,7 +246,9 @@ fn create_claimed(
         write_pid_file(path, pid)?;
     }
     container.snapshot.status = Status::Created;
-    container.save()?;
+    if !options.starts_at_once {
+        container.save()?;
+    }
     debug!(id = container.id(), "created");
     let filter = normalised.filter.as_ref();
     let refused = listener.zip(filter.map(|filter| filter.answers().clone()));
@@ -328,6 +332,10 @@ fn make(
         payload.has_init,
     )?;
     let is_among_others = payload.is_among_others;
+    if !handed_over.is_direct {
+        // What is made for a process that is direct is saved with it, before it is in any of that.
+        container.save()?;
+    }
     let arguments = ContainerArgs {
         container_type: match handed_over.own_root {
             // In its root already: libcontainer leaves such a one where it is.
@@ -367,6 +375,7 @@ fn make(
         tree: handed_over.tree,
         held_root: handed_over.held_root,
         own_root: handed_over.own_root,
+        is_direct: handed_over.is_direct,
         joined: handed_over.joined,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),

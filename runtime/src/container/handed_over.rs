@@ -26,6 +26,8 @@ pub(super) struct HandedOver {
     pub(super) held_root: Option<HeldRoot>,
     /// The root file system, where libcontainer doesn't make it.
     pub(super) own_root: Option<OwnRoot>,
+    /// Whether nobody has to stand between the runtime and the first process.
+    pub(super) is_direct: bool,
     /// Namespaces that are joined.
     pub(super) joined: Joined,
     /// Mappings of a new user namespace.
@@ -85,7 +87,14 @@ impl HandedOver {
         if asks_for_hooks && own_root.is_none() {
             working_directory::ask_for_hooks(&mut spec);
         }
+        let is_listed = |kind| namespaces::is_listed(&spec, kind);
+        let is_direct = own_root.is_some()
+            && tree.is_none()
+            && joined.is_empty()
+            && !is_listed(LinuxNamespaceType::User)
+            && !is_listed(LinuxNamespaceType::Time);
         Ok(Self {
+            is_direct,
             spec,
             rootfs,
             tree,

@@ -23,7 +23,8 @@ pub(super) struct InCgroup<'a> {
     birthplace: Option<File>,
 }
 
-/// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. Afterwards the
+/// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. To be saved before a process
+/// is in it: what was intended is noted, which is enough until then. Afterwards the
 /// container's placement is where it really is: without root some hierarchies may have had to be left out.
 ///
 /// # Errors
@@ -32,16 +33,15 @@ pub(super) fn claim(container: &mut Container, spec: &Spec, is_rootless: bool) -
     if container.snapshot.cgroup.unit().is_some() {
         return Ok(());
     }
-    claim_with(container, resources(spec), is_rootless)
+    container.snapshot.cgroup.claim(is_rootless)?;
+    limit(container, resources(spec), is_rootless)
 }
 
-fn claim_with(
-    container: &mut Container,
+fn limit(
+    container: &Container,
     resources: Option<&LinuxResources>,
     is_rootless: bool,
 ) -> Result<()> {
-    container.snapshot.cgroup.claim(is_rootless)?;
-    container.save()?;
     let cgroup = &container.snapshot.cgroup;
     if let Some(resources) = resources {
         cgroup.limit(resources)?;
@@ -89,7 +89,9 @@ impl<'a> InCgroup<'a> {
             annotations: &snapshot.annotations,
         })?;
         self.container.save()?;
-        claim_with(self.container, self.resources, self.is_rootless)
+        self.container.snapshot.cgroup.claim(self.is_rootless)?;
+        self.container.save()?;
+        limit(self.container, self.resources, self.is_rootless)
     }
 }
 

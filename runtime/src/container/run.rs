@@ -154,7 +154,11 @@ pub(super) fn run_bundle(
         .map(|bounds| Pump::new(bounds.output, bounds.truncates_output))
         .transpose()?;
     let telling = bounds.map(Bounds::telling).unwrap_or_default();
-    let prepared = Prepared::new(store, id, bundle, &options.create, telling, pump)?;
+    let create = CreateOptions {
+        starts_at_once: true,
+        ..options.create.clone()
+    };
+    let prepared = Prepared::new(store, id, bundle, &create, telling, pump)?;
     prepared.run(store, options.keep, bounds, foreground)
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::mem::size_of_val;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use nix::sched::CloneFlags;
 use nix::unistd::{ForkResult, Pid};
 
 /// Forks: the child's pid in the parent, `None` in the child.
@@ -39,23 +40,24 @@ pub fn fork_child(body: impl FnOnce() -> i32) -> io::Result<Pid> {
 /// # Errors
 /// Those of clone(2).
 pub fn clone_child(is_sibling: bool, body: impl FnOnce() -> i32) -> io::Result<Pid> {
-    let pid = plain_clone(is_sibling)?;
+    let pid = plain_clone(if is_sibling { libc::CLONE_PARENT } else { 0 })?;
     in_child(pid, body)
 }
 
-/// The same, born in `cgroup`, the directory of one of version 2, where the kernel lets it: `body` is told
-/// whether it is. Where not, moving it there tells why.
+/// The same, the caller's child in new `namespaces`, and born in `cgroup`, the directory of one of version 2, where the
+/// kernel lets it: `body` is told whether it is. Where not, moving it there tells why.
 ///
 /// # Errors
 /// Those of clone(2).
 pub(crate) fn clone_child_into(
     cgroup: Option<BorrowedFd<'_>>,
+    namespaces: CloneFlags,
     body: impl FnOnce(bool) -> i32,
 ) -> io::Result<Pid> {
-    let born = cgroup.map(clone_into).and_then(Result::ok);
+    let born = cgroup.and_then(|cgroup| clone_into(cgroup, namespaces).ok());
     let pid = match born {
         Some(pid) => pid,
-        None => plain_clone(false)?,
+        None => plain_clone(namespaces.bits())?,
     };
     in_child(pid, || body(born.is_some()))
 }
@@ -69,10 +71,9 @@ fn in_child(pid: i32, body: impl FnOnce() -> i32) -> io::Result<Pid> {
     unsafe { libc::_exit(code) }
 }
 
-/// fork(2), but for the parent. Not clone3(2), which some seccomp profiles around us refuse.
-fn plain_clone(is_sibling: bool) -> io::Result<i32> {
-    let parent = if is_sibling { libc::CLONE_PARENT } else { 0 };
-    let flags = libc::c_long::from(parent | libc::SIGCHLD);
+/// fork(2), but for what `flags` add: the parent, or namespaces. Not clone3(2), which some seccomp profiles around us refuse.
+fn plain_clone(flags: libc::c_int) -> io::Result<i32> {
+    let flags = libc::c_long::from(flags | libc::SIGCHLD);
     // SAFETY: without CLONE_VM this is fork(2); the other arguments, whose order depends on the
     // architecture, are all null. The runtime starts no thread.
     result(unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) })
@@ -81,9 +82,10 @@ fn plain_clone(is_sibling: bool) -> io::Result<i32> {
 /// linux/sched.h; libc's own constant is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-fn clone_into(cgroup: BorrowedFd<'_>) -> io::Result<i32> {
+fn clone_into(cgroup: BorrowedFd<'_>, namespaces: CloneFlags) -> io::Result<i32> {
+    let namespaces = u64::from(namespaces.bits().cast_unsigned());
     let arguments = libc::clone_args {
-        flags: CLONE_INTO_CGROUP,
+        flags: CLONE_INTO_CGROUP | namespaces,
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,

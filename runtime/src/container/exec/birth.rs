@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -36,10 +37,11 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
     let (channel, theirs) = Channel::pair().map_err(Error::step("make a channel"))?;
     let birthplace = birthplace(task)?;
     let cgroup = birthplace.as_ref().map(AsFd::as_fd);
-    let intermediate =
-        clone_child_into(cgroup, |is_born| intermediate::run(task, is_born, &theirs))
-            .map(Unfinished)
-            .map_err(Error::step("make the intermediate process"))?;
+    let intermediate = clone_child_into(cgroup, CloneFlags::empty(), |is_born| {
+        intermediate::run(task, is_born, &theirs)
+    })
+    .map(Unfinished)
+    .map_err(Error::step("make the intermediate process"))?;
     drop(theirs);
     failures.close_writer();
     // The member may be ready before the intermediate has told its pid.

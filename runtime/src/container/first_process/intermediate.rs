@@ -11,7 +11,7 @@ use libcontainer::process::init::error::InitProcessError;
 use libcontainer::syscall::Syscall;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Gid, Pid, Uid, dup2};
-use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::super::failure::Failure;
@@ -73,18 +73,7 @@ fn make_first(
     let linux = spec.linux().as_ref().ok_or("linux is absent")?;
     let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
     let system = arguments.syscall.create_syscall();
-    // What the runtime forwards is blocked there, and hooks in the container inherit from here.
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-    // Before it is where a container's processes could see it: what it holds is the runtime's (CVE-2016-9962).
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    enter()?;
-    // Before the user namespace, in which nobody may raise one.
-    resource_limits::raise(spec)?;
-    if let Some((stdout, stderr)) = ours.output {
-        dup2(stdout, 1)?;
-        dup2(stderr, 2)?;
-    }
-    standard_pipes::give_from_outside(spec, ours.id_maps.as_ref())?;
+    get_ready(spec, ours, enter)?;
     if let Some(tree) = &ours.tree {
         tree.build()?;
     }
@@ -116,6 +105,23 @@ fn make_first(
     }
     let first = make_sibling(arguments, ours, ends)?;
     ends.to_main.intermediate_ready(first)?;
+    Ok(())
+}
+
+/// What comes before the container's namespaces. `enter` puts the process into its cgroup.
+pub(super) fn get_ready(spec: &Spec, ours: &Ours, enter: impl FnOnce() -> Step) -> Step {
+    // What the runtime forwards is blocked there, and hooks in the container inherit from here.
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    // Before it is where a container's processes could see it: what it holds is the runtime's (CVE-2016-9962).
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    enter()?;
+    // Before the user namespace, in which nobody may raise one.
+    resource_limits::raise(spec)?;
+    if let Some((stdout, stderr)) = ours.output {
+        dup2(stdout, 1)?;
+        dup2(stderr, 2)?;
+    }
+    standard_pipes::give_from_outside(spec, ours.id_maps.as_ref())?;
     Ok(())
 }
 
@@ -182,28 +188,43 @@ fn make_sibling(
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
     let first = clone_child(true, || {
         let _ = ends.to_main.close();
-        if let Some(Err(error)) = ours.own_root.as_ref().map(OwnRoot::make) {
-            let _ = ends.init_to_main.exec_failed(telling::line(&error));
-            return OURS.into();
-        }
-        let made = failed_mount::named(&arguments.spec, || {
-            container_init_process(arguments, &mut ends.init_to_main, &mut ends.init_from_main)
-        });
-        match made {
-            Ok(()) => 0,
-            Err((error, text)) => {
-                let _ = ends.init_to_main.exec_failed(text);
-                // After `start` nobody listens there any more.
-                if let InitProcessError::Hooks(error) = &error {
-                    ours.failures.send(&Failure::Step {
-                        step: "error running startContainer hook".to_owned(),
-                        reason: telling::line(error),
-                    });
-                }
-                OURS.into()
-            }
-        }
+        become_first(
+            arguments,
+            ours,
+            &mut ends.init_to_main,
+            &mut ends.init_from_main,
+        )
     })
     .map_err(Error::step("make the first process"))?;
     Ok(first)
+}
+
+/// The first process's life until it executes the command; its value is its exit code where it doesn't.
+pub(super) fn become_first(
+    arguments: &ContainerArgs,
+    ours: &Ours,
+    to_main: &mut MainSender,
+    from_main: &mut InitReceiver,
+) -> i32 {
+    if let Some(Err(error)) = ours.own_root.as_ref().map(OwnRoot::make) {
+        let _ = to_main.exec_failed(telling::line(&error));
+        return OURS.into();
+    }
+    let made = failed_mount::named(&arguments.spec, || {
+        container_init_process(arguments, to_main, from_main)
+    });
+    match made {
+        Ok(()) => 0,
+        Err((error, text)) => {
+            let _ = to_main.exec_failed(text);
+            // After `start` nobody listens there any more.
+            if let InitProcessError::Hooks(error) = &error {
+                ours.failures.send(&Failure::Step {
+                    step: "error running startContainer hook".to_owned(),
+                    reason: telling::line(error),
+                });
+            }
+            OURS.into()
+        }
+    }
 }

@@ -58,6 +58,11 @@ impl Joined {
         Ok(Self(joined))
     }
 
+    /// Whether there is none.
+    pub(in crate::container) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Enters those that may be entered now; gives the others, which belong to a user namespace that comes
     /// later.
     pub(super) fn enter(&self) -> std::result::Result<Later<'_>, Box<dyn StdError>> {

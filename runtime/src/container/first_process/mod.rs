@@ -6,6 +6,7 @@
 //! controller, a dozen reads of mountinfo for each, and limits only afterwards.
 
 mod create_container;
+mod direct;
 mod failed_mount;
 mod intermediate;
 mod joined;
@@ -21,6 +22,7 @@ use std::os::fd::{AsFd, BorrowedFd, RawFd};
 
 use libcontainer::process::args::ContainerArgs;
 use libcontainer::process::channel::{self, InitSender, IntermediateSender, MainReceiver};
+use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, geteuid};
@@ -68,6 +70,8 @@ pub(super) struct Ours {
     pub held_root: Option<HeldRoot>,
     /// The root file system, if it isn't libcontainer's to make.
     pub own_root: Option<OwnRoot>,
+    /// Whether the process is made without another between.
+    pub is_direct: bool,
     /// The namespaces that the process is put into.
     pub joined: Joined,
     /// Where the process tells what fails after `start`.
@@ -82,16 +86,62 @@ pub(super) struct Ours {
     pub is_among_others: bool,
 }
 
+/// The first process, and what it is talked to through.
+struct Born {
+    first: Pid,
+    /// The process that made it, which has nothing left to do but to end.
+    intermediate: Option<(Pid, MainReceiver)>,
+    from_init: MainReceiver,
+    to_init: InitSender,
+}
+
 /// Makes the first process, which waits for `start`; gives its pid.
 ///
 /// # Errors
 /// The step that failed. No process of the container's is left then.
 pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<i32> {
+    let mut unfinished = Unfinished::default();
+    let born = match ours.is_direct {
+        true => direct::make(arguments, ours, place, &mut unfinished)?,
+        false => make_by_intermediate(arguments, ours, place, &mut unfinished)?,
+    };
+    let Born {
+        first,
+        intermediate,
+        mut from_init,
+        mut to_init,
+    } = born;
+    run_create_hooks(arguments, ours, first, &mut from_init, &mut to_init)?;
+    network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
+    if let Some(listener) = &ours.listener {
+        // What it says next may already wait for the listener's answer.
+        listener.hand_over(first.as_raw())?;
+    }
+    to_init.close().map_err(broken)?;
+    from_init.wait_for_init_ready().map_err(told)?;
+    if arguments.spec.hooks().is_none() || !geteuid().is_root() {
+        loopback::bring_up(&arguments.spec, first)?;
+    }
+    from_init.close().map_err(broken)?;
+    unfinished.finish();
+    if let Some((intermediate, from_intermediate)) = intermediate {
+        from_intermediate.close().map_err(broken)?;
+        waitpid(intermediate, None).map_err(Error::step("wait for the intermediate process"))?;
+    }
+    Ok(first.as_raw())
+}
+
+fn make_by_intermediate(
+    arguments: &ContainerArgs,
+    ours: &Ours,
+    place: &mut dyn Place,
+    unfinished: &mut Unfinished,
+) -> Result<Born> {
     let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
-    let (init_to_main, mut from_init) = channel::main_channel().map_err(broken)?;
+    let (init_to_main, from_init) = channel::main_channel().map_err(broken)?;
     let (mut to_intermediate, intermediate_receiver) =
         channel::intermediate_channel().map_err(broken)?;
-    let (mut to_init, init_receiver) = channel::init_channel().map_err(broken)?;
+    let (to_init, init_receiver) = channel::init_channel().map_err(broken)?;
     let (placed, go) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe"))?;
     let mut ends = intermediate::Ends {
         to_main: intermediate_to_main,
@@ -102,9 +152,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     // Taken by each of the two processes out of its own memory: the child must not hold it open, for its
     // end of file is how the child learns that this process is gone.
     let go = Cell::new(Some(File::from(go)));
-    // Dropped before what they wait for: what made this process give up is to be told, and not that it did.
-    let mut unfinished = Unfinished::default();
-    let intermediate = clone_child_into(place.birthplace(), |is_born| {
+    let intermediate = clone_child_into(place.birthplace(), CloneFlags::empty(), |is_born| {
         drop(go.take());
         let enter = || {
             intermediate::wait_for_the_runtime(placed.as_fd())?;
@@ -121,7 +169,6 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
         go.write_all(b"1")
             .map_err(Error::step("let the intermediate process go on"))?;
     }
-
     if let Some(maps) = &ours.id_maps {
         map_ids(
             maps,
@@ -143,23 +190,12 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     unfinished.add(first);
     // Noted at once: if this process is killed while hooks run, whoever deletes the container finds it.
     place.born(first.as_raw())?;
-    run_create_hooks(arguments, ours, first, &mut from_init, &mut to_init)?;
-    network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
-    if let Some(listener) = &ours.listener {
-        // What it says next may already wait for the listener's answer.
-        listener.hand_over(first.as_raw())?;
-    }
-    to_init.close().map_err(broken)?;
-    from_init.wait_for_init_ready().map_err(told)?;
-    if arguments.spec.hooks().is_none() || !geteuid().is_root() {
-        loopback::bring_up(&arguments.spec, first)?;
-    }
-    from_init.close().map_err(broken)?;
-    from_intermediate.close().map_err(broken)?;
-    unfinished.finish();
-    // It has nothing left to do but to end.
-    waitpid(intermediate, None).map_err(Error::step("wait for the intermediate process"))?;
-    Ok(first.as_raw())
+    Ok(Born {
+        first,
+        intermediate: Some((intermediate, from_intermediate)),
+        from_init,
+        to_init,
+    })
 }
 
 /// The processes made so far, ended where what was to come of them doesn't: both are this process's

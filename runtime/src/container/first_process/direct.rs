@@ -1,0 +1,74 @@
+//! The first process as the runtime's child at once. Where it enters no user or time namespace and joins none, nobody has
+//! to stand between the two.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+
+use libcontainer::process::args::ContainerArgs;
+use libcontainer::process::channel;
+use nix::sched::CloneFlags;
+use oci_spec::runtime::LinuxNamespaceType;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::super::failure::Failure;
+use super::super::{Error, Result, namespaces};
+use super::intermediate::{become_first, get_ready, wait_for_the_runtime};
+use super::{Born, Ours, Place, Unfinished, broken};
+use crate::sys::clone_child_into;
+use crate::telling;
+
+/// Makes it. It is noted as the container's before it is in a cgroup.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn make(
+    arguments: &ContainerArgs,
+    ours: &Ours,
+    place: &mut dyn Place,
+    unfinished: &mut Unfinished,
+) -> Result<Born> {
+    let (mut to_main, from_init) = channel::main_channel().map_err(broken)?;
+    let (to_init, mut from_main) = channel::init_channel().map_err(broken)?;
+    let (placed, go) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe"))?;
+    // As in `super::make`.
+    let go = Cell::new(Some(File::from(go)));
+    let mut born_into = CloneFlags::empty();
+    if namespaces::is_new(&arguments.spec, LinuxNamespaceType::Pid) {
+        born_into |= CloneFlags::CLONE_NEWPID;
+    }
+    let first = clone_child_into(place.birthplace(), born_into, |is_born| {
+        drop(go.take());
+        let enter = || {
+            wait_for_the_runtime(placed.as_fd())?;
+            Ok(place.enter(is_born)?)
+        };
+        if let Err(error) = get_ready(&arguments.spec, ours, enter) {
+            let reason = telling::line(error.as_ref());
+            ours.failures.send(&Failure::Making {
+                reason: reason.clone(),
+            });
+            // Where this fails, the runtime finds the channel broken.
+            let _ = to_main.exec_failed(reason);
+            return 1;
+        }
+        become_first(arguments, ours, &mut to_main, &mut from_main)
+    })
+    .map_err(Error::step("make the first process"))?;
+    unfinished.add(first);
+    to_main.close().map_err(broken)?;
+    drop(placed);
+    place.put_in(first.as_raw())?;
+    place.born(first.as_raw())?;
+    if let Some(mut go) = go.take() {
+        go.write_all(b"1")
+            .map_err(Error::step("let the first process go on"))?;
+    }
+    Ok(Born {
+        first,
+        intermediate: None,
+        from_init,
+        to_init,
+    })
+}
