@@ -1,15 +1,16 @@
 //! Sane standard descriptors, and none beyond them for a container to inherit.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::stat::fstat;
-use nix::unistd::{close, dup3};
+use nix::unistd::dup3;
 use rustix::fs::{Mode, OFlags, open};
 
 use super::{Error, Result};
 use crate::own_executable;
+use crate::sys::{close_descriptors_from, close_on_exec_from};
 
 /// Opens `/dev/null` on each of descriptors 0 to 2 that is closed (a file opened later would become one
 /// of them), and marks every other descriptor close-on-exec but the `preserved` ones from 3 on. This program's
@@ -19,7 +20,7 @@ use crate::own_executable;
 /// Call before anything is opened: what the caller wants preserved must be the caller's.
 ///
 /// # Errors
-/// Where `/dev/null` or `/proc/self/fd` can't be opened, or a descriptor to preserve isn't open.
+/// Where `/dev/null` can't be opened, or a descriptor to preserve isn't open.
 pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
     let first_closed = 3 + i32::from(preserved);
     for number in 3..first_closed {
@@ -37,18 +38,12 @@ pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
         // It took a standard descriptor's place and stays there.
         std::mem::forget(null);
     }
-    let numbers = open_numbers().map_err(Error::io("read", "/proc/self/fd"))?;
-    let named: Vec<i32> = own_executable::named_descriptors().collect();
-    let closes = own_executable::is_second();
-    for number in numbers.into_iter().filter(|number| *number >= first_closed) {
-        // A descriptor that is gone by now (the directory's own) can't be inherited either.
-        if closes && !named.contains(&number) {
-            let _ = close(number);
-        } else {
-            let _ = fcntl(number, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
-        }
+    if own_executable::is_second() {
+        let mut named: Vec<RawFd> = own_executable::named_descriptors().collect();
+        close_descriptors_from(first_closed, &mut named)
+            .map_err(Error::step("close what the caller has left open"))?;
     }
-    Ok(())
+    close_on_exec_from(first_closed).map_err(Error::step("mark what the caller has left open"))
 }
 
 /// Has every descriptor that the runtime still has open in the created process lead to `/dev/null`, but for sockets, pipes

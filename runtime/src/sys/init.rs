@@ -16,7 +16,7 @@ pub(crate) fn exit_at_once(code: i32) -> ! {
 /// # Errors
 /// Those of close_range(2).
 pub(crate) fn close_all_descriptors() -> io::Result<()> {
-    close_between(0, libc::c_uint::MAX)
+    change_between(0, libc::c_uint::MAX, 0)
 }
 
 /// Closes every descriptor but those in `kept`, which is sorted for it. Nothing in this process may use, or
@@ -25,23 +25,40 @@ pub(crate) fn close_all_descriptors() -> io::Result<()> {
 /// # Errors
 /// Those of close_range(2).
 pub fn close_descriptors_except(kept: &mut [RawFd]) -> io::Result<()> {
+    close_descriptors_from(0, kept)
+}
+
+/// Closes those from `first` on, but for those in `kept`, likewise.
+///
+/// # Errors
+/// Those of close_range(2).
+pub(crate) fn close_descriptors_from(first: RawFd, kept: &mut [RawFd]) -> io::Result<()> {
     kept.sort_unstable();
-    let mut first = 0;
+    let mut first = first.cast_unsigned();
     for number in kept
         .iter()
         .filter_map(|number| libc::c_uint::try_from(*number).ok())
     {
         if first < number {
-            close_between(first, number - 1)?;
+            change_between(first, number - 1, 0)?;
         }
-        first = number + 1;
+        first = first.max(number + 1);
     }
-    close_between(first, libc::c_uint::MAX)
+    change_between(first, libc::c_uint::MAX, 0)
 }
 
-fn close_between(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
-    // SAFETY: closing is harmless to memory; the caller gives up the descriptors.
-    let result = unsafe { libc::close_range(first, last, 0) };
+/// Has execve(2) close all descriptors from `first` on.
+///
+/// # Errors
+/// Those of close_range(2).
+pub(crate) fn close_on_exec_from(first: RawFd) -> io::Result<()> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC.cast_signed();
+    change_between(first.cast_unsigned(), libc::c_uint::MAX, flags)
+}
+
+fn change_between(first: libc::c_uint, last: libc::c_uint, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: neither closing nor marking harms memory; of what is closed the caller gives up the descriptors.
+    let result = unsafe { libc::close_range(first, last, flags) };
     if result == 0 {
         return Ok(());
     }

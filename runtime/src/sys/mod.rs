@@ -27,7 +27,9 @@ pub use fork::{clone_child, fork_child};
 pub(crate) use fork::{clone_child_into, fork};
 pub use init::close_descriptors_except;
 pub use init::forget_arguments_and_environment;
-pub(crate) use init::{close_all_descriptors, exit_at_once};
+pub(crate) use init::{
+    close_all_descriptors, close_descriptors_from, close_on_exec_from, exit_at_once,
+};
 pub(crate) use keyring::join_new_session_keyring;
 pub use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use namespace::{owner_of, parent_of, user_namespace_of};
