@@ -28,6 +28,31 @@ check_much_output_arrives_whole() {
     [ "$(wc -c <"$place/out")" = $(((8 << 20) + 4)) ] || no "$(wc -c <"$place/out") bytes came"
 }
 
+# containerd's client of before 1.7 closes its end as soon as it hears that a container has ended.
+check_a_slow_reader_gets_the_last_word() {
+    ours_alone || return 0
+    local options
+    runtime_options
+    command ctr --address "$home/socket" --namespace "$cgroup_parent" run --rm "${options[@]}" "$IMAGE" one \
+        sh -c 'dd if=/dev/zero bs=1k count=150 2>/dev/null; echo end' | (sleep 2 && wc -c) >"$place/count"
+    out=$(cat "$place/count")
+    prints_only $(((150 << 10) + 4))
+}
+
+check_an_end_that_nobody_hears_is_told_at_once() {
+    local began=$SECONDS
+    ctr run --detach "$IMAGE" one sh -c 'echo unread; exec sleep 1000'
+    gives 0
+    ctr task exec --detach --exec-id second one sh -c 'sleep 0.5; echo unread'
+    gives 0
+    ctr task kill --signal KILL one
+    until_true is_stopped one
+    ctr task delete one
+    ctr container delete one
+    gives 0
+    [ $((SECONDS - began)) -lt 8 ] || no "it took $((SECONDS - began)) s"
+}
+
 check_exit_codes_of_signals() {
     sleeper
     in_one sh -c 'kill -TERM $$'

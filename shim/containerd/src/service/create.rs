@@ -81,6 +81,7 @@ impl Shim {
         // containerd deletes what it sees fail; until then the container is the shim's.
         if let Some(exit) = exit {
             init.end(exit);
+            init.is_told = true;
         }
         let container = Container {
             bundle: directory,

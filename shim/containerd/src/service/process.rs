@@ -39,6 +39,8 @@ pub struct Process {
     pub phase: Phase,
     /// How it ended, once it has.
     pub exit: Option<Exit>,
+    /// Whether its end has been told: when what it wrote has been read.
+    pub is_told: bool,
     /// Its standard streams, as containerd names them.
     pub paths: Paths,
     /// The same, once it has them.
@@ -56,6 +58,7 @@ impl Process {
             pid: 0,
             phase: Phase::Added,
             exit: None,
+            is_told: false,
             paths,
             streams: None,
             is_input_closed: false,

@@ -9,7 +9,7 @@ use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, wait
 
 use super::Shim;
 use super::process::Exit;
-use super::table::Ended;
+use super::table::{Ended, Table};
 use crate::worker::Operation;
 use crate::{log, typed};
 
@@ -28,24 +28,24 @@ pub fn reap(shim: &Arc<Shim>) {
 /// Under the table's lock: until it is noted that a process has ended, nobody sends a signal to its pid.
 fn reap_all(shim: &Arc<Shim>) {
     let mut table = shim.table();
-    let (mut told, mut unknown) = (vec![], vec![]);
+    let (mut ended, mut unknown) = (vec![], vec![]);
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
         let exit = Exit {
             code: code(status),
             at: SystemTime::now(),
         };
         match table.note_end(pid.as_raw_pid(), exit) {
-            Some(ended) => {
-                shim.publish_exit(&ended);
-                told.push(ended);
+            Some(one) => {
+                shim.tell_end(&mut table, &one);
+                ended.push(one);
             }
             None => unknown.push(pid.as_raw_pid()),
         }
     }
     drop(table);
     shim.tell_waiting();
-    for ended in told.into_iter().filter(|ended| ended.leaves_others) {
-        end_others(shim, ended.container);
+    for one in ended.into_iter().filter(|one| one.leaves_others) {
+        end_others(shim, one.container);
     }
     for pid in unknown {
         shim.helper.has_ended(pid);
@@ -62,10 +62,31 @@ fn code(status: WaitStatus) -> u32 {
 }
 
 impl Shim {
-    pub(super) fn publish_exit(&self, ended: &Ended) {
+    /// Tells containerd of it: at once, or when what the process wrote has been read.
+    pub(super) fn tell_end(self: &Arc<Self>, table: &mut Table, ended: &Ended) {
+        let (shim, later) = (Arc::clone(self), ended.clone());
+        let tell = move || {
+            shim.told(&mut shim.table(), &later);
+            shim.tell_waiting();
+        };
+        let copier = table.copier(ended);
+        if !copier.is_some_and(|copier| copier.when_read(Box::new(tell))) {
+            self.told(table, ended);
+        }
+    }
+
+    fn told(&self, table: &mut Table, ended: &Ended) {
+        table.note_told(ended);
+        self.publish_exit(ended);
+    }
+
+    fn publish_exit(&self, ended: &Ended) {
         let event = TaskExit {
             container_id: ended.container.clone(),
-            id: ended.process.clone(),
+            id: match ended.exec_id.as_str() {
+                "" => ended.container.clone(),
+                exec_id => exec_id.to_owned(),
+            },
             pid: ended.pid.cast_unsigned(),
             exit_status: ended.exit.code,
             exited_at: Some(typed::timestamp(ended.exit.at)).into(),

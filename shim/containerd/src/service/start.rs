@@ -76,7 +76,7 @@ impl Shim {
         started.map(|()| pid)
     }
 
-    fn execute(&self, id: &str, exec_id: &str) -> Result<i32, Failure> {
+    fn execute(self: &Arc<Self>, id: &str, exec_id: &str) -> Result<i32, Failure> {
         let mut table = self.table();
         let place = table.place(id)?;
         let process = table.process(id, exec_id)?;
@@ -124,7 +124,7 @@ impl Shim {
     }
 
     /// The process runs, or its end has come meanwhile and is told now. One that didn't start ends soon.
-    fn end_start(&self, id: &str, exec_id: &str, has_started: bool) {
+    fn end_start(self: &Arc<Self>, id: &str, exec_id: &str, has_started: bool) {
         let mut table = self.table();
         let Ok(container) = table.container(id) else {
             return;
@@ -144,12 +144,12 @@ impl Shim {
         process.end(exit);
         let ended = Ended {
             container: id.to_owned(),
-            process: if exec_id.is_empty() { id } else { exec_id }.to_owned(),
+            exec_id: exec_id.to_owned(),
             pid: process.pid,
             exit,
             leaves_others,
         };
-        self.publish_exit(&ended);
+        self.tell_end(&mut table, &ended);
         drop(table);
         self.tell_waiting();
     }

@@ -7,6 +7,7 @@ use super::Place;
 use super::errors::not_found;
 use super::process::{Exit, Phase, Process};
 use super::wait::Waiting;
+use crate::stdio::Copier;
 use crate::worker::Failure;
 
 /// A container.
@@ -40,12 +41,12 @@ pub struct Table {
 }
 
 /// Whose end it was.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ended {
     /// The container.
     pub container: String,
-    /// The id of the process; the container's for its first.
-    pub process: String,
+    /// The id of the process; empty for its first.
+    pub exec_id: String,
     /// Its pid.
     pub pid: i32,
     /// How it ended.
@@ -107,16 +108,16 @@ impl Table {
     pub fn note_end(&mut self, pid: i32, exit: Exit) -> Option<Ended> {
         for (id, container) in &mut self.containers {
             let leaves_others = !container.has_pid_namespace;
-            let first = std::iter::once((id, &mut container.init, leaves_others));
+            let first = std::iter::once(("", &mut container.init, leaves_others));
             let others = container.executed.iter_mut();
-            let others = others.map(|(id, process)| (id, process, false));
+            let others = others.map(|(id, process)| (id.as_str(), process, false));
             let found = first
                 .chain(others)
                 .find(|(_, process, _)| process.pid == pid && process.exit.is_none());
             let Some((name, process, leaves_others)) = found else {
                 continue;
             };
-            let name = name.clone();
+            let exec_id = name.to_owned();
             if process.phase == Phase::Starting {
                 // Told by whoever starts it, after its start.
                 process.exit = Some(exit);
@@ -125,7 +126,7 @@ impl Table {
             process.end(exit);
             return Some(Ended {
                 container: id.clone(),
-                process: name,
+                exec_id,
                 pid,
                 exit,
                 leaves_others,
@@ -135,6 +136,22 @@ impl Table {
             self.early.insert(pid, exit);
         }
         None
+    }
+
+    fn ended(&mut self, ended: &Ended) -> Option<&mut Process> {
+        self.process(&ended.container, &ended.exec_id).ok()
+    }
+
+    /// Who copies what it wrote, if anybody does.
+    pub fn copier(&mut self, ended: &Ended) -> Option<Copier> {
+        self.ended(ended)?.streams.as_ref()?.copier()
+    }
+
+    /// Notes that its end is told.
+    pub fn note_told(&mut self, ended: &Ended) {
+        if let Some(process) = self.ended(ended) {
+            process.is_told = true;
+        }
     }
 }
 
@@ -179,8 +196,8 @@ mod tests {
         let mut table = table();
         let ended = table.note_end(10, exit(3)).unwrap();
         assert_eq!(
-            (ended.process.as_str(), ended.exit.code, ended.leaves_others),
-            ("one", 3, true)
+            (ended.exec_id.as_str(), ended.exit.code, ended.leaves_others),
+            ("", 3, true)
         );
         assert!(table.note_end(10, exit(4)).is_none());
         assert!(table.note_end(11, exit(5)).is_none());

@@ -5,7 +5,7 @@ use containerd_shim_protos::api::{WaitRequest, WaitResponse};
 use super::Shim;
 use super::api::encoded;
 use super::errors::status;
-use super::process::{Exit, Phase};
+use super::process::Exit;
 use super::table::Table;
 use crate::ttrpc::Reply;
 use crate::typed::timestamp;
@@ -31,7 +31,7 @@ impl Shim {
         self.tell_waiting();
     }
 
-    /// Answers whoever waits for a process that has ended.
+    /// Answers whoever waits for a process whose end has been told.
     pub(super) fn tell_waiting(&self) {
         let mut table = self.table();
         let (mut told, mut left) = (vec![], vec![]);
@@ -56,10 +56,10 @@ impl Shim {
 }
 
 impl Table {
-    /// `None` while the process may still end.
+    /// `None` while the process may still end, or what it wrote isn't read yet.
     fn outcome(&mut self, waiting: &Waiting) -> Option<Result<Exit, Failure>> {
         match self.process(&waiting.id, &waiting.exec_id) {
-            Ok(process) if process.phase == Phase::Stopped => process.exit.map(Ok),
+            Ok(process) if process.is_told => process.exit.map(Ok),
             Ok(_) => None,
             Err(failure) => Some(Err(failure)),
         }

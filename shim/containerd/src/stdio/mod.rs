@@ -6,6 +6,7 @@
 mod copier;
 mod open;
 mod stream;
+mod unread;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,9 +18,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::helper::Descriptors;
-use copier::Copier;
-use open::{Input, input, output};
+use open::{Input, Output, input, output};
 use stream::Stream;
+
+pub use copier::Copier;
 
 /// What containerd names.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +41,7 @@ pub struct Paths {
 pub struct Prepared {
     streams: Vec<Stream>,
     input: Option<Input>,
-    output: Option<OwnedFd>,
+    output: Option<Output>,
     console: Option<OwnedFd>,
 }
 
@@ -172,8 +174,13 @@ impl Attached {
     /// The process has ended: nobody reads its input any more. What it has written is still copied.
     pub fn process_has_ended(&self) {
         if let Some(copier) = &self.copier {
-            copier.end_input();
+            copier.process_has_ended();
         }
+    }
+
+    /// Who knows when all that the process wrote has been read.
+    pub fn copier(&self) -> Option<Copier> {
+        self.copier.clone()
     }
 
     /// Waits until all has been copied, or for a while: another process may have the streams yet.

@@ -53,10 +53,18 @@ pub fn input(path: &str) -> io::Result<Option<Input>> {
     open().map(Some).map_err(|error| named(path, &error))
 }
 
+/// Where a process's output goes.
+#[derive(Debug)]
+pub struct Output {
+    /// To write to; for a FIFO, to write only.
+    pub to: OwnedFd,
+    /// The other end, of a FIFO: while it is open, writing doesn't fail when whoever reads goes, and waits until another
+    /// comes.
+    pub holder: Option<OwnedFd>,
+}
+
 /// Standard output or error at `target`, a path, `fifo://` or `file://`; `None` where there is to be none.
-///
-/// Of a FIFO both ends are opened: then writing doesn't fail when whoever reads goes, and waits until another comes.
-pub fn output(target: &str) -> io::Result<Option<OwnedFd>> {
+pub fn output(target: &str) -> io::Result<Option<Output>> {
     if target.is_empty() {
         return Ok(None);
     }
@@ -65,7 +73,7 @@ pub fn output(target: &str) -> io::Result<Option<OwnedFd>> {
         Some(("fifo", path)) => path,
         Some(("file", path)) => {
             return file(Path::new(path))
-                .map(Some)
+                .map(|to| Some(Output { to, holder: None }))
                 .map_err(|error| named(target, &error));
         }
         Some((scheme, _)) => {
@@ -77,14 +85,19 @@ pub fn output(target: &str) -> io::Result<Option<OwnedFd>> {
             ));
         }
     };
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(non_blocking())
-        .open(path);
-    opened
-        .map(|file| Some(file.into()))
-        .map_err(|error| named(path, &error))
+    let opened = both_ends(path).map(Some);
+    opened.map_err(|error| named(path, &error))
+}
+
+/// The end to read first: without one, a FIFO can't be opened to write.
+fn both_ends(path: &str) -> io::Result<Output> {
+    let open = |options: &mut OpenOptions| options.custom_flags(non_blocking()).open(path);
+    let reader = open(OpenOptions::new().read(true))?;
+    let is_fifo = reader.metadata()?.file_type().is_fifo();
+    Ok(Output {
+        to: open(OpenOptions::new().write(true))?.into(),
+        holder: is_fifo.then(|| reader.into()),
+    })
 }
 
 fn file(path: &Path) -> io::Result<OwnedFd> {
@@ -112,8 +125,8 @@ mod tests {
         )
         .unwrap();
         let fifo = fifo.to_str().unwrap();
-        assert!(output(fifo).unwrap().is_some());
-        assert!(output(&format!("fifo://{fifo}")).unwrap().is_some());
+        let both_ends = |target: &str| output(target).unwrap().unwrap().holder.is_some();
+        assert!(both_ends(fifo) && both_ends(&format!("fifo://{fifo}")));
         assert!(input(fifo).unwrap().unwrap().holder.is_some());
         assert!(input("").unwrap().is_none() && output("").unwrap().is_none());
         let log = directory.path().join("a/log");
