@@ -46,7 +46,7 @@ pub struct Explanation {
 pub struct MountExplained {
     /// Path inside.
     pub path: String,
-    /// `read-only` or `read-write`.
+    /// `read-only` or `read-write`; `hidden` where one of the specification's masked paths is over it.
     pub access: &'static str,
     /// What is there: a host path, or a file system of its own.
     pub what: String,
@@ -58,6 +58,9 @@ pub struct MountExplained {
     /// file system may lead elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_by: Option<String>,
+    /// The masked path, this one or one above, in whose place there is nothing: an empty directory or `/dev/null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_by: Option<String>,
     /// How much of the host's it shows; measured by [`Explanation::measured`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
@@ -123,17 +126,19 @@ fn explain_mount(spec: &Spec, mount: &Mount, covering: Option<&Mount>) -> MountE
         .and_then(|all| all.get(&why_key(mount.destination())))
         .cloned()
         .unwrap_or_else(|| format!("the bundle gives no reason ({WHY_ANNOTATION}…)"));
+    let hidden_by = hidden_by(spec, mount);
     MountExplained {
         path: mount.destination().display().to_string(),
-        access: if is_read_only(mount) || is_closed(spec, mount) {
-            "read-only"
-        } else {
-            "read-write"
+        access: match hidden_by {
+            Some(_) => "hidden",
+            None if is_read_only(mount) || is_closed(spec, mount) => "read-only",
+            None => "read-write",
         },
         what,
         why,
         source: mount.source().clone().filter(|_| is_bind(mount)),
         covered_by: covering.map(|later| later.destination().display().to_string()),
+        hidden_by: hidden_by.cloned(),
         exposure: None,
     }
 }
@@ -143,6 +148,13 @@ fn is_closed(spec: &Spec, mount: &Mount) -> bool {
     let paths = linux(spec).and_then(|linux| linux.readonly_paths().as_ref());
     let mut paths = paths.into_iter().flatten();
     paths.any(|path| Path::new(path) == mount.destination())
+}
+
+/// The path that is masked there or above: masks come after all mounts.
+fn hidden_by<'a>(spec: &'a Spec, mount: &Mount) -> Option<&'a String> {
+    let paths = linux(spec).and_then(|linux| linux.masked_paths().as_ref());
+    let mut paths = paths.into_iter().flatten();
+    paths.find(|path| path.starts_with('/') && mount.destination().starts_with(path))
 }
 
 /// The last of the mounts after `at`, that of `path`, which covers it.
@@ -267,6 +279,9 @@ impl Explanation {
             )?;
             if let Some(later) = &mount.covered_by {
                 writeln!(f, "  {:<width$}   covered by the later {later}", "")?;
+            }
+            if let Some(path) = &mount.hidden_by {
+                writeln!(f, "  {:<width$}   hidden by the masked path {path}", "")?;
             }
             if let Some(exposure) = &mount.exposure {
                 writeln!(f, "  {:<width$}   shows {exposure}", "")?;

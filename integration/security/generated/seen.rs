@@ -207,6 +207,13 @@ impl Seen {
         masked.contains(&line.path) && line.kind == "tmpfs" && line.has("ro")
     }
 
+    /// Whether a mask is there or above, over all else.
+    fn hides(&self, path: &str, masked: &[String]) -> bool {
+        let above = Path::new(path).ancestors().filter_map(Path::to_str);
+        let mut tops = above.filter_map(|path| self.top(path));
+        tops.any(|line| Self::is_mask(line, masked) || line.root == "/null")
+    }
+
     fn has_harmless_mounts(&self) {
         let masked = self.listed("maskedPaths");
         for mount in &self.mounts {
@@ -328,12 +335,19 @@ impl Seen {
             };
             let at = at.unwrap_or_else(|| panic!("{path} is explained, and no mount: {left:#?}"));
             let line = left.remove(at);
-            let access = if line.has("ro") {
+            let access = if self.hides(&path, &masked) {
+                "hidden"
+            } else if line.has("ro") {
                 "read-only"
             } else {
                 "read-write"
             };
             assert_eq!(mount["access"], access, "{line:?}");
+            assert_eq!(
+                mount["hidden_by"].is_string(),
+                access == "hidden",
+                "{mount}"
+            );
         }
         let closed = [masked, self.listed("readonlyPaths")].concat();
         let recursive: Vec<String> = self

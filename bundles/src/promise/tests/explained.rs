@@ -74,3 +74,26 @@ fn what_is_a_read_only_path_is_explained_so_whatever_its_mount_says() {
         .collect();
     assert_eq!(access, ["read-only", "read-write", "read-write"]);
 }
+
+#[test]
+fn what_a_masked_path_is_over_is_explained_as_hidden() {
+    let mount = |path| serde_json::json!({ "destination": path, "type": "tmpfs" });
+    let mounts = ["/data", "/data/below", "/data2", "/tmp"].map(mount);
+    let spec = serde_json::json!({
+        "ociVersion": "1.0.2", "mounts": mounts,
+        "linux": { "maskedPaths": ["/data/", "/tmp/below"], "readonlyPaths": ["/data"] },
+    });
+    let explanation = explain(&serde_json::from_value(spec).unwrap(), None, vec![]);
+    let explained: Vec<_> = explanation
+        .mounts
+        .iter()
+        .map(|mount| (mount.access, mount.hidden_by.as_deref()))
+        .collect();
+    let (hidden, seen) = (("hidden", Some("/data/")), ("read-write", None));
+    assert_eq!(explained, [hidden, hidden, seen, seen]);
+    let text = explanation.to_string();
+    assert_eq!(
+        text.matches("hidden by the masked path /data/\n").count(),
+        2
+    );
+}
