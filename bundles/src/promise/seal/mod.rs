@@ -77,7 +77,9 @@ pub fn seal(spec: &mut Spec, kind: Kind) -> Vec<String> {
 
 /// [`seal`], with somebody else for an identity that is root on the host.
 pub fn seal_as(spec: &mut Spec, kind: Kind, run_as: Option<RunAs>) -> Vec<String> {
-    let mut changes = run_as.map_or_else(Vec::new, |other| change_identity(spec, other));
+    // Before anybody asks who is who on the host: the user namespace that stays decides.
+    let mut changes = drop_earlier_namespaces(spec);
+    changes.extend(run_as.map_or_else(Vec::new, |other| change_identity(spec, other)));
     changes.extend(keep_promise(spec, kind));
     changes
 }
@@ -172,6 +174,26 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
     vec!["linux.seccomp replaced by the sealed profile".to_owned()]
 }
 
+/// Of several namespaces of a type the last one stays: it is the one that libcontainer takes.
+fn drop_earlier_namespaces(spec: &mut Spec) -> Vec<String> {
+    let mut changes = vec![];
+    let linux = spec.linux_mut().as_mut();
+    let Some(namespaces) = linux.and_then(|linux| linux.namespaces_mut().as_mut()) else {
+        return changes;
+    };
+    let mut index = 0;
+    while let Some((first, later)) = namespaces[index..].split_first() {
+        let typ = first.typ();
+        if later.iter().any(|other| other.typ() == typ) {
+            namespaces.remove(index);
+            changes.push(format!("an earlier {typ} namespace removed"));
+        } else {
+            index += 1;
+        }
+    }
+    changes
+}
+
 fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, Uts};
     let wanted: &[LinuxNamespaceType] = match kind {
@@ -187,7 +209,6 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
         changes.push("linux.rootfsPropagation made private".to_owned());
     }
     let namespaces = linux.namespaces_mut().get_or_insert_default();
-    changes.extend(drop_earlier(namespaces));
     let wanted = wanted
         .iter()
         .filter(|typ| !(hosts_network && **typ == Network));
@@ -201,22 +222,6 @@ fn separate_world(spec: &mut Spec, kind: Kind) -> Vec<String> {
             namespace.set_typ(*typ);
             namespaces.push(namespace);
             changes.push(format!("a {typ} namespace of its own"));
-        }
-    }
-    changes
-}
-
-/// Of several namespaces of a type the last one stays: it is the one that libcontainer takes.
-fn drop_earlier(namespaces: &mut Vec<LinuxNamespace>) -> Vec<String> {
-    let mut changes = vec![];
-    let mut index = 0;
-    while let Some((first, later)) = namespaces[index..].split_first() {
-        let typ = first.typ();
-        if later.iter().any(|other| other.typ() == typ) {
-            namespaces.remove(index);
-            changes.push(format!("an earlier {typ} namespace removed"));
-        } else {
-            index += 1;
         }
     }
     changes
