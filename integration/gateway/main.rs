@@ -7,6 +7,7 @@ mod firewall;
 mod fixture;
 mod images;
 mod imports;
+mod mounted;
 mod munged;
 mod nodes;
 mod options;

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use integration::{host, program, wait_until};
+use integration::{Tool, host, program, wait_until};
 
 use crate::fixture::{Registry, SOON, User};
 use crate::images::{self, HELD};
+use crate::origin::Origin;
 
 const PLAIN: &[&str] = &["--plain-http"];
 /// `alice:secret`, and with another password.
@@ -230,42 +231,58 @@ fn beside(user: &User) -> Vec<String> {
     names
 }
 
-/// In the places of mkfs.erofs and mksquashfs: they write half an image, and go no further.
+/// Has it killed while a part of the image is there, and another one do it again, for which `go_on` is asked.
+fn kill_halfway(user: &User, killed: Tool, file: &str, go_on: impl FnOnce()) {
+    let mut running = killed.start();
+    let is_half = || {
+        let left = beside(user);
+        let hidden = left.iter().find(|name| name.starts_with('.'));
+        hidden.is_some_and(|name| user.home.join(name).join("image").exists())
+    };
+    wait_until("half an image is there", SOON, is_half);
+    running.kill();
+    assert_eq!(beside(user).len(), 1, "{:?}", beside(user));
+    assert!(beside(user)[0].starts_with('.'), "{:?}", beside(user));
+    let place = user.bench.path("").display().to_string();
+    wait_until("nothing of it goes on", SOON, || {
+        host::processes(|command| command.contains(&place)).is_empty()
+    });
+    go_on();
+    assert_eq!(beside(user), [file]);
+    for directory in ["cache/expand", "cache/blobs/incoming"] {
+        assert_eq!(host::names_in(&user.home.join(directory)), [""; 0]);
+    }
+}
+
 #[test]
 fn a_make_that_is_killed_leaves_nothing_to_be_seen_and_the_next_takes_away_what_it_left() {
     let user = User::new();
+    let origin = Origin::start(&user.bench);
+    let source = format!("docker://{}/x:1", origin.address);
+    origin.hold();
+    let killed = user.make(PLAIN, &source, "image.erofs");
+    kill_halfway(&user, killed, "image.erofs", || {
+        origin.release();
+        user.made(PLAIN, &source, "image.erofs");
+    });
+    let held = user.held("image.erofs");
+    assert!(held.contains(&"bin/sh -> busybox".to_owned()));
+}
+
+/// In the place of mksquashfs: it writes half an image, and goes no further.
+#[test]
+fn a_make_that_is_killed_with_its_program_leaves_nothing_to_be_seen_either() {
+    let user = User::new();
     let source = format!("oci:{}:v1", layout(&user).display());
     let programs = user.bench.directory("programs");
-    let half =
-        |image: &str| format!("#!/bin/sh\necho half >\"{image}\"\nwhile :; do sleep 0.1; done\n");
-    let last_but_one = half("$image").replace(
-        "\necho",
-        "\nfor last; do image=$next next=$last; done\necho",
-    );
-    program::write(&programs.join("mkfs.erofs"), &last_but_one);
-    program::write(&programs.join("mksquashfs"), &half("$2"));
+    let half = "#!/bin/sh\necho half >\"$2\"\nwhile :; do sleep 0.1; done\n";
+    program::write(&programs.join("mksquashfs"), half);
     let path = format!("{}:/usr/bin:/bin", programs.display());
-    for file in ["image.erofs", "image.squashfs"] {
-        let mut running = user.make(&[], &source, file).env("PATH", &path).start();
-        let is_half = || {
-            let left = beside(&user);
-            let hidden = left.iter().find(|name| name.starts_with('.'));
-            hidden.is_some_and(|name| user.home.join(name).join("image").exists())
-        };
-        wait_until("half an image is there", SOON, is_half);
-        running.kill();
-        assert_eq!(beside(&user).len(), 1, "{:?}", beside(&user));
-        assert!(beside(&user)[0].starts_with('.'), "{:?}", beside(&user));
-        let place = user.bench.path("").display().to_string();
-        wait_until("nothing of it goes on", SOON, || {
-            host::processes(|command| command.contains(&place)).is_empty()
-        });
-        user.made(&[], &source, file);
-        assert_eq!(beside(&user), [file]);
-        assert_eq!(user.held(file), HELD);
-        assert_eq!(host::names_in(&user.home.join("cache/expand")), [""; 0]);
-        fs::remove_file(user.home.join(file)).expect("made");
-    }
+    let killed = user.make(&[], &source, "image.squashfs").env("PATH", &path);
+    kill_halfway(&user, killed, "image.squashfs", || {
+        user.made(&[], &source, "image.squashfs");
+    });
+    assert_eq!(user.held("image.squashfs"), HELD);
 }
 
 #[test]

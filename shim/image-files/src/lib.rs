@@ -5,6 +5,7 @@
 mod behind;
 pub mod convert;
 mod digest;
+pub mod erofs;
 mod meta;
 mod patient;
 mod sandbox;

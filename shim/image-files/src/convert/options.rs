@@ -47,6 +47,11 @@ impl WriteOptions {
         Ok(())
     }
 
+    /// Whether mkfs.erofs(1) is needed for nothing that was wanted.
+    pub fn is_usual_erofs(&self) -> bool {
+        self.erofs.is_empty()
+    }
+
     pub(super) fn squashfs(&self) -> Vec<String> {
         self.squashfs.arguments()
     }

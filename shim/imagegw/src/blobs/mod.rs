@@ -1,8 +1,10 @@
 //! Content by its digest: what a registry calls blobs, kept for the next pull.
 
+mod coming;
 mod digest;
 mod store;
 
+pub(crate) use coming::Blob;
 pub use digest::{Algorithm, Digest, Hasher, NotADigest};
 pub(crate) use store::Fetch;
 pub use store::{Blobs, Swept};

@@ -1,7 +1,10 @@
 //! The blobs that were fetched, in a directory by their digests, each whole or not at all.
 //!
-//! A blob is fetched into `incoming`, under a lock, so that two pulls fetch one that both need once; checked as it comes,
-//! brought to the disk and renamed. Its time is when it was last used: what nobody uses goes first.
+//! A blob is fetched into `incoming`, under a lock, so that two pulls fetch one that both need once; checked as it comes
+//! and renamed. Its time is when it was last used: what nobody uses goes first.
+//!
+//! Nobody waits until it is on the disk. As long as it isn't, its owner may write to it, and whoever finds it compares it
+//! with its digest once more: a power failure may have left something else of it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -9,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use image_files::write_behind;
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fsync, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, fchmod, flock, fstat, fsync, openat};
 use rustix::io::Errno;
 
+use super::coming::{Blob, Coming};
 use super::digest::{Digest, Hasher};
 use crate::pull::PullError;
 
@@ -32,6 +35,8 @@ pub struct Blobs {
 pub(crate) trait Fetch {
     /// Its bytes from there on.
     fn open(&self, from: u64) -> Result<Box<dyn Read + '_>, PullError>;
+    /// It begins to come, or is there: for whoever doesn't wait for its end.
+    fn begins(&self, _: Blob) {}
     /// So many bytes of it are there; whether to go on.
     fn goes_on(&self, bytes: u64) -> bool;
 }
@@ -74,14 +79,31 @@ impl Blobs {
     /// [`PullError::Io`].
     pub fn get(&self, digest: &Digest) -> Result<Option<File>, PullError> {
         let path = self.path(digest);
-        match open(&path, OFlags::RDONLY) {
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(PullError::io("open", &path)(errno)),
-            Ok(file) => {
-                let now = file.set_modified(SystemTime::now());
-                now.map_err(PullError::io("set the time of", &path))?;
-                Ok(Some(file))
+        let mut file = match open(&path, OFlags::RDONLY) {
+            Err(Errno::NOENT) => return Ok(None),
+            opened => opened.map_err(PullError::io("open", &path))?,
+        };
+        if !is_settled(&file).map_err(PullError::io("look at", &path))? {
+            let found = digest_of(&mut file, digest);
+            if found.map_err(PullError::io("read", &path))? != *digest {
+                fs::remove_file(&path).map_err(PullError::io("remove", &path))?;
+                return Ok(None);
             }
+        }
+        let now = file.set_modified(SystemTime::now());
+        now.map_err(PullError::io("set the time of", &path))?;
+        Ok(Some(file))
+    }
+
+    /// Brings a blob to the disk, and writes down that it is there. What fails is only compared once more.
+    pub fn settle(&self, digest: &Digest) {
+        let path = self.path(digest);
+        if let Ok(file) = open(&path, OFlags::RDONLY)
+            && let Ok(false) = is_settled(&file)
+            && file.sync_all().is_ok()
+            && sync_above(&path).is_ok()
+        {
+            let _ = fchmod(&file, Mode::RUSR);
         }
     }
 
@@ -98,6 +120,9 @@ impl Blobs {
     ) -> Result<File, PullError> {
         loop {
             if let Some(file) = self.get(digest)? {
+                let path = self.path(digest);
+                let blob = file.try_clone().and_then(Blob::of);
+                fetch.begins(blob.map_err(PullError::io("open", &path))?);
                 return Ok(file);
             }
             let path = self.directory.join("incoming").join(digest.hex());
@@ -138,7 +163,10 @@ impl Blobs {
     ) -> Result<File, PullError> {
         // What is left of a fetch that was killed isn't trusted.
         file.set_len(0).map_err(PullError::io("cut", path))?;
-        let found = write_behind(path, || receive(&mut file, path, digest, size, what, fetch))?;
+        let coming = Coming::new();
+        let copy = file.try_clone().map_err(PullError::io("open", path))?;
+        fetch.begins(coming.blob(copy));
+        let found = receive(&mut file, path, digest, size, what, fetch, &coming)?;
         if found != *digest {
             return Err(PullError::Digest {
                 what: what.to_owned(),
@@ -146,10 +174,8 @@ impl Blobs {
             });
         }
         let place = self.path(digest);
-        file.sync_all()
-            .and_then(|()| fs::rename(path, &place))
-            .map_err(PullError::io("keep", &place))?;
-        sync_above(&place)?;
+        fs::rename(path, &place).map_err(PullError::io("keep", &place))?;
+        coming.end(size);
         file.rewind().map_err(PullError::io("read", &place))?;
         Ok(file)
     }
@@ -209,6 +235,7 @@ fn receive(
     size: u64,
     what: &str,
     fetch: &dyn Fetch,
+    coming: &Coming,
 ) -> Result<Digest, PullError> {
     let mut hasher = Hasher::new(digest.algorithm());
     let mut buffer = vec![0; BUFFER];
@@ -246,6 +273,7 @@ fn receive(
             hasher.update(piece);
             file.write_all(piece)
                 .map_err(PullError::io("write", path))?;
+            coming.there(done);
             if !fetch.goes_on(done) {
                 return Err(PullError::Stopped);
             }
@@ -269,6 +297,26 @@ fn receive(
 fn open(path: &Path, flags: OFlags) -> Result<File, Errno> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map(File::from)
+}
+
+/// Whether a blob is known to be on the disk.
+fn is_settled(file: &File) -> Result<bool, Errno> {
+    Ok(fstat(file)?.st_mode & Mode::WUSR.as_raw_mode() == 0)
+}
+
+fn digest_of(file: &mut File, like: &Digest) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(like.algorithm());
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let length = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        hasher.update(buffer.get(..length).unwrap_or_default());
+    }
+    file.rewind()?;
+    Ok(hasher.finish())
 }
 
 /// Whether the file is still the one at this path.

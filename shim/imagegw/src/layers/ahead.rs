@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::unpacked::unpacked;
+use super::unpacked::{Unpacked, unpacked};
 use crate::blobs::{Algorithm, Digest, Hasher};
 
 /// Bytes that are handed over at once.
@@ -13,15 +13,16 @@ const PIECE: usize = 256 << 10;
 /// How many pieces may wait: that, and no more, is in memory.
 const WAITING: usize = 8;
 
-/// Has `work` read `layer`, unpacked, to its end or until it gives up: what comes of it, and the digest of what was read.
+/// Has `work` read `layer`, unpacked, to its end or until it gives up: what comes of it, and the digest of what was read,
+/// if there is an algorithm for one.
 pub(super) fn ahead<T>(
     layer: impl Read + Send,
-    algorithm: Algorithm,
+    algorithm: Option<Algorithm>,
     work: impl FnOnce(&mut Ahead) -> T,
-) -> (T, Digest) {
+) -> (T, Option<Digest>) {
     thread::scope(|scope| {
         let (to, pieces) = sync_channel(WAITING);
-        let reading = scope.spawn(move || read(layer, Hasher::new(algorithm), &to));
+        let reading = scope.spawn(move || read(layer, algorithm.map(Hasher::new), &to));
         let mut ahead = Ahead {
             pieces,
             piece: vec![],
@@ -40,14 +41,20 @@ pub(super) fn ahead<T>(
 type Piece = io::Result<Vec<u8>>;
 
 /// Reads until the end, the first error, or nobody takes the pieces.
-fn read(layer: impl Read, mut hasher: Hasher, to: &SyncSender<Piece>) -> Digest {
+fn read(layer: impl Read, mut hasher: Option<Hasher>, to: &SyncSender<Piece>) -> Option<Digest> {
     let hand_over = || -> io::Result<()> {
-        let mut from = unpacked(layer)?;
+        let Unpacked { mut from, is_plain } = unpacked(layer)?;
+        if hasher.is_none() && !is_plain {
+            let told = "it is compressed, which its digest doesn't say";
+            return Err(io::Error::other(told));
+        }
         loop {
             let mut piece = Vec::with_capacity(PIECE);
             let read = (&mut from).take(PIECE as u64).read_to_end(&mut piece);
             let is_end = matches!(read, Ok(0));
-            hasher.update(&piece);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&piece);
+            }
             // What was there before an error is told before it.
             if is_end || to.send(Ok(piece)).is_err() {
                 return Ok(());
@@ -59,7 +66,7 @@ fn read(layer: impl Read, mut hasher: Hasher, to: &SyncSender<Piece>) -> Digest 
         // Whoever has given up has a reason of its own.
         let _ = to.send(Err(error));
     }
-    hasher.finish()
+    hasher.map(Hasher::finish)
 }
 
 /// What was read, in order.
@@ -115,12 +122,12 @@ mod tests {
                 left: length,
                 breaks: false,
             };
-            let (content, digest) = ahead(source, Algorithm::Sha256, |ahead| {
+            let (content, digest) = ahead(source, Some(Algorithm::Sha256), |ahead| {
                 let mut content = vec![];
                 ahead.read_to_end(&mut content).map(|_| content).unwrap()
             });
             assert!(content == vec![7; length], "{length}");
-            assert_eq!(digest, Digest::of(&content), "{length}");
+            assert_eq!(digest, Some(Digest::of(&content)), "{length}");
         }
     }
 
@@ -130,7 +137,7 @@ mod tests {
             left: PIECE + 5,
             breaks: true,
         };
-        let (outcome, _) = ahead(source, Algorithm::Sha256, |ahead| {
+        let (outcome, _) = ahead(source, Some(Algorithm::Sha256), |ahead| {
             let mut content = vec![];
             let error = ahead.read_to_end(&mut content).unwrap_err();
             (content.len(), error.to_string())
@@ -139,12 +146,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_to_be_as_it_was_fetched_is_not_unpacked() {
+        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, b"content").unwrap();
+        let gzip = gzip.finish().unwrap();
+        let read = |layer: &[u8]| {
+            let (read, digest) = ahead(layer, None, |ahead| ahead.read_to_end(&mut vec![]));
+            assert_eq!(digest, None);
+            read.map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"content"), Ok(7));
+        assert!(read(&gzip).unwrap_err().contains("compressed"));
+    }
+
+    #[test]
     fn whoever_gives_up_ends_it() {
         let source = Source {
             left: usize::MAX,
             breaks: false,
         };
-        let (first, _) = ahead(source, Algorithm::Sha256, |ahead| {
+        let (first, _) = ahead(source, Some(Algorithm::Sha256), |ahead| {
             let mut first = [0; 5];
             ahead.read_exact(&mut first).map(|()| first).unwrap()
         });

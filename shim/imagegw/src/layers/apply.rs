@@ -1,19 +1,17 @@
 //! One layer upon a tree, entry by entry.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use rustix::fs::FileType;
 use tar::{Entry, EntryType};
 
 use super::bounds::{Leashed, Left};
 use super::error::LayerError;
 use super::name::{LONGEST, Name};
 use super::time::{Seconds, nearest};
-use super::tree::{Tree, set};
+use super::upon::Upon;
 use crate::pull::LeftOut;
 
 /// What a name begins with that takes away what is called by its rest.
@@ -27,8 +25,8 @@ const OF_AUFS: &[u8] = b".wh..wh.";
 const PIECE: usize = 128 << 10;
 
 /// What is done for every entry.
-pub(super) struct Applying<'a> {
-    pub(super) tree: &'a mut Tree,
+pub(super) struct Applying<'a, U> {
+    pub(super) upon: &'a mut U,
     pub(super) left: Rc<Left>,
     pub(super) left_out: &'a mut LeftOut,
     /// Told how many bytes were read so far; whether to stop.
@@ -43,15 +41,15 @@ struct Head {
     time: Seconds,
 }
 
-impl<'a> Applying<'a> {
+impl<'a, U: Upon> Applying<'a, U> {
     pub(super) fn new(
-        tree: &'a mut Tree,
+        upon: &'a mut U,
         left: Rc<Left>,
         left_out: &'a mut LeftOut,
         goes_on: &'a mut dyn FnMut(u64) -> bool,
     ) -> Self {
         Self {
-            tree,
+            upon,
             left,
             left_out,
             goes_on,
@@ -61,7 +59,7 @@ impl<'a> Applying<'a> {
 
     /// Applies the archive in `layer`, and reads it to its very end.
     pub(super) fn layer(mut self, layer: impl Read) -> Result<(), LayerError> {
-        self.tree.begin_layer();
+        self.upon.begin_layer();
         let left = Rc::clone(&self.left);
         let mut archive = tar::Archive::new(Leashed {
             inner: layer,
@@ -75,7 +73,7 @@ impl<'a> Applying<'a> {
             self.entry(entry.map_err(|error| left.why(&error))?)?;
             self.tell()?;
         }
-        self.tree.leave()?;
+        self.upon.end_layer()?;
         left.content();
         self.rest(archive.into_inner())
     }
@@ -123,7 +121,7 @@ impl<'a> Applying<'a> {
             EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default();
                 let target = Name::parse(&target)?;
-                self.tree.hard_link(&head.name, &target)
+                self.upon.hard_link(&head.name, &target)
             }
             EntryType::Char | EntryType::Block | EntryType::Fifo => self.special(&head),
             _ => Err(LayerError::entry(
@@ -165,12 +163,8 @@ impl<'a> Applying<'a> {
 
     /// Whether the entry was there to take something away.
     fn whiteout(&mut self, name: &[u8], head: &Head) -> Result<bool, LayerError> {
-        let shown = &head.name.shown;
-        let failed = LayerError::io("take away for", shown);
         if name == OPAQUE {
-            if let Some(place) = self.tree.place(&head.name)? {
-                place.clear_around().map_err(failed)?;
-            }
+            self.upon.clear_around(&head.name)?;
             return Ok(true);
         }
         if name.starts_with(OF_AUFS) {
@@ -181,49 +175,38 @@ impl<'a> Applying<'a> {
         };
         if [&b""[..], b".", b".."].contains(&hidden) {
             let reason = "takes away what is no name in its directory";
-            return Err(LayerError::entry(shown, reason));
+            return Err(LayerError::entry(&head.name.shown, reason));
         }
-        let hidden = OsStr::from_bytes(hidden);
-        if let Some(mut place) = self.tree.place(&head.name)? {
-            place.name = hidden;
-            place.clear_below().map_err(failed)?;
-        }
+        self.upon
+            .clear_below(&head.name, OsStr::from_bytes(hidden))?;
         Ok(true)
     }
 
     fn directory(&mut self, head: &Head) -> Result<(), LayerError> {
-        let failed = LayerError::io("make the directory", &head.name.shown);
-        match self.tree.place(&head.name)? {
-            Some(place) => place.directory(head.mode, head.time),
-            None => set(&self.tree.root, FileType::Directory, head.mode, head.time),
-        }
-        .map_err(failed)
+        self.upon.directory(&head.name, head.mode, head.time)
     }
 
     fn file<R: Read>(&mut self, head: &Head, entry: Entry<'_, R>) -> Result<(), LayerError> {
         let shown = &head.name.shown;
         self.left.has_room(entry.size())?;
-        let Some(mut place) = self.tree.place(&head.name)? else {
-            return Err(LayerError::entry(shown, "is a file instead of the root"));
-        };
-        let file = place.file().map_err(LayerError::io("make", shown))?;
-        let mut file = File::from(file);
+        let mut file = self.upon.begin_file(&head.name, entry.size())?;
         self.left.content();
         self.fill(head, entry, &mut file)?;
-        set(&file, FileType::RegularFile, head.mode, head.time)
-            .map_err(LayerError::io("set the mode of", shown))
+        self.upon
+            .end_file(file, head.mode, head.time)
+            .map_err(LayerError::io("write", shown))
     }
 
     fn fill<R: Read>(
         &mut self,
         head: &Head,
         mut entry: Entry<'_, R>,
-        file: &mut File,
+        file: &mut U::File,
     ) -> Result<(), LayerError> {
         let failed = || LayerError::io("write", &head.name.shown);
         let is_sparse = entry.header().entry_type() == EntryType::GNUSparse;
         let before = self.left.read();
-        let (size, mut written, mut is_hole) = (entry.size(), 0, false);
+        let (size, mut written) = (entry.size(), 0);
         loop {
             let length = self.piece(&mut entry)?;
             let piece = self.buffer.get(..length).unwrap_or_default();
@@ -231,10 +214,10 @@ impl<'a> Applying<'a> {
                 break;
             }
             written += length as u64;
-            is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
+            let is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
             match is_hole {
-                true => file.seek(SeekFrom::Current(PIECE as i64)).map(drop),
-                false => file.write_all(piece),
+                true => self.upon.put_zeros(file, PIECE as u64),
+                false => self.upon.put(file, piece),
             }
             .map_err(failed())?;
             self.tell()?;
@@ -251,10 +234,7 @@ impl<'a> Applying<'a> {
             let read = self.left.read() - before;
             self.left.hole(size.saturating_sub(read))?;
         }
-        match is_hole {
-            true => file.set_len(size).map_err(failed()),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     /// Fills the buffer as far as the entry goes.
@@ -282,26 +262,13 @@ impl<'a> Applying<'a> {
             let reason = "is a link to what no path can be";
             return Err(LayerError::entry(shown, reason));
         }
-        let Some(place) = self.tree.place(&head.name)? else {
-            return Err(LayerError::entry(shown, "is a link instead of the root"));
-        };
-        place
-            .link(&target, head.time)
-            .map_err(LayerError::io("make the link", shown))
+        self.upon.link(&head.name, &target, head.time)
     }
 
     /// A device or a pipe isn't made, but what was there before isn't there any more.
     fn special(&mut self, head: &Head) -> Result<(), LayerError> {
         self.left_out.special += 1;
-        match self.tree.place(&head.name)? {
-            Some(place) => place
-                .clear()
-                .map_err(LayerError::io("take away for", &head.name.shown)),
-            None => {
-                let reason = "is a device instead of the root";
-                Err(LayerError::entry(&head.name.shown, reason))
-            }
-        }
+        self.upon.clear(&head.name)
     }
 }
 

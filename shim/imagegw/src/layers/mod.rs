@@ -1,21 +1,27 @@
-//! Layers of an image, laid upon each other in a directory: hostile archives, applied within bounds and without anything
-//! that gives power.
+//! Layers of an image, laid upon each other in a directory, or in an image file that is written as they come: hostile
+//! archives, applied within bounds and without anything that gives power.
 //!
-//! What every entry becomes is the business of [`apply`]; where it goes, of [`tree`]. Nothing is reached by a path of the
-//! host's: each directory is opened below the tree's own descriptor, through no link.
+//! What every entry becomes is the business of [`apply`]; where it goes, of [`tree`] and [`image`]. Nothing is reached by a
+//! path of the host's: each directory is opened below the tree's own descriptor, through no link, or isn't there at all.
 
 mod ahead;
 mod apply;
 mod bounds;
 mod error;
+mod image;
 mod name;
+mod ours;
 mod time;
 mod tree;
 mod unpacked;
+mod upon;
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
+
+use apply::Applying;
 
 use crate::blobs::{Algorithm, Digest};
 use crate::pull::LeftOut;
@@ -23,12 +29,18 @@ use crate::pull::LeftOut;
 pub use bounds::Bounds;
 pub use error::LayerError;
 
-/// A tree that layers are laid upon, the lowest first.
+/// What layers are laid upon, the lowest first.
 #[derive(Debug)]
 pub struct Layers {
-    tree: tree::Tree,
+    upon: Ground,
     left: Rc<bounds::Left>,
     left_out: LeftOut,
+}
+
+#[derive(Debug)]
+enum Ground {
+    Directory(tree::Tree),
+    Image(Box<image::Image>),
 }
 
 impl Layers {
@@ -37,11 +49,22 @@ impl Layers {
     /// # Errors
     /// [`LayerError::Io`].
     pub fn new(directory: &Path, bounds: Bounds) -> Result<Self, LayerError> {
-        Ok(Self {
-            tree: tree::Tree::new(directory)?,
+        let tree = tree::Tree::new(directory)?;
+        Ok(Self::upon(Ground::Directory(tree), bounds))
+    }
+
+    /// None yet, in an EROFS in `file`, which is empty.
+    pub fn image(file: File, bounds: Bounds) -> Self {
+        let image = image::Image::new(file);
+        Self::upon(Ground::Image(Box::new(image)), bounds)
+    }
+
+    fn upon(upon: Ground, bounds: Bounds) -> Self {
+        Self {
+            upon,
             left: bounds::Left::of(bounds),
             left_out: LeftOut::default(),
-        })
+        }
     }
 
     /// Lays the next one upon what is there. `goes_on` is told often how many bytes of all layers have been read,
@@ -55,10 +78,51 @@ impl Layers {
         algorithm: Algorithm,
         goes_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Digest, LayerError> {
+        let digest = self.lay(layer, Some(algorithm), goes_on)?;
+        digest.ok_or_else(|| LayerError::Broken("it has no digest".to_owned()))
+    }
+
+    /// The same of one whose digest, unpacked, is known by whoever reads `layer` to its end.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn apply_known(
+        &mut self,
+        layer: impl Read + Send,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), LayerError> {
+        self.lay(layer, None, goes_on).map(drop)
+    }
+
+    fn lay(
+        &mut self,
+        layer: impl Read + Send,
+        algorithm: Option<Algorithm>,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Digest>, LayerError> {
         let left = Rc::clone(&self.left);
-        let applying = apply::Applying::new(&mut self.tree, left, &mut self.left_out, goes_on);
-        let (applied, digest) = ahead::ahead(layer, algorithm, |layer| applying.layer(layer));
+        let left_out = &mut self.left_out;
+        let (applied, digest) = ahead::ahead(layer, algorithm, |layer| match &mut self.upon {
+            Ground::Directory(tree) => Applying::new(tree, left, left_out, goes_on).layer(layer),
+            Ground::Image(image) => {
+                Applying::new(&mut **image, left, left_out, goes_on).layer(layer)
+            }
+        });
         applied.map(|()| digest)
+    }
+
+    /// All are laid: completes the image, if it is one, which isn't on the disk yet.
+    ///
+    /// # Errors
+    /// [`LayerError::Io`].
+    pub fn complete(self) -> Result<(), LayerError> {
+        match self.upon {
+            Ground::Directory(_) => Ok(()),
+            Ground::Image(image) => image
+                .complete()
+                .map(drop)
+                .map_err(LayerError::io("complete", b"image")),
+        }
     }
 
     /// What was left out so far.

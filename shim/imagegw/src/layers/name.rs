@@ -8,7 +8,7 @@ use super::error::LayerError;
 /// The longest name of an entry, and the longest target of a link, bytes: the kernel's own limit.
 pub(super) const LONGEST: usize = 4095;
 /// The longest part of one, bytes.
-const LONGEST_PART: usize = 255;
+pub(super) const LONGEST_PART: usize = 255;
 /// The most parts.
 pub(super) const DEEPEST: usize = 256;
 

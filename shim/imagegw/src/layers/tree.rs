@@ -1,8 +1,7 @@
 //! The tree that layers are laid upon, reached through its root's descriptor only and through no link.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -14,38 +13,22 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+mod laid;
+
 use super::error::LayerError;
 use super::name::{DEEPEST, LONGEST, Name};
+use super::ours::Ours;
 use super::time::{Seconds, of, times};
 
 /// The most links that lead from one name to a directory: the kernel's own limit.
-const MOST_LINKS: usize = 40;
+pub(super) const MOST_LINKS: usize = 40;
 
 /// An image's tree.
 #[derive(Debug)]
 pub(super) struct Tree {
-    pub(super) root: OwnedFd,
+    root: OwnedFd,
     here: Option<Here>,
     ours: Ours,
-}
-
-/// The names that the layer at hand has made or named: what it takes away is of the layers below. Few bytes for each,
-/// since there can be millions.
-#[derive(Debug, Default)]
-struct Ours {
-    hashes: HashSet<u64>,
-    hasher: RandomState,
-}
-
-impl Ours {
-    fn insert(&mut self, directory: u64, name: &OsStr) {
-        self.hashes.insert(self.hasher.hash_one((directory, name)));
-    }
-
-    fn contains(&self, directory: u64, name: &OsStr) -> bool {
-        self.hashes
-            .contains(&self.hasher.hash_one((directory, name)))
-    }
 }
 
 /// The directory that entries are put into at the moment. What is put into it changes its time, which is put right once
@@ -66,9 +49,9 @@ impl Here {
 
 /// A place in the tree for an entry: a directory of it, and a name in there.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
-    pub(super) directory: &'a OwnedFd,
-    pub(super) name: &'a OsStr,
+struct Place<'a> {
+    directory: &'a OwnedFd,
+    name: &'a OsStr,
     inode: u64,
     ours: &'a mut Ours,
 }
@@ -92,16 +75,11 @@ impl Tree {
         })
     }
 
-    /// The next layer begins.
-    pub(super) fn begin_layer(&mut self) {
-        self.ours.hashes.clear();
-    }
-
     /// All is done for now.
     ///
     /// # Errors
     /// [`LayerError::Io`].
-    pub(super) fn leave(&mut self) -> Result<(), LayerError> {
+    fn leave(&mut self) -> Result<(), LayerError> {
         match self.here.take() {
             Some(here) => here
                 .leave()
@@ -114,7 +92,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`LayerError`].
-    pub(super) fn place<'a>(&'a mut self, name: &'a Name) -> Result<Option<Place<'a>>, LayerError> {
+    fn place<'a>(&'a mut self, name: &'a Name) -> Result<Option<Place<'a>>, LayerError> {
         let Some((above, last)) = name.split() else {
             self.leave()?;
             return Ok(None);
@@ -143,7 +121,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`LayerError`].
-    pub(super) fn hard_link(&mut self, name: &Name, target: &Name) -> Result<(), LayerError> {
+    fn put_hard_link(&mut self, name: &Name, target: &Name) -> Result<(), LayerError> {
         let refuse = |reason| LayerError::entry(&name.shown, reason);
         let Some((above, last)) = target.split() else {
             return Err(refuse("is a hard link to a directory"));
@@ -246,7 +224,7 @@ impl Place<'_> {
     }
 
     /// Makes a directory, or takes the one that is there, and gives it its mode and time.
-    pub(super) fn directory(mut self, mode: u32, time: Seconds) -> Result<(), Errno> {
+    fn directory(mut self, mode: u32, time: Seconds) -> Result<(), Errno> {
         let found = statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW);
         let is_there = found.is_ok_and(|found| is_directory(&found));
         if !is_there {
@@ -258,7 +236,7 @@ impl Place<'_> {
     }
 
     /// Makes a file, which is still to be filled.
-    pub(super) fn file(&mut self) -> Result<OwnedFd, Errno> {
+    fn file(&mut self) -> Result<OwnedFd, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let flags = flags | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -268,7 +246,7 @@ impl Place<'_> {
     }
 
     /// Makes a symbolic link. Where it leads to is the business of who has the image as its root: here, nobody follows it.
-    pub(super) fn link(mut self, target: &[u8], time: Seconds) -> Result<(), Errno> {
+    fn link(mut self, target: &[u8], time: Seconds) -> Result<(), Errno> {
         self.replace(|place| symlinkat(target, place.directory, place.name))?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         self.is_ours();
@@ -276,18 +254,18 @@ impl Place<'_> {
     }
 
     /// Takes away what is there, all of it.
-    pub(super) fn clear(&self) -> Result<(), Errno> {
+    fn clear(&self) -> Result<(), Errno> {
         remove(self.directory, self.name, &|_, _| false).map(drop)
     }
 
     /// Takes away what layers below have put there.
-    pub(super) fn clear_below(&self) -> Result<(), Errno> {
+    fn clear_below(&self) -> Result<(), Errno> {
         let is_kept = |directory, name: &OsStr| self.ours.contains(directory, name);
         remove(self.directory, self.name, &is_kept).map(drop)
     }
 
     /// Takes away what layers below have put into the directory that this is a place of.
-    pub(super) fn clear_around(&self) -> Result<(), Errno> {
+    fn clear_around(&self) -> Result<(), Errno> {
         let is_kept = |directory, name: &OsStr| self.ours.contains(directory, name);
         for name in names(self.directory)? {
             remove(self.directory, &name, &is_kept)?;
@@ -308,7 +286,7 @@ impl Place<'_> {
 }
 
 /// Gives what an entry has made its mode and time.
-pub(super) fn set(made: impl AsFd, kind: FileType, mode: u32, time: Seconds) -> Result<(), Errno> {
+fn set(made: impl AsFd, kind: FileType, mode: u32, time: Seconds) -> Result<(), Errno> {
     fchmod(&made, harmless(kind.as_raw_mode() | mode & 0o7777))?;
     futimens(&made, &times(time))
 }

@@ -16,20 +16,34 @@ const ZSTD_SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// A frame of no bytes.
 const ZSTD_EMPTY: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0];
 
+/// What becomes of a layer's bytes.
+pub(super) struct Unpacked<'a> {
+    pub(super) from: Box<dyn Read + 'a>,
+    /// Whether they are compressed with nothing.
+    pub(super) is_plain: bool,
+}
+
 /// Unpacks `layer`: gzip, zstd, or nothing of them.
 ///
 /// # Errors
 /// Those of reading.
-pub(super) fn unpacked<'a>(layer: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(super) fn unpacked<'a>(layer: impl Read + 'a) -> io::Result<Unpacked<'a>> {
     let mut layer = BufReader::with_capacity(BUFFER, layer);
     let head = layer.fill_buf()?;
     let is_skipped = head.get(1..4) == Some(&ZSTD_SKIPPED) && head[0] & 0xf0 == 0x50;
-    Ok(if head.starts_with(&GZIP) {
-        Box::new(MultiGzDecoder::new(layer))
-    } else if head.starts_with(&ZSTD) || is_skipped {
-        Box::new(Zstd::new(layer)?)
-    } else {
-        Box::new(layer)
+    let (is_gzip, is_zstd) = (
+        head.starts_with(&GZIP),
+        head.starts_with(&ZSTD) || is_skipped,
+    );
+    Ok(Unpacked {
+        from: if is_gzip {
+            Box::new(MultiGzDecoder::new(layer))
+        } else if is_zstd {
+            Box::new(Zstd::new(layer)?)
+        } else {
+            Box::new(layer)
+        },
+        is_plain: !is_gzip && !is_zstd,
     })
 }
 

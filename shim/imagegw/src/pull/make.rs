@@ -1,7 +1,8 @@
-//! A tree becomes an image file: beside its place first, then whole in it.
+//! Layers, or a tree of them, become an image file: beside its place first, then whole in it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 
@@ -12,8 +13,11 @@ use image_files::{FileDigests, write_behind};
 
 use super::error::PullError;
 use super::meter::Meter;
-use super::request::{Format, Progress, PullRequest};
+use super::pulled::LeftOut;
+use super::request::{Format, Progress, PullRequest, Step};
 use super::scratch::Scratch as Unpacked;
+use super::unpacking::{Layer, Taker, unpack};
+use crate::layers::{Bounds, Layers};
 
 /// An image file.
 #[derive(Debug)]
@@ -36,10 +40,7 @@ pub(super) fn image(
     let tree = &unpacked.tree();
     // Layers leave nothing to be cleaned, and this is what sees to it.
     let cleaned = clean(tree).map_err(failed)?;
-    let place = Place {
-        path: &request.destination,
-        replace: true,
-    };
+    let place = place(request);
     let scratch = Scratch::new(place.above()).map_err(failed)?;
     let part = scratch.path().join("image");
     let mut watch = Watching(Meter::new(progress, 0, None), progress);
@@ -48,18 +49,68 @@ pub(super) fn image(
         Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
     })
     .map_err(failed)?;
-    let file = File::open(&part).map_err(PullError::io("open", &part))?;
-    let size = file.metadata().map_err(PullError::io("look at", &part))?;
+    finish(&place, &part, Some(unpacked), progress)
+}
+
+/// Whether the image is written as its layers come: an EROFS as usual, and nobody wants to see it unpacked.
+pub(super) fn is_written_as_it_comes(
+    wanted: &WriteOptions,
+    request: &PullRequest,
+    progress: &dyn Progress,
+) -> bool {
+    request.format == Format::Erofs && wanted.is_usual_erofs() && !progress.examines()
+}
+
+/// Writes `layers` to the request's destination as `fetch` hands them over, without a tree.
+///
+/// # Errors
+/// [`PullError`]; what is at the destination is then what was there.
+pub(super) fn as_it_comes(
+    bounds: Bounds,
+    layers: &[Layer<'_>],
+    request: &PullRequest,
+    progress: &dyn Progress,
+    fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
+) -> Result<(Made, LeftOut), PullError> {
+    let place = place(request);
+    let scratch = Scratch::new(place.above()).map_err(failed)?;
+    let part = scratch.path().join("image");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let file = options.open(&part).map_err(PullError::io("make", &part))?;
+    let begin = || Ok(Layers::image(file, bounds));
+    let left_out = write_behind(&part, || unpack(begin, layers, progress, fetch))?;
+    progress.step(Step::Conversion);
+    let made = finish(&place, &part, None, progress)?;
+    Ok((made, left_out))
+}
+
+fn place(request: &PullRequest) -> Place<'_> {
+    Place {
+        path: &request.destination,
+        replace: true,
+    }
+}
+
+/// Puts a file that is written, but not on the disk yet, in its place.
+fn finish(
+    place: &Place<'_>,
+    part: &Path,
+    unpacked: Option<Unpacked>,
+    progress: &dyn Progress,
+) -> Result<Made, PullError> {
+    let file = File::open(part).map_err(PullError::io("open", part))?;
+    let size = file.metadata().map_err(PullError::io("look at", part))?;
     let size = size.len();
-    let digests = digests(&file, unpacked).map_err(PullError::io("read", &part))?;
-    place.put(&part).map_err(failed)?;
+    let digests = digests(&file, unpacked).map_err(PullError::io("read", part))?;
+    place.put(part).map_err(failed)?;
     progress.bytes(size, Some(size));
     Ok(Made { digests, size })
 }
 
 /// The file's digests, while it is brought to the disk, and while what it was made of is taken away: the one keeps the
 /// processor busy, the others the disk.
-fn digests(file: &File, unpacked: Unpacked) -> io::Result<FileDigests> {
+fn digests(file: &File, unpacked: Option<Unpacked>) -> io::Result<FileDigests> {
     thread::scope(|scope| {
         scope.spawn(move || drop(unpacked));
         let syncing = scope.spawn(|| file.sync_all());

@@ -4,16 +4,17 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::thread;
 
 use super::configuration::Configuration;
 use super::error::PullError;
 use super::image_file;
 use super::local::{Archive, Directory, Docker, Layout};
-use super::make;
+use super::make::{self, Made};
 use super::manifest::{Descriptor, Manifest};
 use super::meter::Meter;
 use super::origin::{Origin, Resolved, resolve};
-use super::pulled::{Found, Pulled};
+use super::pulled::{Found, LeftOut, Pulled};
 use super::reference::Version;
 use super::registry::InRegistry;
 use super::request::{Progress, PullRequest, Step};
@@ -22,7 +23,8 @@ use super::settings::Settings;
 use super::source::Source;
 use super::unpacking::{Layer, Taker, unpack};
 use super::vouch;
-use crate::blobs::{Blobs, Fetch, Swept};
+use crate::blobs::{Blob, Blobs, Digest, Fetch, Swept};
+use crate::layers::Layers;
 
 /// Pulls images, any number of them at once.
 #[derive(Debug)]
@@ -88,21 +90,14 @@ impl Puller {
             what: request.source.to_string(),
         };
         let configuration = fetching.configuration(&resolved.manifest, request)?;
-        let scratch = Scratch::new(&self.settings.expand)?;
-        let tree = scratch.tree();
-        fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
         let named = resolved.manifest.layers.iter();
         let layers: Vec<Layer<'_>> = named
             .zip(configuration.layers())
             .map(|(Descriptor { digest, .. }, meant)| Layer { digest, meant })
             .collect();
-        let bounds = self.settings.bounds;
-        let left_out = unpack(&tree, bounds, &layers, progress, |taker| {
-            fetching.layers(&resolved.manifest, taker)
-        })?;
-        make::judge(&tree, request, progress)?;
-        progress.step(Step::Conversion);
-        let made = make::image(scratch, &self.settings.written, request, progress)?;
+        let fetch = |taker: &Taker<'_>| fetching.layers(&resolved.manifest, taker);
+        let (made, left_out) = self.make(&layers, request, progress, fetch)?;
+        self.settle(&resolved.manifest);
         Ok(Pulled {
             found,
             config: configuration.config.unwrap_or_default(),
@@ -113,6 +108,37 @@ impl Puller {
             left_out,
             signed_by,
         })
+    }
+
+    fn make(
+        &self,
+        layers: &[Layer<'_>],
+        request: &PullRequest,
+        progress: &dyn Progress,
+        fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
+    ) -> Result<(Made, LeftOut), PullError> {
+        let Settings {
+            bounds, written, ..
+        } = &self.settings;
+        if make::is_written_as_it_comes(written, request, progress) {
+            return make::as_it_comes(*bounds, layers, request, progress, fetch);
+        }
+        let scratch = Scratch::new(&self.settings.expand)?;
+        let tree = scratch.tree();
+        fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
+        let left_out = unpack(|| Layers::new(&tree, *bounds), layers, progress, fetch)?;
+        make::judge(&tree, request, progress)?;
+        progress.step(Step::Conversion);
+        let made = make::image(scratch, written, request, progress)?;
+        Ok((made, left_out))
+    }
+
+    /// Brings blobs to the disk, for which nobody waits: the image is there.
+    fn settle(&self, manifest: &Manifest) {
+        let digests = [&manifest.config].into_iter().chain(&manifest.layers);
+        let digests: Vec<Digest> = digests.map(|blob| blob.digest.clone()).collect();
+        let blobs = self.blobs.clone();
+        thread::spawn(move || digests.iter().for_each(|digest| blobs.settle(digest)));
     }
 
     /// Takes away the blobs that were used the longest ago, until the others have no more than so many bytes.
@@ -240,8 +266,14 @@ impl Fetch for OneBlob<'_> {
         self.origin.blob(self.descriptor, from)
     }
 
+    fn begins(&self, blob: Blob) {
+        if let Some(taker) = self.taker {
+            taker.take(blob);
+        }
+    }
+
     fn goes_on(&self, bytes: u64) -> bool {
-        self.taker.is_none_or(Taker::takes_more) && self.meter.goes_on(bytes)
+        self.taker.is_none_or(Taker::takes_more_of_it) && self.meter.goes_on(bytes)
     }
 }
 
@@ -265,7 +297,10 @@ impl Fetching<'_> {
     fn layers(&self, manifest: &Manifest, taker: &Taker<'_>) -> Result<(), PullError> {
         let mut before = manifest.config.size;
         for layer in &manifest.layers {
-            taker.take(self.blob(layer, before, Some(taker))?);
+            if !taker.takes_more() {
+                return Err(PullError::Stopped);
+            }
+            self.blob(layer, before, Some(taker))?;
             before += layer.size;
             self.progress.bytes(before, Some(self.total));
         }

@@ -121,6 +121,10 @@ pub trait Progress {
     fn examine(&self, _tree: &std::path::Path) -> Result<(), String> {
         Ok(())
     }
+    /// Whether there is anybody to [`examine`](Self::examine) it, for whom it is unpacked.
+    fn examines(&self) -> bool {
+        false
+    }
     /// Whether nobody wants the image any more.
     fn should_stop(&self) -> bool {
         false

@@ -1,8 +1,7 @@
 //! Layers, laid upon each other on a thread of their own while the next ones are fetched.
 
-use std::fs::File;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -10,8 +9,8 @@ use std::time::Duration;
 use super::error::PullError;
 use super::pulled::LeftOut;
 use super::request::{Progress, Step};
-use crate::blobs::Digest;
-use crate::layers::{Bounds, LayerError, Layers};
+use crate::blobs::{Blob, Digest};
+use crate::layers::{LayerError, Layers};
 
 /// How often progress is told.
 const A_WHILE: Duration = Duration::from_millis(200);
@@ -30,20 +29,24 @@ pub(super) struct Layer<'a> {
 pub(super) struct Unpacking {
     /// Bytes of all layers, unpacked, that were read.
     read: AtomicU64,
+    /// Layers that were begun with.
+    begun: AtomicUsize,
     is_unwanted: AtomicBool,
     has_failed: AtomicBool,
 }
 
-/// Who takes layers that are fetched, whole and checked, the lowest first.
+/// Who takes layers, the lowest first, as soon as they begin to come.
 #[derive(Debug)]
 pub(super) struct Taker<'a> {
-    to: Sender<File>,
+    to: Sender<Blob>,
+    taken: Cell<usize>,
     unpacking: &'a Unpacking,
 }
 
 impl Taker<'_> {
     /// Hands one over.
-    pub(super) fn take(&self, layer: File) {
+    pub(super) fn take(&self, layer: Blob) {
+        self.taken.set(self.taken.get() + 1);
         // One that takes no more has failed, and says why.
         let _ = self.to.send(layer);
     }
@@ -52,15 +55,20 @@ impl Taker<'_> {
     pub(super) fn takes_more(&self) -> bool {
         !self.unpacking.has_failed.load(Ordering::Relaxed)
     }
+
+    /// Whether more of the one that was taken last is of use: of one that is broken, too, for it may not be what its
+    /// digest says, which then is what has to be told.
+    pub(super) fn takes_more_of_it(&self) -> bool {
+        self.takes_more() || self.unpacking.begun.load(Ordering::Relaxed) == self.taken.get()
+    }
 }
 
-/// Lays `layers` upon each other in `tree`, an empty directory, as `fetch` hands them over.
+/// Lays `layers` upon each other, on what `begin` gives, as `fetch` hands them over; and completes that.
 ///
 /// # Errors
-/// [`PullError`], of whichever failed; the tree is of no use then.
+/// [`PullError`], of whichever failed; what they were laid upon is of no use then.
 pub(super) fn unpack(
-    tree: &Path,
-    bounds: Bounds,
+    begin: impl FnOnce() -> Result<Layers, LayerError> + Send,
     layers: &[Layer<'_>],
     progress: &dyn Progress,
     fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
@@ -70,12 +78,19 @@ pub(super) fn unpack(
         let (to, blobs) = channel();
         let (working, ended) = channel::<()>();
         let worker = scope.spawn(move || {
-            let laid = unpacking.lay(tree, bounds, layers, &blobs);
-            unpacking.has_failed.store(laid.is_err(), Ordering::Relaxed);
+            let laid = unpacking.lay(begin, layers, &blobs);
+            unpacking.has_failed.store(laid.is_err(), Ordering::Release);
             drop(working);
             laid
         });
-        let fetched = fetch(&Taker { to, unpacking });
+        let taken = Cell::new(0);
+        let taker = Taker {
+            to,
+            taken,
+            unpacking,
+        };
+        let fetched = fetch(&taker);
+        drop(taker);
         match fetched {
             Ok(()) if unpacking.has_failed.load(Ordering::Relaxed) => {}
             Ok(()) => progress.step(Step::Examination),
@@ -107,10 +122,9 @@ impl Unpacking {
 
     fn lay(
         &self,
-        tree: &Path,
-        bounds: Bounds,
+        begin: impl FnOnce() -> Result<Layers, LayerError>,
         named: &[Layer<'_>],
-        blobs: &Receiver<File>,
+        blobs: &Receiver<Blob>,
     ) -> Result<LeftOut, PullError> {
         let failed = |layer: &Digest| {
             let layer = layer.clone();
@@ -119,7 +133,8 @@ impl Unpacking {
                 source => PullError::Layer { layer, source },
             }
         };
-        let mut layers = Layers::new(tree, bounds).map_err(failed(&Digest::of(b"")))?;
+        let nothing = Digest::of(b"");
+        let mut layers = begin().map_err(failed(&nothing))?;
         for Layer { digest, meant } in named {
             // Whoever fetches has failed, and says why.
             let Ok(blob) = blobs.recv() else {
@@ -129,8 +144,20 @@ impl Unpacking {
                 self.read.store(bytes, Ordering::Relaxed);
                 !self.is_unwanted.load(Ordering::Relaxed)
             };
-            let found = layers.apply(blob, meant.algorithm(), &mut goes_on);
-            let found = found.map_err(failed(digest))?;
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            let fate = blob.fate();
+            // One that isn't compressed is what it was fetched as, and was compared with its digest then.
+            let found = match digest == meant && blob.is_compared() {
+                true => layers
+                    .apply_known(blob, &mut goes_on)
+                    .map(|()| (*meant).clone()),
+                false => layers.apply(blob, meant.algorithm(), &mut goes_on),
+            };
+            let found = match found {
+                // Likewise.
+                Err(_) if fate.is_lost() => return Err(PullError::Stopped),
+                found => found.map_err(failed(digest))?,
+            };
             if found != **meant {
                 return Err(PullError::Digest {
                     what: format!("layer {digest}, unpacked, which should be {meant}"),
@@ -138,15 +165,18 @@ impl Unpacking {
                 });
             }
         }
-        Ok(layers.left_out())
+        let left_out = layers.left_out();
+        layers.complete().map_err(failed(&nothing))?;
+        Ok(left_out)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, Write};
+    use std::io::Write;
 
     use super::*;
+    use crate::layers::Bounds;
     use crate::pull::Unwatched;
 
     /// A layer with an empty file of this name, and its digest.
@@ -161,11 +191,10 @@ mod tests {
         (content, digest)
     }
 
-    fn file(content: &[u8]) -> File {
+    fn blob(content: &[u8]) -> Blob {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        file.rewind().unwrap();
-        file
+        Blob::of(file).unwrap()
     }
 
     fn wait_until(what: impl Fn() -> bool) {
@@ -192,12 +221,12 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         let ((one, first), (two, second)) = (layer("one"), layer("two"));
         let layers = of(&[&first, &second]);
-        let bounds = Bounds::default();
-        unpack(directory.path(), bounds, &layers, &Unwatched, |taker| {
-            taker.take(file(&one));
+        let begin = || Layers::new(directory.path(), Bounds::default());
+        unpack(begin, &layers, &Unwatched, |taker| {
+            taker.take(blob(&one));
             wait_until(|| at("one").exists());
             assert!(!at("two").exists());
-            taker.take(file(&two));
+            taker.take(blob(&two));
             Ok(())
         })
         .unwrap();
@@ -210,25 +239,25 @@ mod tests {
         let layers = of(&[&digest, &digest]);
         let unpack = |fetch: &dyn Fn(&Taker<'_>) -> Result<(), PullError>| {
             let directory = tempfile::tempdir().unwrap();
-            let bounds = Bounds::default();
-            let unpacked = unpack(directory.path(), bounds, &layers, &Unwatched, fetch);
+            let begin = || Layers::new(directory.path(), Bounds::default());
+            let unpacked = unpack(begin, &layers, &Unwatched, fetch);
             unpacked.map(drop).unwrap_err()
         };
         let broken = unpack(&|taker| {
-            taker.take(file(&[1; 1024]));
+            taker.take(blob(&[1; 1024]));
             wait_until(|| !taker.takes_more());
             Err(PullError::Stopped)
         });
         assert!(matches!(broken, PullError::Layer { .. }), "{broken}");
         let (other, _) = layer("y");
         let other = unpack(&|taker| {
-            taker.take(file(&good));
-            taker.take(file(&other));
+            taker.take(blob(&good));
+            taker.take(blob(&other));
             Ok(())
         });
         assert!(matches!(other, PullError::Digest { .. }), "{other}");
         let gone = unpack(&|taker| {
-            taker.take(file(&good));
+            taker.take(blob(&good));
             let image = "x".to_owned();
             Err(PullError::NotFound { image })
         });

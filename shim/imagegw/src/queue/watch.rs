@@ -113,6 +113,10 @@ impl Progress for Watch<'_> {
         }
     }
 
+    fn examines(&self) -> bool {
+        self.gateway.configuration.examiner.is_some()
+    }
+
     fn should_stop(&self) -> bool {
         self.stop().is_some()
     }

@@ -95,6 +95,31 @@ fn what_a_killed_fetch_has_left_is_neither_trusted_nor_kept() {
 }
 
 #[test]
+fn what_a_power_failure_has_left_is_not_trusted_and_what_is_on_the_disk_is() {
+    let (_directory, blobs) = blobs();
+    let content = b"some content";
+    let digest = Digest::of(content);
+    let source = Pieces::of(content, 100);
+    let fetch = || fetched(&blobs, &digest, 12, &source).unwrap();
+    let damage = || {
+        let path = blobs.path(&digest);
+        fs::write(&path, "some c\0\0\0\0\0\0").unwrap();
+    };
+    fetch();
+    damage();
+    assert_eq!(fetch(), content);
+    assert_eq!(source.opened.borrow().len(), 2);
+    assert!(!is_settled(&blobs.get(&digest).unwrap().unwrap()).unwrap());
+    blobs.settle(&digest);
+    let settled = blobs.get(&digest).unwrap().unwrap();
+    assert!(is_settled(&settled).unwrap());
+    // Compared no more: it is read as it is.
+    damage();
+    assert_ne!(fetch(), content);
+    assert_eq!(source.opened.borrow().len(), 2);
+}
+
+#[test]
 fn two_that_need_a_blob_fetch_it_once() {
     let (_directory, blobs) = blobs();
     let content = vec![7; 1 << 20];

@@ -4,6 +4,7 @@ mod bounds;
 mod hostile;
 mod lawful;
 mod whiteouts;
+mod written;
 
 use std::fs;
 use std::io::Write;
@@ -86,15 +87,23 @@ fn apply_within(bounds: Bounds, layers: &[Vec<u8>]) -> Applied {
     fs::write(directory.path().join("victim"), "untouched").unwrap();
     let image = directory.path().join("image");
     fs::create_dir(&image).unwrap();
-    let mut all = Layers::new(&image, bounds).unwrap();
+    let done = lay(Layers::new(&image, bounds).unwrap(), layers);
+    let applied = Applied { directory, done };
+    written::must_be_the_same(&applied, bounds, layers);
+    applied
+}
+
+/// Lays them, the lowest first; what was left out, or why they aren't laid.
+fn lay(mut all: Layers, layers: &[Vec<u8>]) -> Result<LeftOut, String> {
     let applied = layers.iter().try_for_each(|layer| {
         all.apply(&layer[..], Algorithm::Sha256, &mut |_| true)
             .map(drop)
     });
-    let done = applied
-        .map(|()| all.left_out())
-        .map_err(|error| error.to_string());
-    Applied { directory, done }
+    let left_out = all.left_out();
+    applied
+        .and_then(|()| all.complete())
+        .map(|()| left_out)
+        .map_err(|error| error.to_string())
 }
 
 /// Applies layers of these entries.
