@@ -2,6 +2,7 @@
 //! as other people's tools make them.
 
 mod buildah;
+mod certificates;
 mod clients;
 mod firewall;
 mod fixture;

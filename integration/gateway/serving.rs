@@ -113,6 +113,12 @@ impl Gateway {
         self.process.0.wait().expect("wait");
     }
 
+    /// Has it read its certificate anew.
+    pub fn reads_anew(&self) {
+        let pid = Pid::from_raw(self.process.0.id().cast_signed());
+        kill(pid, Signal::SIGHUP).expect("signal");
+    }
+
     /// Asks it to end, and waits until it has: its exit code.
     pub fn end(&mut self) -> Option<i32> {
         let pid = Pid::from_raw(self.process.0.id().cast_signed());

@@ -13,6 +13,7 @@ use ureq::http::{Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, SendBody};
 
+use crate::certificate::why_not;
 use crate::proof::{self, Prover};
 use crate::site::{Options, Site};
 
@@ -106,7 +107,7 @@ impl Gateways {
                 true => self.agent.run(request.body(())?),
                 false => self.agent.run(request.body(body.as_bytes())?),
             };
-            read(sent?)
+            read(sent.map_err(told)?)
         })
     }
 
@@ -120,10 +121,10 @@ impl Gateways {
             let request = request
                 .header("content-type", "application/octet-stream")
                 .header("content-length", length.to_string());
-            read(
-                self.agent
-                    .run(request.body(SendBody::from_reader(&mut file))?)?,
-            )
+            let sent = self
+                .agent
+                .run(request.body(SendBody::from_reader(&mut file))?);
+            read(sent.map_err(told)?)
         })?;
         Ok(answer.good()?.body)
     }
@@ -182,6 +183,14 @@ impl Gateways {
         let url = format!("{}/v2/status", address.trim_end_matches('/'));
         let answer = read(self.agent.get(url).call().ok()?).ok()?;
         answer.body["uid"].as_u64()?.try_into().ok()
+    }
+}
+
+/// What is to be put right is said in its own words.
+fn told(error: ureq::Error) -> anyhow::Error {
+    match why_not(&error) {
+        Some(why) => anyhow!(why),
+        None => error.into(),
     }
 }
 

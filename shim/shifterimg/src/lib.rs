@@ -1,5 +1,6 @@
 //! `shifterimg`: the image gateway's client, as Shifter has it.
 
+mod certificate;
 mod commands;
 mod files;
 mod gateway;
