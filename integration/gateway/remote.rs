@@ -1,6 +1,7 @@
 //! Systems that images are copied to with ssh and scp, by the real ones.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use integration::{host, wait_until};
 use serde_json::{Value, json};
@@ -106,6 +107,51 @@ fn a_gateway_that_is_killed_halfway_leaves_no_half_image_at_the_other_host() {
         status(&gateway, "tools/x:1") == "READY"
     });
     assert_whole(&gateway, &host);
+}
+
+#[test]
+fn what_a_killed_gateway_left_at_the_other_host_goes_with_a_later_image() {
+    let (mut gateway, host) = site();
+    host.is_known(&gateway);
+    half(&gateway, &host);
+    gateway.kill();
+    host.release();
+    host.nobody_is_in();
+    let [(left, _)] = &host.there()[..] else {
+        panic!("{:?}", host.there());
+    };
+    let left = left.clone();
+    // Nobody goes on with it, and that for two days.
+    let name = |more: &str| format!(".imagegw-new-{}.erofs{more}", "0".repeat(64));
+    fs::rename(host.images.join(&left), host.images.join(name(""))).expect("rename");
+    let days = |name: &str, days: u64| {
+        let path = host.images.join(name);
+        let file = fs::File::options().append(true).create(true).open(path);
+        let time = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);
+        file.expect("open").set_modified(time).expect("set a time");
+    };
+    days(&name(""), 2);
+    days(&name("-of-today"), 0);
+    days("imagegw-new-of-others", 2);
+    fs::create_dir(host.images.join(".imagegw-new-directory")).expect("make a directory");
+    days("keep", 0);
+    gateway.start_again();
+    wait_until("it is there", SOON, || {
+        status(&gateway, "tools/x:1") == "READY"
+    });
+    let there = host.there();
+    let names: Vec<&str> = there.iter().map(|(name, _)| &**name).collect();
+    let id = gateway.origin.id();
+    let mut meant = [
+        ".imagegw-new-directory".to_owned(),
+        name("-of-today"),
+        format!("{id}.erofs"),
+        format!("{id}.meta"),
+        "imagegw-new-of-others".to_owned(),
+        "keep".to_owned(),
+    ];
+    meant.sort();
+    assert_eq!(names, meant);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod remote;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use remote::Host;
 
@@ -53,6 +54,7 @@ pub(super) struct Target<'a> {
     access: &'a Access,
     /// Another host is waited for until then.
     should_stop: &'a dyn Fn() -> bool,
+    pull_time: Duration,
 }
 
 impl<'a> Target<'a> {
@@ -66,6 +68,7 @@ impl<'a> Target<'a> {
         Some(Self {
             access: &platform.access,
             should_stop,
+            pull_time: gateway.configuration.limits.pull_time,
         })
     }
 
@@ -114,6 +117,7 @@ impl<'a> Target<'a> {
         Host {
             remote,
             should_stop: self.should_stop,
+            pull_time: self.pull_time,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Over ssh, with the programs of this host: copied under another name, synced, renamed.
+//! Over ssh, with the programs of this host: copied under another name, synced, renamed. What a gateway has left there that
+//! was killed, and that nobody has gone on with, goes with the next image.
 //!
 //! The other side takes what it is told apart with a shell. Names and directories are of plain characters
 //! (the configuration sees to it), and are quoted nevertheless.
@@ -15,6 +16,9 @@ use crate::configuration::Remote;
 /// Behind the site's own options, of which the first counts: a host that is gone is noticed within a minute or so.
 const NOTICES: [&str; 4] = ["-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=20"];
 
+/// Half a file that nothing was written to for so long is nobody's any more, unless this gateway's pulls may take longer.
+const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long half a file is being removed at a host that may be gone.
 const TIDYING: Duration = Duration::from_secs(10);
 
@@ -22,6 +26,8 @@ const TIDYING: Duration = Duration::from_secs(10);
 pub(super) struct Host<'a> {
     pub(super) remote: &'a Remote,
     pub(super) should_stop: &'a dyn Fn() -> bool,
+    /// No copy takes longer.
+    pub(super) pull_time: Duration,
 }
 
 impl Host<'_> {
@@ -31,22 +37,32 @@ impl Host<'_> {
         let mut scp = self.command("scp", &self.remote.scp_options);
         scp.arg("-q").arg("--").arg(file);
         scp.arg(format!("{user}@{host}:{new}"));
-        let put = self.run(scp, "scp", b"").and_then(|_| self.settle(name));
+        let put = self.run(scp, "scp", b"");
+        let put = put.and_then(|_| self.settle(name, &self.sweep()));
         self.tidy(name, put)
     }
 
     pub(super) fn put_text(&self, name: &str, text: &[u8]) -> Result<(), TransferError> {
         let new = quote(&self.at(&format!("{NEW}{name}")));
         let put = self.ssh(&format!("umask 077 && cat > {new}"), text);
-        self.tidy(name, put.and_then(|_| self.settle(name)))
+        self.tidy(name, put.and_then(|_| self.settle(name, "")))
     }
 
-    /// Gives what was copied its name.
-    fn settle(&self, name: &str) -> Result<(), TransferError> {
+    /// Gives what was copied its name, and has `then` done.
+    fn settle(&self, name: &str, then: &str) -> Result<(), TransferError> {
         let new = quote(&self.at(&format!("{NEW}{name}")));
         let path = quote(&self.at(name));
-        let script = format!("chmod 0600 {new} && sync {new} && mv -f {new} {path}");
+        let script = format!("chmod 0600 {new} && sync {new} && mv -f {new} {path}{then}");
         self.ssh(&script, b"").map(drop)
+    }
+
+    /// Behind a script: removes what is old of what was left. Where that fails, it is in nobody's way.
+    fn sweep(&self) -> String {
+        let directory = quote(&format!("{}/", self.remote.directory.display()));
+        let minutes = self.pull_time.max(LEFT).as_secs() / 60;
+        format!(
+            " && {{ find {directory} -maxdepth 1 -type f -name '{NEW}*' -mmin +{minutes} -exec rm -f {{}} + 2>/dev/null || :; }}"
+        )
     }
 
     /// Removes what a failed copy has left, if the host answers.
