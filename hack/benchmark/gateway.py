@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=LEAST, help=f"of each conversion; below {LEAST} no ratio is printed")
     parser.add_argument("--megabytes", type=int, default=100, help="of the image that is converted in every round")
     parser.add_argument("--large", type=int, default=1000, help="megabytes of the one whose memory is looked at; it is converted three times")
+    parser.add_argument("--disk-rounds", type=int, default=10, help="of that one beside its bytes alone")
     parser.add_argument("--lookups", type=int, default=20_000, help="of each kind")
     parser.add_argument("--write", metavar="FILE", help="put the tables into this page")
     return parser.parse_args()
@@ -223,6 +224,34 @@ def conversions(gateway, registry, name, megabytes, rounds, with_memory=False):
     return conversions_table(work, megabytes, taken, peaks)
 
 
+# At disk speed
+
+
+def beside_the_disk(gateway, registry, megabytes, rounds):
+    """The large image, gzipped and as it is, beside as many bytes that are written and nothing else: each round has a ratio, for
+    disks of machines that others use are now fast and now slow."""
+    alone, named = None, {}
+    for name, image in (("gzipped", "large:1"), ("not compressed", "plain:1")):
+        work = Work(gateway, registry, image)
+        ours = work.ours("erofs")
+        named[name] = Contestant(f"of one layer, {name}", ours.line)
+        alone = work.bytes_alone()(megabytes)
+    taken = measure.in_turns(rounds, [*named.values(), alone], work.once)
+    peaks = {}
+    for contestant in named.values():
+        work.clear()
+        peaks[contestant.name] = measure.peak_memory(contestant.line)
+    work.clear()
+    head = [f"an EROFS of {megabytes} MB, from the registry to the disk", "ms", "to its bytes alone, in each round", "largest process, MiB"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name, times in taken.items():
+        ratios = [time / bytes_alone for time, bytes_alone in zip(times, taken[alone.name])]
+        told = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})" if name in peaks else ""
+        peak = f"{peaks[name] / 1024:.0f}" if name in peaks else ""
+        lines.append(f"| {name} | {cell(times)} | {told} | {peak} |")
+    return "\n".join(lines) + f"\n\n{rounds} rounds; median of the rounds' ratios (least and most).\n"
+
+
 # The whole
 
 
@@ -250,8 +279,8 @@ def bench(options, place, running):
     for number, layer in enumerate(layers):
         registry.push("small", str(number), layer)
         os.remove(layer.path)
-    for name, megabytes in (("middle", options.megabytes), ("large", options.large)):
-        layer = Layer(os.path.join(place, name), megabytes)
+    for name, megabytes, gzipped in (("middle", options.megabytes, True), ("large", options.large, True), ("plain", options.large, False)):
+        layer = Layer(os.path.join(place, name), megabytes, gzipped)
         registry.push(name, "1", layer)
         os.remove(layer.path)
     cores = sorted(os.sched_getaffinity(0))
@@ -266,6 +295,7 @@ def bench(options, place, running):
     gateway.end()
     texts.append(conversions(gateway, registry, "middle:1", options.megabytes, options.rounds))
     measure.WARM_UP = 0
+    texts.append(beside_the_disk(gateway, registry, options.large, options.disk_rounds))
     texts.append(conversions(gateway, registry, "large:1", options.large, 3, with_memory=True))
     return "\n".join([heading(options, load), *texts])
 

@@ -21,7 +21,7 @@ SOON = 60
 # MUNGE_OPT_SOCKET of munge.h.
 SOCKET_OPTION = 8
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 def as_user(uid, *line):
@@ -48,15 +48,17 @@ def read(path):
 
 
 class Layer:
-    """A layer of `megabytes` of files, half of which can be compressed, gzipped."""
+    """A layer of `megabytes` of files, half of which can be compressed, gzipped unless it shall be as it is."""
 
-    def __init__(self, path, megabytes):
+    def __init__(self, path, megabytes, gzipped=True):
         self.path = path
+        self.kind = LAYER + "+gzip" if gzipped else LAYER
         plain, packed, zipped = hashlib.sha256(), hashlib.sha256(), zlib.compressobj(1, wbits=31)
         with open(path, "wb") as file:
             def put(chunk):
                 plain.update(chunk)
-                chunk = zipped.compress(chunk)
+                if gzipped:
+                    chunk = zipped.compress(chunk)
                 packed.update(chunk)
                 file.write(chunk)
 
@@ -75,7 +77,7 @@ class Layer:
                     entry = tarfile.TarInfo(f"data/{number // 1000}/{number}")
                     entry.size = size
                     archive.addfile(entry, io.BytesIO(os.urandom(size // 2) + bytes(size - size // 2)))
-            last = zipped.flush()
+            last = zipped.flush() if gzipped else b""
             packed.update(last)
             file.write(last)
         self.diff = f"sha256:{plain.hexdigest()}"
@@ -120,7 +122,7 @@ class Registry:
         digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST,
                     "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)},
-                    "layers": [{"mediaType": LAYER, "digest": layer.digest, "size": layer.size}]}
+                    "layers": [{"mediaType": layer.kind, "digest": layer.digest, "size": layer.size}]}
         self.put(name, digest, config, len(config))
         with open(layer.path, "rb") as file:
             self.put(name, layer.digest, file, layer.size)
