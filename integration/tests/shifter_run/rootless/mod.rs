@@ -1,5 +1,6 @@
 //! The same for a user who calls `shifter` without root: a user namespace instead.
 
+mod being_made;
 mod devices;
 mod ending;
 mod images;

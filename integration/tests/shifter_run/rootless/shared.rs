@@ -2,8 +2,6 @@
 //! what they share.
 
 use std::fs;
-use std::os::unix::fs::chown;
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use integration::{Outcome, Running, Tool, host, require_program, wait_until};
@@ -23,7 +21,7 @@ const LOOK: &str =
 
 impl Home {
     /// A task of this step of job 17, of several on this node.
-    fn task(&self, step: &str, script: &str) -> Tool {
+    pub(super) fn task(&self, step: &str, script: &str) -> Tool {
         self.task_with(step, &[], script)
     }
 
@@ -46,7 +44,7 @@ impl Home {
     }
 
     #[track_caller]
-    fn assert_nothing_left_of(&self, outcome: &Outcome) {
+    pub(super) fn assert_nothing_left_of(&self, outcome: &Outcome) {
         wait_until("the keeper has ended", SOON, || {
             host::names_in(&self.state()).is_empty()
         });
@@ -253,15 +251,18 @@ fn every_task_ends_with_the_keeper() {
 #[test]
 fn what_a_task_leaves_running_ends_with_it_and_the_others_go_on() {
     let home = Home::new("");
-    let mut other = sleeping(home.task("0", SLEEP));
-    let left = "(sleep 5432 & ) ; sleep 5432 & ";
+    // What a task that goes on has left to itself goes on as well.
+    let mut other = sleeping(home.task("0", &format!("(sleep 6543 & ); {SLEEP}")));
+    let left = "(sleep 5432 >/dev/null 2>&1 & ) ; sleep 5432 >/dev/null 2>&1 & ";
     let sleeps = |seconds: &'static str| {
-        let wanted = format!("sleep {seconds} ");
-        move || host::processes(|shown| shown.contains(&wanted)).len()
+        let wanted = format!("sleep sleep {seconds} ");
+        move || host::processes(|shown| shown.starts_with(&wanted)).len()
     };
     let running = sleeps("5432");
-    home.task("0", &format!("{left} echo done")).expect(0);
-    // At once: the task is told when nothing of it is left.
+    let many =
+        format!("for number in 1 2 3 4 5 6 7 8 9; do {left} {left} {left} {left} {left} done");
+    home.task("0", &format!("{many}; echo done")).expect(0);
+    // At once: who waits for the task is told when nothing of it is left.
     assert_eq!(running(), 0);
     // By its command.
     let outcome = home
@@ -284,30 +285,48 @@ fn what_a_task_leaves_running_ends_with_it_and_the_others_go_on() {
     let _ = task.wait();
     wait_until("what a killed task left has ended", SOON, || running() == 0);
     assert!(!other.has_ended());
+    assert_eq!(sleeps("6543")(), 1);
     other.kill();
     let _ = other.wait();
     // What two that were killed at once have left, the next run sweeps.
     home.assert_nothing_left_of(&home.task("1", "true").expect(0));
 }
 
-/// Somebody else than a keeper who answers at its place: a container that reaches the directory could.
+/// Somebody else than a keeper who answers at its place: a command that reaches the directory could, and would have a task
+/// join its own.
 #[test]
 fn who_is_no_keeper_is_not_believed() {
+    require_program("/usr/bin/python3", "python3");
     let home = Home::new("");
     let task = sleeping(home.task("0", SLEEP));
-    let [name] = &home.sockets()[..] else {
-        panic!("not one socket");
-    };
-    let place = home.state().join(name);
+    let name = home.sockets().remove(0);
     kill(keeper(&home.told()), Signal::SIGKILL).expect("kill");
     let _ = task.wait();
-    fs::remove_file(&place).expect("remove");
-    let listener = UnixListener::bind(&place).expect("a socket");
-    chown(&place, Some(USER), Some(USER)).expect("chown");
+    let mut other = sleeping(home.task("1", SLEEP));
+    let mut names = home.sockets();
+    names.retain(|other| *other != name);
+    let ids = [&format!("--reuid={USER}"), &format!("--regid={USER}")];
+    let script = home
+        .site
+        .file("imposter.py", include_str!("../imposter.py"));
+    let imposter = Tool::new("setpriv")
+        .args(ids)
+        .args(["--clear-groups", "/usr/bin/python3"])
+        .arg(script)
+        .arg(home.state().join(name))
+        .arg(home.state().join(names.remove(0)));
+    let mut imposter = sleeping(imposter);
     let outcome = home.task("0", "echo ran").run();
-    assert_ne!(outcome.stdout, "ran\n", "{outcome}");
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    drop(listener);
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(125), ""),
+        "{outcome}"
+    );
+    assert!(outcome.one_line().contains("is no keeper"), "{outcome}");
+    imposter.kill();
+    let _ = imposter.wait();
+    other.kill();
+    let _ = other.wait();
     let outcome = home.task("0", "echo ran").expect(0);
     home.assert_nothing_left_of(&outcome);
 }
