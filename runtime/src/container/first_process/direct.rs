@@ -23,17 +23,13 @@ use crate::telling;
 ///
 /// # Errors
 /// The step that failed.
-pub(super) fn make(
-    arguments: &ContainerArgs,
-    ours: &Ours,
-    place: &mut dyn Place,
-    unfinished: &mut Unfinished,
-) -> Result<Born> {
+pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<Born> {
     let (mut to_main, from_init) = channel::main_channel().map_err(broken)?;
     let (to_init, mut from_main) = channel::init_channel().map_err(broken)?;
     let (placed, go) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::step("make a pipe"))?;
-    // As in `super::make`.
+    // These two as in `super::make_by_intermediate`.
     let go = Cell::new(Some(File::from(go)));
+    let mut unfinished = Unfinished::default();
     let mut born_into = CloneFlags::empty();
     if namespaces::is_new(&arguments.spec, LinuxNamespaceType::Pid) {
         born_into |= CloneFlags::CLONE_NEWPID;
@@ -68,6 +64,7 @@ pub(super) fn make(
     Ok(Born {
         first,
         intermediate: None,
+        unfinished,
         from_init,
         to_init,
     })

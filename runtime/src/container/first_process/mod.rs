@@ -91,6 +91,8 @@ struct Born {
     first: Pid,
     /// The process that made it, which has nothing left to do but to end.
     intermediate: Option<(Pid, MainReceiver)>,
+    /// All of them, ended where what was to come of them doesn't.
+    unfinished: Unfinished,
     from_init: MainReceiver,
     to_init: InitSender,
 }
@@ -100,16 +102,17 @@ struct Born {
 /// # Errors
 /// The step that failed. No process of the container's is left then.
 pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<i32> {
-    let mut unfinished = Unfinished::default();
     let born = match ours.is_direct {
-        true => direct::make(arguments, ours, place, &mut unfinished)?,
-        false => make_by_intermediate(arguments, ours, place, &mut unfinished)?,
+        true => direct::make(arguments, ours, place)?,
+        false => make_by_intermediate(arguments, ours, place)?,
     };
     let Born {
         first,
         intermediate,
         mut from_init,
         mut to_init,
+        // The last one here is the first to be dropped.
+        mut unfinished,
     } = born;
     run_create_hooks(arguments, ours, first, &mut from_init, &mut to_init)?;
     network_devices::hand_over(&arguments.spec, first, &mut from_init, &mut to_init)?;
@@ -135,7 +138,6 @@ fn make_by_intermediate(
     arguments: &ContainerArgs,
     ours: &Ours,
     place: &mut dyn Place,
-    unfinished: &mut Unfinished,
 ) -> Result<Born> {
     let (intermediate_to_main, mut from_intermediate) = channel::main_channel().map_err(broken)?;
     let (init_to_main, from_init) = channel::main_channel().map_err(broken)?;
@@ -152,6 +154,8 @@ fn make_by_intermediate(
     // Taken by each of the two processes out of its own memory: the child must not hold it open, for its
     // end of file is how the child learns that this process is gone.
     let go = Cell::new(Some(File::from(go)));
+    // Dropped before what they wait for: what made this process give up is to be told, and not that it did.
+    let mut unfinished = Unfinished::default();
     let intermediate = clone_child_into(place.birthplace(), CloneFlags::empty(), |is_born| {
         drop(go.take());
         let enter = || {
@@ -193,6 +197,7 @@ fn make_by_intermediate(
     Ok(Born {
         first,
         intermediate: Some((intermediate, from_intermediate)),
+        unfinished,
         from_init,
         to_init,
     })
