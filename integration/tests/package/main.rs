@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 mod bill;
 mod machine;
+mod supply_chain;
 
 use integration::{Bench, Tool, plain};
 use machine::Machine;
