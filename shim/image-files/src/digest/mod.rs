@@ -2,9 +2,12 @@
 
 mod verity;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use ring::digest::{Context, SHA256};
@@ -25,20 +28,67 @@ pub struct FileDigests {
 }
 
 impl FileDigests {
-    /// Reads all of `file`, wherever its position is, for each of them on a thread of its own.
+    /// Reads all of `file` once, wherever its position is; one of them is computed on a thread of its own.
     ///
     /// # Errors
     /// Those of reading it.
     pub fn of(file: &File) -> io::Result<Self> {
-        let (content, verity) = thread::scope(|scope| {
-            let verity = scope.spawn(|| verity_digest(file));
-            (content_digest(file), verity.join())
-        });
-        let verity = verity.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(Self {
-            content: content?,
-            verity,
+        thread::scope(|scope| {
+            let (to, pieces) = sync_channel::<Arc<Vec<u8>>>(1);
+            let verity = scope.spawn(move || {
+                let mut tree = Tree::default();
+                pieces.iter().for_each(|piece| tree.add(&piece));
+                tree.finish()
+            });
+            let mut content = Context::new(&SHA256);
+            let mut buffers = Buffers::default();
+            let mut position = 0;
+            loop {
+                let piece = buffers.fill(|buffer| read_at(file, buffer, position))?;
+                position += piece.len() as u64;
+                let is_last = piece.len() < PIECE;
+                // It takes all, unless it has panicked.
+                let _ = to.send(Arc::clone(&piece));
+                content.update(&piece);
+                if is_last {
+                    break;
+                }
+            }
+            drop(to);
+            let verity = verity.join();
+            let verity = verity.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok(Self {
+                content: text(content.finish().as_ref()),
+                verity: text(&verity),
+            })
         })
+    }
+}
+
+/// Memory for pieces of a file, which is used again once nobody looks at it any more: one is filled, one waits, one is
+/// looked at.
+#[derive(Debug, Default)]
+struct Buffers(VecDeque<Arc<Vec<u8>>>);
+
+impl Buffers {
+    const SOME: usize = 4;
+
+    fn fill(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<Arc<Vec<u8>>> {
+        let used = self.0.pop_front_if(|oldest| Arc::get_mut(oldest).is_some());
+        let used = used.and_then(Arc::into_inner);
+        let mut buffer = used.unwrap_or_default();
+        buffer.resize(PIECE, 0);
+        let length = fill(&mut buffer)?;
+        buffer.truncate(length);
+        let buffer = Arc::new(buffer);
+        self.0.push_back(Arc::clone(&buffer));
+        if self.0.len() > Self::SOME {
+            self.0.pop_front();
+        }
+        Ok(buffer)
     }
 }
 
@@ -50,12 +100,6 @@ pub fn content_digest(file: &File) -> io::Result<String> {
     let mut content = Context::new(&SHA256);
     read(file, |piece| content.update(piece))?;
     Ok(text(content.finish().as_ref()))
-}
-
-fn verity_digest(file: &File) -> io::Result<String> {
-    let mut tree = Tree::default();
-    read(file, |piece| tree.add(piece))?;
-    Ok(text(&tree.finish()))
 }
 
 /// What the kernel says that `file` is, and sees to it whenever it is read: its fs-verity digest, `sha256:…`. None where
@@ -81,21 +125,27 @@ fn read(file: &File, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; PIECE];
     let mut position = 0;
     loop {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, position + filled as u64) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        each(buffer.get(..filled).unwrap_or_default());
-        position += filled as u64;
-        if filled < PIECE {
+        let length = read_at(file, &mut buffer, position)?;
+        each(buffer.get(..length).unwrap_or_default());
+        position += length as u64;
+        if length < PIECE {
             return Ok(());
         }
     }
+}
+
+/// Fills the buffer, as far as the file goes.
+fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, position + filled as u64) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 fn text(digest: &[u8]) -> String {
