@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use integration::{Session, Tool, wait_until};
+use integration::{Session, Tool, host, program, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ADMIN, ANN, BOB, Gateway, SOON};
@@ -71,6 +71,42 @@ fn the_first_gateway_that_answers_well_counts() {
         .client(ANN, &["images"])
         .run()
         .refused("ask http://127.0.0.1:1");
+}
+
+/// The name service is the site's: whoever asks says neither by which program it is asked, nor how.
+#[test]
+fn hosts_are_found_by_the_systems_getent_and_nothing_of_the_callers() {
+    let gateway = Gateway::start();
+    let label = format!("http://{}.invalid:8000", "a".repeat(64));
+    gateway.write_site(&[&label]);
+    let seen = gateway.bench.directory("seen");
+    fs::set_permissions(&seen, fs::Permissions::from_mode(0o777)).expect("chmod");
+    let own = gateway.bench.directory("own");
+    let script = format!(
+        "#!/bin/sh\n: >{}/own\necho 127.0.0.1 STREAM x\n",
+        seen.display()
+    );
+    program::write(&own.join("getent"), &script);
+    let path = format!("{}:/usr/bin:/bin", own.display());
+    let asked = gateway.client(ANN, &["images"]).env("PATH", &path).run();
+    asked.refused("there is no host");
+    assert!(!seen.join("own").exists(), "the caller's getent was run");
+    // The loader of each program that has these variables writes down which files it loads, by its process.
+    let traced = gateway
+        .client(ANN, &["images"])
+        .env("LD_DEBUG", "files")
+        .env(
+            "LD_DEBUG_OUTPUT",
+            &seen.join("loaded").display().to_string(),
+        )
+        .run();
+    traced.refused("there is no host");
+    let loaded = host::names_in(&seen);
+    for name in &loaded {
+        let text = fs::read_to_string(seen.join(name)).expect("read");
+        assert!(!text.contains("getent"), "{name}: {text}");
+    }
+    assert!(!loaded.is_empty(), "nothing was traced at all");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn is_name(host: &str) -> bool {
 
 /// What `getent ahosts` prints; nothing where it knows no such host.
 fn ask(host: &str, patience: Duration) -> io::Result<String> {
-    let mut child = Command::new("getent")
+    let child = Command::new("getent")
         .args(["ahosts", "--", host])
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -82,6 +82,11 @@ fn ask(host: &str, patience: Duration) -> io::Result<String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| io::Error::new(error.kind(), format!("getent: {error}")))?;
+    answer(child, patience)
+}
+
+/// What a child prints until its end, which it reaches in time or by being killed.
+fn answer(mut child: Child, patience: Duration) -> io::Result<String> {
     let read = read_within(&mut child, patience);
     if read.is_err() {
         // It has ended already, or shall now.
@@ -110,14 +115,14 @@ fn read_within(child: &mut Child, patience: Duration) -> io::Result<Vec<u8>> {
 fn wait_for(output: &ChildStdout, end: Instant) -> io::Result<()> {
     loop {
         let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let told = "the name service doesn't answer";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, told));
+        }
         // More than any system waits.
         let left = Timespec::try_from(left.min(Duration::from_secs(86_400))).ok();
         match poll(&mut [PollFd::new(output, PollFlags::IN)], left.as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(0) => {
-                let told = "the name service doesn't answer";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, told));
-            }
+            Err(rustix::io::Errno::INTR) | Ok(0) => {}
             outcome => return outcome.map(drop).map_err(io::Error::from),
         }
     }
@@ -181,16 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_says_nothing_is_not_waited_for() {
-        let mut child = Command::new("sleep")
-            .arg("1000")
+    fn a_service_that_says_nothing_is_not_waited_for_and_ends() {
+        let child = Command::new("sleep")
+            .arg("20")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let error = read_within(&mut child, Duration::from_millis(1)).unwrap_err();
+        let began = Instant::now();
+        let error = answer(child, Duration::from_millis(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "it was waited for"
+        );
     }
 
     #[test]

@@ -58,3 +58,60 @@ impl Resolver for NameService {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ureq::Timeout;
+    use ureq::config::IpFamily;
+    use ureq::unversioned::transport::time;
+
+    use super::*;
+
+    fn resolve(uri: &str, family: IpFamily, after: time::Duration) -> Result<Vec<String>, Error> {
+        let config = Agent::config_builder().ip_family(family).build();
+        let timeout = NextTimeout {
+            after,
+            reason: Timeout::Resolve,
+            per_read: None,
+            per_write: None,
+        };
+        let uri: Uri = uri.parse().unwrap();
+        let found = NameService.resolve(&uri, &config, timeout)?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_port_is_the_schemes_unless_the_address_says_another() {
+        for (uri, meant) in [
+            ("http://127.0.0.1/", "127.0.0.1:80"),
+            ("https://127.0.0.1/", "127.0.0.1:443"),
+            ("socks5://127.0.0.1/", "127.0.0.1:1080"),
+            ("https://127.0.0.1:8000/", "127.0.0.1:8000"),
+        ] {
+            let found = resolve(uri, IpFamily::Any, time::Duration::NotHappening);
+            assert_eq!(found.unwrap(), [meant], "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_wanted_kind_are_tried() {
+        let found = |family| {
+            let found = resolve("http://localhost/", family, time::Duration::NotHappening);
+            found.unwrap()
+        };
+        assert_eq!(found(IpFamily::Any), ["[::1]:80", "127.0.0.1:80"]);
+        assert_eq!(found(IpFamily::Ipv4Only), ["127.0.0.1:80"]);
+    }
+
+    #[test]
+    fn the_service_has_no_more_time_than_the_request() {
+        let uri = format!("http://{}.invalid/", "a".repeat(64));
+        let after = time::Duration::from(Duration::ZERO);
+        let error = resolve(&uri, IpFamily::Any, after).unwrap_err();
+        assert!(matches!(error, Error::Timeout(Timeout::Resolve)), "{error}");
+        let error = resolve(&uri, IpFamily::Any, time::Duration::NotHappening).unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error}");
+    }
+}
