@@ -78,7 +78,11 @@ impl HandedOver {
             rootfs: &rootfs,
             is_held: held_root.is_some(),
             makes_working_directory,
-            is_libcontainers: no_pivot || has_terminal || bound_dev::is_asked_for(&normalised.spec),
+            // Hooks are run when it asks for them, before it moves to the root.
+            is_libcontainers: no_pivot
+                || has_terminal
+                || !create_container.is_empty()
+                || bound_dev::is_asked_for(&normalised.spec),
         };
         let own_root = OwnRoot::take(&mut spec, asked);
         // It holds the root itself.
