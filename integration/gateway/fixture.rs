@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use integration::{Bench, Outcome, Tool, shifter_imagegw, wait_until};
+use integration::{Bench, Outcome, Tool, program, shifter_imagegw, wait_until};
 use serde_json::{Value, json};
 
 /// Who pulls.
@@ -173,7 +173,7 @@ impl User {
     pub fn new() -> Self {
         let bench = Bench::new();
         let program = bench.path("shifter-imagegw");
-        fs::copy(shifter_imagegw(), &program).expect("copy the program");
+        program::copy([shifter_imagegw()], &program);
         let home = bench.directory("home");
         chown(&home, Some(USER), Some(USER)).expect("chown");
         Self {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use integration::{Bench, Outcome, Tool, opt_runtime, opt_server, plain};
+use integration::{Bench, Outcome, Tool, opt_runtime, opt_server, plain, program};
 use serde_json::Value;
 
 /// The lines of a JSON log, each checked to be what engines read.
@@ -39,9 +39,9 @@ fn the_version_is_what_docker_and_podman_read() {
 #[test]
 fn a_program_that_is_setuid_does_nothing() {
     let bench = Bench::new();
-    let refused = |program: &Path, words: &[&str]| {
+    let refused = |original: &Path, words: &[&str]| {
         let copy = bench.path("setuid");
-        fs::copy(program, &copy).expect("copy the program");
+        program::copy([original], &copy);
         for mode in [0o4755, 0o2755] {
             fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).expect("chmod");
             let ids = ["--reuid=1234", "--regid=1234", "--clear-groups"];

@@ -1,8 +1,6 @@
 //! The site's policy about digests, in containers that a job's prolog makes: of `setupRoot` and of `prolog`.
 
-use std::fs;
-
-use integration::{Outcome, Tool, shifter};
+use integration::{Outcome, Tool, program, shifter};
 
 use crate::digests::{assert_none_made, tamper, with_digest};
 use crate::site::{Site, USER};
@@ -16,7 +14,7 @@ fn job(site: &Site, maker: &str, verify: &str, image: &str) -> Outcome {
     let program = site.path("shifter");
     if !program.exists() {
         // The build directory need not be open to everybody.
-        fs::copy(shifter(), &program).expect("copy the program");
+        program::copy([shifter()], &program);
     }
     site.bench.directory("node-etc/opt-runtime");
     let policy = format!("[shifter]\nverify-images = \"{verify}\"\n");

@@ -13,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use integration::{Outcome, Tool, host, shifter, wait_until};
+use integration::{Outcome, Tool, host, program, shifter, wait_until};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::site::{SOON, Site, USER};
@@ -34,7 +34,7 @@ impl Home {
         let site = Site::new(lines);
         let program = site.path("shifter");
         // The build directory need not be open to everybody.
-        fs::copy(shifter(), &program).expect("copy the program");
+        program::copy([shifter()], &program);
         let state = site.bench.directory("users");
         chown(state, Some(USER), Some(USER)).expect("chown");
         let device = site.path("fuse");
