@@ -5,7 +5,7 @@ use std::fs;
 use integration::{Outcome, Runtime, cgroup};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Check, Stage, ensure, ensure_eq, hold};
+use crate::harness::{Case, Check, Stage, at_last, ensure, ensure_eq, hold};
 
 fn parsed(outcome: &Outcome) -> Result<Value, String> {
     serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}: {outcome}"))
@@ -113,9 +113,11 @@ fn ps() {
             Ok(())
         }),
         Case::running("as a table", |stage| {
-            let outcome = stage.tool().args(["ps", &stage.id]).run();
+            let is_executed = |outcome: &Outcome| outcome.stdout.contains("sleep 100");
+            let ask = || stage.tool().args(["ps", &stage.id]).run();
+            let outcome = at_last(ask, is_executed);
             ensure!(outcome.stdout.contains("PID"), "{outcome}");
-            ensure!(outcome.stdout.contains("sleep 100"), "{outcome}");
+            ensure!(is_executed(&outcome), "{outcome}");
             Ok(())
         })
         .but_crun("it tells the pids alone"),
