@@ -92,18 +92,20 @@ pub(super) fn has_new_namespace(spec: &Spec, wanted: LinuxNamespaceType) -> bool
 
 /// Whether `spec` has a user namespace in which ids are mapped: a new one, or the one that its tasks share.
 pub(super) fn has_mapped_ids(spec: &Spec) -> bool {
-    has_new_namespace(spec, LinuxNamespaceType::User)
-        || exceptions::has_shared_tasks(spec) && shares(spec, LinuxNamespaceType::User)
+    has_new_namespace(spec, LinuxNamespaceType::User) || shares(spec, LinuxNamespaceType::User)
 }
 
-/// Whether `spec` asks for the pid namespace that tasks share, and joins it.
+/// Whether `spec` joins the pid namespace that tasks share.
 pub fn shares_tasks(spec: &Spec) -> bool {
-    exceptions::has_shared_tasks(spec) && shares(spec, LinuxNamespaceType::Pid)
+    shares(spec, LinuxNamespaceType::Pid)
 }
 
-/// Whether `spec` joins one namespace of this type, and by a descriptor that who runs it has open: a path elsewhere may
-/// lead to another one by the time it is followed.
+/// Whether `spec` asks for namespaces that tasks share, and joins one of this type: by a descriptor that who runs it has
+/// open, for a path elsewhere may lead to another one by the time it is followed.
 pub(super) fn shares(spec: &Spec, wanted: LinuxNamespaceType) -> bool {
+    if !exceptions::has_shared_tasks(spec) {
+        return false;
+    }
     let listed = linux(spec).and_then(|linux| linux.namespaces().as_ref());
     let mut entries = listed
         .into_iter()

@@ -51,7 +51,7 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
         .filter(|(index, typ)| all[..*index].contains(typ))
         .map(|(index, typ)| format!("linux.namespaces[{index}] is another {typ} namespace"));
     let mut broken = sharing(spec, kind);
-    let is_shared = |typ| SHARED.contains(&typ) && has_shared_tasks(spec) && shares(spec, typ);
+    let is_shared = |typ| SHARED.contains(&typ) && shares(spec, typ);
     let lacking =
         needed(spec, kind).filter(|(typ, _)| !has_new_namespace(spec, *typ) && !is_shared(*typ));
     broken.extend(lacking.map(|(typ, _)| format!("linux.namespaces has no new {typ} namespace")));

@@ -159,7 +159,8 @@ fn filter_system_calls(spec: &mut Spec, kind: Kind) -> Vec<String> {
         return vec![];
     }
     let profile = match kind {
-        // Another engine's container has the network that the engine gave it, Shifter's has the host's, and parallel programs.
+        // Another engine's container has the network that the engine gave it, Shifter's has the host's, and parallel
+        // programs.
         Kind::Sealed => seccomp::networked(),
         Kind::Shifter => seccomp::parallel(),
         Kind::OptServer if exceptions::has_host_network(spec) => seccomp::networked(),
