@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,17 @@ impl Hasher {
             let _ = write!(text, "{byte:02x}");
         }
         Digest(text)
+    }
+}
+
+impl io::Write for Hasher {
+    fn write(&mut self, content: &[u8]) -> io::Result<usize> {
+        self.update(content);
+        Ok(content.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

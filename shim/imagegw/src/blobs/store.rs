@@ -7,7 +7,7 @@
 //! with its digest once more: a power failure may have left something else of it.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -306,15 +306,7 @@ fn is_settled(file: &File) -> Result<bool, Errno> {
 
 fn digest_of(file: &mut File, like: &Digest) -> io::Result<Digest> {
     let mut hasher = Hasher::new(like.algorithm());
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let length = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        hasher.update(buffer.get(..length).unwrap_or_default());
-    }
+    io::copy(&mut BufReader::with_capacity(BUFFER, &*file), &mut hasher)?;
     file.rewind()?;
     Ok(hasher.finish())
 }

@@ -15,6 +15,7 @@ mod time;
 mod tree;
 mod unpacked;
 mod upon;
+mod way;
 
 use std::fs::File;
 use std::io::Read;

@@ -1,9 +1,8 @@
 //! The tree that layers are laid upon, reached through its root's descriptor only and through no link.
 
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use image_files::convert::harmless;
@@ -16,12 +15,10 @@ use rustix::io::Errno;
 mod laid;
 
 use super::error::LayerError;
-use super::name::{DEEPEST, LONGEST, Name};
+use super::name::Name;
 use super::ours::Ours;
 use super::time::{Seconds, of, times};
-
-/// The most links that lead from one name to a directory: the kernel's own limit.
-pub(super) const MOST_LINKS: usize = 40;
+use super::way::{Found, follow};
 
 /// An image's tree.
 #[derive(Debug)]
@@ -164,56 +161,29 @@ impl Tree {
         open_directory(&self.root, &real).map_err(LayerError::io("open the directory of", shown))
     }
 
-    /// Where these parts lead: links are followed as a process would whose root the tree is, one by one, without leaving
-    /// the tree to the kernel for a moment. What is missing is made.
+    /// Where these parts really lead, without leaving the tree to the kernel for a moment. What is missing is made.
     fn walk(&self, parts: &[OsString], shown: &[u8]) -> Result<PathBuf, LayerError> {
-        let refuse = |reason| Err(LayerError::entry(shown, reason));
         let failed = |operation| LayerError::io(operation, shown);
-        let mut ahead: VecDeque<OsString> = parts.iter().cloned().collect();
-        let mut real = PathBuf::new();
-        let mut links = 0;
-        while let Some(part) = ahead.pop_front() {
-            match part.as_bytes() {
-                b"" | b"." => continue,
-                b".." => {
-                    // The root is above itself.
-                    real.pop();
-                    continue;
-                }
-                _ => {}
-            }
+        let way = follow(parts, shown, |way, part| {
+            let real: PathBuf = way.directories().collect();
             let above = open_directory(&self.root, &real).map_err(failed("open a directory of"))?;
-            match statat(&above, &*part, AtFlags::SYMLINK_NOFOLLOW) {
+            let status = match statat(&above, part, AtFlags::SYMLINK_NOFOLLOW) {
                 Err(Errno::NOENT) => {
-                    make_directory(&above, &part).map_err(failed("make a directory of"))?;
-                    real.push(part);
+                    make_directory(&above, part).map_err(failed("make a directory of"))?;
+                    return Ok(Found::Directory(part.to_owned()));
                 }
-                Err(errno) => return Err(failed("look at a directory of")(errno)),
-                Ok(status) => match FileType::from_raw_mode(status.st_mode) {
-                    FileType::Directory => real.push(part),
-                    FileType::Symlink => {
-                        links += 1;
-                        if links > MOST_LINKS {
-                            return refuse("lies behind too many links");
-                        }
-                        let target = readlinkat(&above, &*part, vec![]);
-                        let target = target.map_err(failed("read a link to"))?.into_bytes();
-                        if target.starts_with(b"/") {
-                            real = PathBuf::new();
-                        }
-                        for part in target.rsplit(|byte| *byte == b'/') {
-                            ahead.push_front(OsString::from_vec(part.to_vec()));
-                        }
-                    }
-                    _ => return refuse("lies below what is no directory"),
-                },
-            }
-            // Links can make the way longer than any name is.
-            if real.components().count() > DEEPEST || real.as_os_str().len() > LONGEST {
-                return refuse("is more than 256 directories deep");
-            }
-        }
-        Ok(real)
+                found => found.map_err(failed("look at a directory of"))?,
+            };
+            Ok(match FileType::from_raw_mode(status.st_mode) {
+                FileType::Directory => Found::Directory(part.to_owned()),
+                FileType::Symlink => {
+                    let target = readlinkat(&above, part, vec![]);
+                    Found::Link(target.map_err(failed("read a link to"))?.into_bytes())
+                }
+                _ => Found::Other,
+            })
+        })?;
+        Ok(way.directories().collect())
     }
 }
 
