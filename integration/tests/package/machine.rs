@@ -1,6 +1,8 @@
 //! The machine that the package is installed in, and this machine never sees.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use integration::{Bench, Outcome, Tool};
@@ -114,4 +116,23 @@ impl Drop for Machine {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The package, where it is in the machine too.
+pub fn package(bench: &Bench) -> PathBuf {
+    let path = std::env::var_os("OPT_PACKAGE").map(PathBuf::from);
+    let path = path.expect(
+        "OPT_PACKAGE names the Debian package: OPT_PACKAGE=$(hack/package dev | tail -n 1)",
+    );
+    let copy = bench.path("package.deb");
+    fs::copy(&path, &copy).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    copy
+}
+
+/// A machine with it.
+pub fn with_package(bench: &Bench) -> Machine {
+    let machine = Machine::new(bench);
+    let dpkg = machine.tool("dpkg").arg("--install");
+    dpkg.arg(package(bench)).expect(0);
+    machine
 }

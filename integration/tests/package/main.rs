@@ -5,33 +5,14 @@
 //! afterwards is what was left, and this machine itself never sees any of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 mod bill;
 mod machine;
 mod supply_chain;
 
 use integration::{Bench, Tool, plain};
-use machine::Machine;
-
-/// The package, where it is in the machine too.
-fn package(bench: &Bench) -> PathBuf {
-    let path = std::env::var_os("OPT_PACKAGE").map(PathBuf::from);
-    let path = path.expect(
-        "OPT_PACKAGE names the Debian package: OPT_PACKAGE=$(hack/package dev | tail -n 1)",
-    );
-    let copy = bench.path("package.deb");
-    fs::copy(&path, &copy).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    copy
-}
-
-/// A machine with it.
-fn with_package(bench: &Bench) -> Machine {
-    let machine = Machine::new(bench);
-    let dpkg = machine.tool("dpkg").arg("--install");
-    dpkg.arg(package(bench)).expect(0);
-    machine
-}
+use machine::{Machine, package, with_package};
 
 #[test]
 fn a_package_is_installed_used_and_removed_and_nothing_is_left() {
