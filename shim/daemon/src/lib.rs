@@ -1,6 +1,6 @@
 //! What every server of the project's needs: connections within limits over TLS, a certificate, secrets kept as
-//! digests, a database, files that are whole or not there, settings that are read strictly, its requests counted, a log, and systemd told how
-//! it stands.
+//! digests, a database, files that are whole or not there, settings that are read strictly, requests counted, a log, and
+//! systemd told how it stands.
 
 pub mod answers;
 mod certificate;

@@ -229,6 +229,7 @@ mod tests {
         stream.look(now + PATIENCE * 2);
         assert!(stream.is_over());
     }
+
     #[test]
     fn others_who_write_without_end_are_not_waited_for() {
         let to = output("/dev/null").unwrap().unwrap();
