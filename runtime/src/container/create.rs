@@ -18,22 +18,23 @@ use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
 use super::failure::{Failure, named_failure_pipe};
 use super::first_process::{self, Ours};
+use super::first_snapshot::first_snapshot;
 use super::handed_over::HandedOver;
 use super::in_cgroup::{self, InCgroup};
 use super::listener::HandOver;
 use super::normalise::{Normalised, normalise};
 use super::ownership::StateDirectory;
 use super::pidfd_socket::PidfdSocket;
-use super::process::{ProcessId, set_own_oom_score};
+use super::process::set_own_oom_score;
 use super::ready::LateCommandReader;
-use super::snapshot::{FORMAT, Snapshot, Status};
+use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
 use super::terminal::{Console, ConsoleAt, OwnTerminal};
 use super::watch::Telling;
 use super::whole_file::write_pid_file;
 use super::{
-    Bundle, Error, HostOptions, Result, callers_mounts, delete, finish, gate, hooks, namespaces,
-    socket_activation, stray, user_hooks, well_formed,
+    Bundle, Error, HostOptions, Result, delete, finish, gate, hooks, namespaces, socket_activation,
+    stray, user_hooks, well_formed,
 };
 use crate::kernel_file;
 use crate::preflight;
@@ -258,41 +259,6 @@ fn create_claimed(
         terminal,
         refused,
     })
-}
-
-pub(super) fn first_snapshot(
-    id: &str,
-    bundle: &Bundle,
-    cgroup: Placement,
-    options: &CreateOptions,
-) -> Result<Snapshot> {
-    let creator = ProcessId::current().map_err(Error::step("look at this process"))?;
-    Ok(Snapshot {
-        format: FORMAT,
-        id: id.to_owned(),
-        status: Status::Creating,
-        process: None,
-        creator,
-        supervisor: options.supervised.then_some(creator),
-        bundle: bundle.directory.clone(),
-        rootfs: bundle.rootfs.clone(),
-        oci_version: bundle.spec.version().clone(),
-        annotations: bundle.spec.annotations().clone().unwrap_or_default(),
-        has_pid_namespace: namespaces::is_new(&bundle.spec, LinuxNamespaceType::Pid),
-        cgroup,
-        mounts_before: mounts_before(bundle)?,
-        started: None,
-        hooks: bundle.spec.hooks().clone(),
-        created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true),
-        owner: geteuid().as_raw(),
-    })
-}
-
-fn mounts_before(bundle: &Bundle) -> Result<Option<Vec<u64>>> {
-    if namespaces::is_listed(&bundle.spec, LinuxNamespaceType::Mount) {
-        return Ok(None);
-    }
-    callers_mounts::at(&bundle.rootfs).map(Some)
 }
 
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2). In a user namespace

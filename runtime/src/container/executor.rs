@@ -76,10 +76,7 @@ impl Payload {
             step("make a session keyring", join_new_session_keyring)?;
         }
         if self.can_be_looked_at && !self.is_among_others {
-            // After the last change of ids, which takes it back; execve(2) decides anew.
-            step("let the runtime look at the process", || {
-                Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
-            })?;
+            let_the_runtime_look()?;
         }
         if self.dies_with_parent {
             step("set the parent death signal", || {
@@ -102,6 +99,20 @@ impl Payload {
     fn sets_limits_first(&self) -> bool {
         let filter = self.filter.as_ref();
         filter.is_some_and(|filter| filter.is_early() && !filter.passes("prlimit64"))
+    }
+
+    fn load_filter(&self) -> Result<(), Failure> {
+        if self.is_among_others {
+            step("leave what is open", lead_nowhere)?;
+        }
+        if let Some(filter) = &self.filter {
+            filter.load_early()?;
+        }
+        if self.can_be_looked_at && self.is_among_others {
+            // Who may look may also write into its memory. What comes of that now is what its command could do itself.
+            let_the_runtime_look()?;
+        }
+        Ok(())
     }
 
     fn execute(&self, spec: &Spec) -> Result<(), Failure> {
@@ -171,21 +182,7 @@ impl Executor for Payload {
     ///
     /// libcontainer's map has lost the order of the variables; `execute` passes the bundle's list as it is.
     fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
-        let left = match self.is_among_others {
-            true => step("leave what is open", lead_nowhere),
-            false => Ok(()),
-        };
-        let loaded = left.and_then(|()| match &self.filter {
-            Some(filter) => filter.load_early(),
-            None => Ok(()),
-        });
-        // Who may look may also write into its memory. What comes of that then is what its command could do itself.
-        let loaded = loaded.and_then(|()| match self.can_be_looked_at && self.is_among_others {
-            true => step("let the runtime look at the process", || {
-                Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
-            }),
-            false => Ok(()),
-        });
+        let loaded = self.load_filter();
         self.report(loaded, ExecutorSetEnvsError::Other)
     }
 
@@ -202,6 +199,13 @@ fn with_command(spec: &Spec) -> Option<&Process> {
 
 fn set_limits(spec: &Spec) -> Result<(), Failure> {
     step("set the resource limits", || resource_limits::set_all(spec))
+}
+
+/// After the last change of ids, which takes it back; execve(2) decides anew.
+fn let_the_runtime_look() -> Result<(), Failure> {
+    step("let the runtime look at the process", || {
+        Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
+    })
 }
 
 fn is_null(number: RawFd) -> bool {

@@ -56,7 +56,6 @@ impl HandedOver {
     ) -> Result<Self> {
         let mut spec = normalised.spec.clone();
         home_that_need_not_be_looked_up(&mut spec);
-        let create_container = take_hooks(&mut spec);
         let joined = Joined::take(&mut spec)?;
         let has_namespace = namespaces::is_listed(&normalised.spec, LinuxNamespaceType::Cgroup);
         show_cgroups(&mut spec, &snapshot.cgroup, has_namespace);
@@ -78,17 +77,15 @@ impl HandedOver {
             rootfs: &rootfs,
             is_held: held_root.is_some(),
             makes_working_directory,
-            // Hooks are run when it asks for them, before it moves to the root.
-            is_libcontainers: no_pivot
-                || has_terminal
-                || !create_container.is_empty()
-                || bound_dev::is_asked_for(&normalised.spec),
+            is_libcontainers: no_pivot || has_terminal || bound_dev::is_asked_for(&normalised.spec),
         };
         let own_root = OwnRoot::take(&mut spec, asked);
+        // After whoever makes the root has looked whether there are any.
+        let create_container = take_hooks(&mut spec);
         // It holds the root itself.
         let held_root = held_root.filter(|_| own_root.is_none());
-        let asks_for_hooks = makes_working_directory || no_pivot || held_root.is_some();
-        if asks_for_hooks && own_root.is_none() {
+        let waits_for_hooks = makes_working_directory || no_pivot || held_root.is_some();
+        if waits_for_hooks && own_root.is_none() {
             working_directory::ask_for_hooks(&mut spec);
         }
         let is_listed = |kind| namespaces::is_listed(&spec, kind);

@@ -24,6 +24,7 @@ mod failure;
 mod fault;
 mod finish;
 mod first_process;
+mod first_snapshot;
 mod gate;
 mod guardian;
 

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use crate::kernel_file;
+use crate::process_stat;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -170,14 +171,11 @@ impl Stat {
     }
 }
 
-/// Reads `/proc/PID/stat`; the command in it may hold spaces and parentheses.
+/// Reads `/proc/PID/stat`.
 fn stat(pid: i32) -> io::Result<Stat> {
     let text = kernel_file::read(format!("/proc/{pid}/stat"))?;
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat");
-    let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
-    // `state` is field 3 of proc(5), the parent 4, the start time 22.
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3).copied().ok_or_else(malformed);
+    let field = |number| process_stat::field(&text, number).ok_or_else(malformed);
     Ok(Stat {
         state: field(3)?.chars().next().ok_or_else(malformed)?,
         parent: field(4)?.parse().map_err(|_| malformed())?,

@@ -158,7 +158,7 @@ pub(super) fn run_bundle(
         starts_at_once: true,
         ..options.create.clone()
     };
-    let prepared = Prepared::new(store, id, bundle, &create, telling, pump)?;
+    let prepared = Prepared::new(store, id, bundle, create, telling, pump)?;
     prepared.run(store, options.keep, bounds, foreground)
 }
 
@@ -175,7 +175,7 @@ impl Prepared {
         store: &Store,
         id: &str,
         bundle: &Bundle,
-        options: &CreateOptions,
+        options: CreateOptions,
         telling: Telling,
         pump: Option<Pump>,
     ) -> Result<Self> {
@@ -183,7 +183,7 @@ impl Prepared {
             supervised: true,
             output: pump.as_ref().and_then(Pump::ends),
             telling,
-            ..options.clone()
+            ..options
         };
         let created = create(store, id, bundle, &options)?;
         Ok(Self { created, pump })

@@ -3,34 +3,16 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{LinuxDeviceType, Spec};
+use oci_spec::runtime::Spec;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, makedev, open, readlinkat, statat, unlinkat};
 use rustix::io::Errno;
 
 use crate::below::open_below;
 use crate::container::Error;
+use crate::device_nodes::{DEVICES, KCORE, LINKS, PTMX, kind_of, number_of};
 
-/// The links and the character devices that libcontainer makes in every container.
-const LINKS: [(&str, &str); 6] = [
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-    ("kcore", "/proc/kcore"),
-    ("ptmx", "pts/ptmx"),
-];
-const DEVICES: [(&str, u32, u32); 6] = [
-    ("null", 1, 3),
-    ("zero", 1, 5),
-    ("full", 1, 7),
-    ("random", 1, 8),
-    ("urandom", 1, 9),
-    ("tty", 5, 0),
-];
-
-/// Takes the devices and links away that libcontainer is about to make and that are there already, just as
-/// it would make them: it knows only an empty `/dev`. Anything else at their places stays, and is refused
-/// when libcontainer gets there.
+/// Takes the devices and links away that are about to be made and that are there already, just as they would be
+/// made: whoever makes them knows only an empty `/dev`. Anything else at their places stays, and is refused then.
 ///
 /// # Errors
 /// Where the root file system can't be read or written.
@@ -49,7 +31,7 @@ pub fn make_room(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
         Err(Errno::NOENT) => return Ok(()),
         Err(errno) => return Err(failed(errno)),
     };
-    for (name, target) in LINKS {
+    for (name, target) in LINKS.into_iter().chain([KCORE, PTMX]) {
         let found = readlinkat(&dev, name, vec![]);
         if found.is_ok_and(|found| found.as_bytes() == target.as_bytes()) {
             unlinkat(&dev, name, AtFlags::empty()).map_err(failed)?;
@@ -74,17 +56,10 @@ pub fn make_room(rootfs: &Path, spec: &Spec) -> Result<(), Error> {
 fn listed(spec: &Spec) -> impl Iterator<Item = (PathBuf, FileType, u64)> + '_ {
     let linux = spec.linux().as_ref();
     let devices = linux.and_then(|linux| linux.devices().as_ref());
-    devices.into_iter().flatten().filter_map(|device| {
-        let kind = match device.typ() {
-            LinuxDeviceType::B => FileType::BlockDevice,
-            LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
-            LinuxDeviceType::P => FileType::Fifo,
-            LinuxDeviceType::A => return None,
-        };
-        let major = u32::try_from(device.major()).ok()?;
-        let minor = u32::try_from(device.minor()).ok()?;
-        Some((device.path().clone(), kind, makedev(major, minor)))
-    })
+    devices
+        .into_iter()
+        .flatten()
+        .filter_map(|device| Some((device.path().clone(), kind_of(device)?, number_of(device)?)))
 }
 
 /// Removes `path` below `dev` if it is a node of this kind, and for a device of this number.

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use crate::kernel_file;
+use crate::{kernel_file, process_stat};
 
 /// Ends the process without running any exit handler.
 pub(crate) fn exit_at_once(code: i32) -> ! {
@@ -74,18 +74,14 @@ fn change_between(first: libc::c_uint, last: libc::c_uint, flags: libc::c_int) -
 pub fn forget_arguments_and_environment() -> io::Result<()> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self/stat");
     let text = kernel_file::read("/proc/self/stat")?;
-    let (_, rest) = text.rsplit_once(')').ok_or_else(malformed)?;
-    // Fields 48 to 51 of proc(5): arg_start, arg_end, env_start, env_end; `rest` begins with field 3.
-    let addresses: Vec<usize> = rest
-        .split_whitespace()
-        .skip(48 - 3)
-        .take(4)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    let [arg_start, arg_end, env_start, env_end] = addresses[..] else {
-        return Err(malformed());
+    let address = |number| {
+        let field = process_stat::field(&text, number);
+        let address = field.and_then(|field| field.parse::<usize>().ok());
+        address.ok_or_else(malformed)
     };
-    for (start, end) in [(arg_start, arg_end), (env_start, env_end)] {
+    // arg_start, arg_end; env_start, env_end.
+    let (arguments, environment) = ((address(48)?, address(49)?), (address(50)?, address(51)?));
+    for (start, end) in [arguments, environment] {
         let length = end.checked_sub(start).ok_or_else(malformed)?;
         let strings = std::ptr::with_exposed_provenance_mut::<u8>(start);
         // SAFETY: the kernel put the strings there, on the stack above any frame of ours, in memory that

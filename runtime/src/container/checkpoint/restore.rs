@@ -10,7 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::super::cgroup::{Placement, Wanted};
-use super::super::create::{CreateOptions, first_snapshot};
+use super::super::create::CreateOptions;
+use super::super::first_snapshot::first_snapshot;
 use super::super::in_cgroup;
 use super::super::process::ProcessId;
 use super::super::snapshot::Status;

@@ -10,7 +10,7 @@ mod direct;
 mod failed_mount;
 mod intermediate;
 mod joined;
-mod loopback;
+pub(super) mod loopback;
 mod network_devices;
 mod time_offsets;
 mod without_pivot;

@@ -9,17 +9,17 @@ use nix::sched::unshare;
 use nix::unistd::sethostname;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, open, openat};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{fchdir, pivot_root};
 use rustix::system::setdomainname;
 
 use super::{OwnRoot, devices, is_own_proc, protect, source};
 use crate::below::{open_below, open_in_root};
-use crate::container::first_process::describe;
+use crate::container::first_process::{describe, loopback};
+use crate::container::prepare::{move_to, set_attributes};
 use crate::container::{Error, Result};
 use crate::preflight;
-use crate::sys::{MountAttr, bring_up_loopback, mount_setattr};
+use crate::sys::{MountAttr, mount_setattr};
 
 impl OwnRoot {
     /// Makes all of it, in this process, which is in its cgroup, its user and its pid namespace already; moves there.
@@ -54,12 +54,8 @@ impl OwnRoot {
 
     /// What isn't of the root: the network's loopback interface, which the kernel makes and leaves down, and the names.
     fn set_up_others(&self) -> Result<()> {
-        if self.has_network {
-            let flags = SocketFlags::CLOEXEC;
-            socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
-                .map_err(std::io::Error::from)
-                .and_then(bring_up_loopback)
-                .map_err(Error::step("bring the loopback interface up"))?;
+        if self.has_network() {
+            loopback::bring_up_ours()?;
         }
         if let Some(name) = &self.host_name {
             sethostname(name).map_err(Error::step("set the host name"))?;
@@ -86,18 +82,14 @@ impl OwnRoot {
             mount_setattr(&root, attr, false)
                 .map_err(Error::io("have no link followed in", &self.rootfs))?;
         }
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        move_mount(&root, "", CWD, &self.rootfs, flags).map_err(failed)?;
+        move_to(&root, CWD, &self.rootfs).map_err(failed)?;
         Ok(root)
     }
 
     /// Links are followed again, now that nothing is made any more by following them; the root may be read-only.
     fn finish_root(&self, root: &OwnedFd) -> Result<()> {
         let set = |attr: MountAttr| {
-            if attr == MountAttr::default() {
-                return Ok(());
-            }
-            mount_setattr(root, attr, false)
+            set_attributes(root, attr, false)
                 .map_err(Error::io("set the attributes of", &self.rootfs))
         };
         let mut attr = MountAttr::default();
@@ -119,8 +111,7 @@ impl OwnRoot {
 fn attach(root: &OwnedFd, mount: &Mount) -> rustix::io::Result<OwnedFd> {
     let tree = source::open(mount)?;
     let target = target_in(root, mount.destination(), &tree)?;
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(&tree, "", &target, "", flags)?;
+    move_to(&tree, &target, Path::new(""))?;
     Ok(tree)
 }
 
@@ -144,7 +135,10 @@ fn target_in(root: &OwnedFd, path: &Path, tree: &OwnedFd) -> rustix::io::Result<
 
 /// The directory `path` as the container finds it, with those above it: made where it is absent, and never through a
 /// link that leads to nothing.
-fn made_in(root: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
+///
+/// # Errors
+/// Where it can't be opened or made.
+pub(super) fn made_in(root: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
     match open_in_root(root, path, OFlags::DIRECTORY) {
         Err(Errno::NOENT) => {}
         other => return other,
@@ -157,29 +151,6 @@ fn made_in(root: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
         Ok(()) | Err(Errno::EXIST) => open_below(&parent, Path::new(name), OFlags::DIRECTORY),
         Err(errno) => Err(errno),
     }
-}
-
-/// As [`made_in`].
-///
-/// # Errors
-/// Where it can't be opened or made.
-pub(super) fn directory_in(root: &OwnedFd, path: &Path) -> Result<OwnedFd> {
-    made_in(root, path).map_err(|errno| Error::io("open", path)(errno.into()))
-}
-
-/// The directory for the device `path`, unless that is `/dev` itself, and its name there.
-pub(super) fn in_dev<'a>(
-    root: &OwnedFd,
-    path: &'a Path,
-) -> rustix::io::Result<(Option<OwnedFd>, &'a Path)> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(Errno::INVAL);
-    };
-    let directory = match parent == Path::new("/dev") {
-        true => None,
-        false => Some(made_in(root, parent)?),
-    };
-    Ok((directory, Path::new(name)))
 }
 
 /// Moves to `root`, and takes the old one away: it is on top of the new one then, where `.` leads.

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use libcontainer::oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
+use libcontainer::oci_spec::runtime::LinuxDevice;
 use nix::sys::stat::umask;
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, makedev, mknodat, openat,
@@ -13,30 +13,16 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use super::build::{directory_in, in_dev};
-use crate::container::prepare::attach;
+use super::build::made_in;
+use crate::container::prepare::move_to;
 use crate::container::{Error, Result};
+use crate::device_nodes::{DEVICES, KCORE, LINKS, Link, PTMX, kind_of, number_of};
 
-const LINKS: [(&str, &str); 4] = [
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-];
-
-/// Those that every container has, unless the spec lists others in their places.
-const DEVICES: [(&str, u32, u32); 6] = [
-    ("/dev/null", 1, 3),
-    ("/dev/zero", 1, 5),
-    ("/dev/full", 1, 7),
-    ("/dev/tty", 5, 0),
-    ("/dev/urandom", 1, 9),
-    ("/dev/random", 1, 8),
-];
+const DEV: &str = "/dev";
 
 /// What a device is to be.
-struct Device<'a> {
-    path: &'a Path,
+struct Device {
+    path: PathBuf,
     kind: FileType,
     number: u64,
     mode: Mode,
@@ -49,79 +35,81 @@ struct Device<'a> {
 /// # Errors
 /// The device or the link that can't be made, such as one whose place is taken.
 pub(super) fn make(root: &OwnedFd, listed: &[LinuxDevice], binds: bool) -> Result<()> {
-    let dev = directory_in(root, Path::new("/dev"))?;
-    let failed = |name: &str| Error::io("make the link", Path::new("/dev").join(name));
-    if fs::exists("/proc/kcore").unwrap_or(false) {
-        symlinkat("/proc/kcore", &dev, "kcore").map_err(|errno| failed("kcore")(errno.into()))?;
+    let dev = Path::new(DEV);
+    let dev = made_in(root, dev).map_err(|errno| Error::io("open", dev)(errno.into()))?;
+    if fs::exists(KCORE.1).unwrap_or(false) {
+        link(&dev, KCORE)?;
     }
-    for (name, target) in LINKS {
-        symlinkat(target, &dev, name).map_err(|errno| failed(name)(errno.into()))?;
-    }
-    let own = DEVICES.iter().filter(|(path, ..)| {
-        let mut listed = listed.iter();
-        !listed.any(|device| device.path() == Path::new(path))
-    });
-    let own = own.map(|(path, major, minor)| Device {
-        path: Path::new(path),
-        kind: FileType::CharacterDevice,
-        number: makedev(*major, *minor),
-        mode: Mode::from_raw_mode(0o666),
-        uid: None,
-        gid: None,
-    });
-    let all = listed.iter().map(Device::of).chain(own.map(Ok));
+    LINKS.into_iter().try_for_each(|each| link(&dev, each))?;
+    let listed_ones = listed.iter().map(Device::of);
+    let own = DEVICES.iter().map(Device::everybodys);
+    let own = own.filter(|own| listed.iter().all(|device| *device.path() != own.path));
     // Their modes are what the spec says.
     let mask = umask(nix::sys::stat::Mode::empty());
-    let made = all.into_iter().try_for_each(|device| {
+    let made = listed_ones.chain(own.map(Ok)).try_for_each(|device| {
         let device = device?;
         make_one(root, &dev, &device, binds)
-            .map_err(|errno| Error::io("make the device", device.path)(errno.into()))
+            .map_err(|errno| Error::io("make the device", &device.path)(errno.into()))
     });
     umask(mask);
     made?;
-    match unlinkat(&dev, "ptmx", AtFlags::empty()) {
-        Err(errno) if errno != Errno::NOENT => Err(errno),
-        _ => symlinkat("pts/ptmx", &dev, "ptmx"),
+    match unlinkat(&dev, PTMX.0, AtFlags::empty()) {
+        Err(errno) if errno != Errno::NOENT => Err(not_linked(PTMX)(errno)),
+        _ => link(&dev, PTMX),
     }
-    .map_err(|errno| failed("ptmx")(errno.into()))
 }
 
-impl<'a> Device<'a> {
-    fn of(device: &'a LinuxDevice) -> Result<Self> {
+fn link(dev: &OwnedFd, link: Link) -> Result<()> {
+    let (name, target) = link;
+    symlinkat(target, dev, name).map_err(not_linked(link))
+}
+
+fn not_linked((name, _): Link) -> impl FnOnce(Errno) -> Error {
+    move |errno| Error::io("make the link", Path::new(DEV).join(name))(errno.into())
+}
+
+impl Device {
+    fn of(device: &LinuxDevice) -> Result<Self> {
         let invalid = || {
             Error::unsupported(
                 format!("linux.devices: {}", device.path().display()),
                 "there is no such device",
             )
         };
-        let kind = match device.typ() {
-            LinuxDeviceType::B => FileType::BlockDevice,
-            LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
-            LinuxDeviceType::P => FileType::Fifo,
-            LinuxDeviceType::A => return Err(invalid()),
-        };
-        let part = |number: i64| u32::try_from(number).map_err(|_| invalid());
         Ok(Self {
-            path: device.path(),
-            kind,
-            number: makedev(part(device.major())?, part(device.minor())?),
+            path: device.path().clone(),
+            kind: kind_of(device).ok_or_else(invalid)?,
+            number: number_of(device).ok_or_else(invalid)?,
             mode: Mode::from_raw_mode(device.file_mode().unwrap_or(0o666) & 0o7777),
             uid: device.uid(),
             gid: device.gid(),
         })
     }
+
+    fn everybodys((name, major, minor): &(&str, u32, u32)) -> Self {
+        Self {
+            path: Path::new(DEV).join(name),
+            kind: FileType::CharacterDevice,
+            number: makedev(*major, *minor),
+            mode: Mode::from_raw_mode(0o666),
+            uid: None,
+            gid: None,
+        }
+    }
 }
 
-fn make_one(
-    root: &OwnedFd,
-    dev: &OwnedFd,
-    device: &Device<'_>,
-    binds: bool,
-) -> rustix::io::Result<()> {
-    let (directory, name) = in_dev(root, device.path)?;
-    let directory = directory.as_ref().unwrap_or(dev);
+fn make_one(root: &OwnedFd, dev: &OwnedFd, device: &Device, binds: bool) -> rustix::io::Result<()> {
+    let path = &*device.path;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::INVAL);
+    };
+    let below = match parent == Path::new(DEV) {
+        true => None,
+        false => Some(made_in(root, parent)?),
+    };
+    let (directory, name) = (below.as_ref().unwrap_or(dev), Path::new(name));
     if binds {
-        return mount_hosts(directory, name, device.path);
+        return mount_hosts(directory, name, path);
     }
     mknodat(directory, name, device.kind, device.mode, device.number)?;
     if device.uid.is_none() && device.gid.is_none() {
@@ -145,5 +133,5 @@ fn mount_hosts(directory: &OwnedFd, name: &Path, host: &Path) -> rustix::io::Res
     }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = open_tree(CWD, host, flags)?;
-    attach(&tree, &target, Path::new("")).map_err(|_| Errno::INVAL)
+    move_to(&tree, &target, Path::new(""))
 }

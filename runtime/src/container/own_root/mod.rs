@@ -36,7 +36,6 @@ pub(super) struct OwnRoot {
     /// Whether the kernel is to follow no link in the root file system meanwhile: others may write to it (see `held_root`).
     is_held: bool,
     namespaces: CloneFlags,
-    has_network: bool,
     host_name: Option<String>,
     domain_name: Option<String>,
     /// The propagation of all that is mounted, from the host's root on.
@@ -62,8 +61,7 @@ pub(super) struct Asked<'a> {
     pub is_held: bool,
     /// Whether the working directory may have to be made.
     pub makes_working_directory: bool,
-    /// Whether something is asked for that libcontainer does: a terminal, a root without pivot_root(2), a bind mount on `/dev`,
-    /// hooks that were taken out of the spec.
+    /// Whether something is asked for that libcontainer does: a terminal, a root without pivot_root(2), a bind mount on `/dev`.
     pub is_libcontainers: bool,
 }
 
@@ -100,7 +98,6 @@ impl OwnRoot {
             rootfs: asked.rootfs.to_path_buf(),
             is_held: asked.is_held,
             namespaces: entered,
-            has_network: entered.contains(CloneFlags::CLONE_NEWNET),
             host_name: host_name.filter(|_| has_own_names),
             domain_name: domain_name.filter(|_| has_own_names),
             propagation,
@@ -113,6 +110,10 @@ impl OwnRoot {
             read_only_paths: linux.readonly_paths_mut().take().unwrap_or_default(),
             masked_paths: linux.masked_paths_mut().take().unwrap_or_default(),
         })
+    }
+
+    fn has_network(&self) -> bool {
+        self.namespaces.contains(CloneFlags::CLONE_NEWNET)
     }
 }
 

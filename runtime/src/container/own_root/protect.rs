@@ -8,11 +8,12 @@ use nix::mount::{MsFlags, mount};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, makedev, open, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
 use crate::below::open_in_root;
+use crate::container::prepare::move_to;
 use crate::container::{Error, Result};
 
 /// Sets the kernel's parameters `all`, in the procfs `proc` that was mounted for it.
@@ -117,8 +118,7 @@ fn mask_one(path: &str, null: &OwnedFd, empty: &mut Option<OwnedFd>) -> rustix::
         (true, Some(first)) => clone(first)?,
         (true, None) => new_empty()?,
     };
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(&cover, "", &place, "", flags)?;
+    move_to(&cover, &place, Path::new(""))?;
     if is_directory {
         empty.get_or_insert(cover);
     }

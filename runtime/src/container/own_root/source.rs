@@ -10,12 +10,12 @@ use libcontainer::oci_spec::runtime::Mount;
 use rustix::fs::CWD;
 use rustix::io::{Errno, Result};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
-    fsconfig_set_string, fsmount, fsopen, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_string,
+    fsmount, fsopen, open_tree,
 };
 
 use crate::container::mount_options::{self, MountOptions};
-use crate::container::prepare::{only_restricting, set_attributes};
+use crate::container::prepare::{only_restricting, set_attributes, set_options};
 use crate::sys::MountAttr;
 
 /// How often a file system that is busy is asked for again, and after how long: as libcontainer and runc do.
@@ -53,12 +53,8 @@ fn clone(source: &Path, options: &MountOptions) -> Result<OwnedFd> {
 fn make(kind: &str, source: &Path, options: &MountOptions, is_dev: bool) -> Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", source)?;
-    for option in options.data.iter().filter(|option| !option.is_empty()) {
-        match option.split_once('=') {
-            Some((key, value)) => fsconfig_set_string(&context, key, value)?,
-            None => fsconfig_set_flag(&context, option.as_str())?,
-        }
-    }
+    let data = options.data.iter().map(String::as_str);
+    set_options(&context, data.filter(|option| !option.is_empty()))?;
     fsconfig_create(&context)?;
     let mut own = options.own.set;
     if is_dev {
@@ -79,6 +75,6 @@ fn set(tree: &OwnedFd, attr: MountAttr, recursive: bool) -> Result<()> {
 }
 
 /// The kernel's word in an error that came from it.
-pub(super) fn errno(error: std::io::Error) -> Errno {
+fn errno(error: std::io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }

@@ -46,7 +46,7 @@ fn what_is_made_here_is_left_to_nobody_else() {
     assert_eq!(taken.host_name.as_deref(), Some("inside"));
     assert_eq!(taken.masked_paths, ["/proc/kcore"]);
     assert_eq!(taken.read_only_paths, ["/proc/sys"]);
-    assert!(taken.is_read_only && taken.has_network);
+    assert!(taken.is_read_only && taken.has_network());
     let left = given.linux().as_ref().unwrap();
     assert!(given.mounts().is_none() && given.hostname().is_none() && given.hooks().is_none());
     assert!(left.masked_paths().is_none() && left.sysctl().is_none());
@@ -64,9 +64,12 @@ type Change = (&'static str, fn(&mut Value));
 
 #[test]
 fn what_is_not_done_whole_here_is_libcontainers() {
-    let changes: [Change; 9] = [
+    let changes: [Change; 10] = [
         ("a hook", |spec| {
             spec["hooks"]["startContainer"] = json!([{ "path": "/bin/true" }])
+        }),
+        ("a hook that libcontainer isn't to run", |spec| {
+            spec["hooks"]["createContainer"] = json!([{ "path": "/bin/true" }])
         }),
         ("a mount namespace that is joined", |spec| {
             spec["linux"]["namespaces"][0]["path"] = json!("/proc/1/ns/mnt");

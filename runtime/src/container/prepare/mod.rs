@@ -27,8 +27,8 @@ use crate::sys::MountAttr;
 pub(super) use late::attach_late;
 pub(super) use source::can_map_ids;
 use source::open_source;
-pub(super) use source::{only_restricting, set_attributes};
-pub(super) use target::{attach, open_target};
+pub(super) use source::{only_restricting, set_attributes, set_options};
+pub(super) use target::{attach, move_to, open_target};
 
 /// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides
 /// the host's directory, which a hook in the container's namespaces could miss; everybody may pass them.

@@ -12,13 +12,12 @@ use libcontainer::oci_spec::runtime::{
     LinuxDevice, LinuxDeviceType, LinuxIdMapping, LinuxNamespaceType, Spec,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, makedev, mknodat, open,
-};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chmodat, chownat, mknodat, open};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::container::id_maps::outside;
 use crate::container::{Error, Result, namespaces};
+use crate::device_nodes::{kind_of, number_of};
 
 /// Takes them out of `spec`.
 pub(super) fn take(spec: &mut Spec) -> Vec<LinuxDevice> {
@@ -52,14 +51,8 @@ fn is_on_host(device: &LinuxDevice) -> bool {
             LinuxDeviceType::P => kind.is_fifo(),
             _ => kind.is_char_device(),
         };
-        is_kind && (device.typ() == LinuxDeviceType::P || Some(found.rdev()) == number(device))
+        is_kind && (device.typ() == LinuxDeviceType::P || Some(found.rdev()) == number_of(device))
     })
-}
-
-fn number(device: &LinuxDevice) -> Option<u64> {
-    let major = u32::try_from(device.major()).ok()?;
-    let minor = u32::try_from(device.minor()).ok()?;
-    Some(makedev(major, minor))
 }
 
 /// Makes the nodes, each as a detached mount, by way of the directory `place` of this process's own mount namespace.
@@ -97,13 +90,9 @@ fn make_one(
     device: &LinuxDevice,
     spec: &Spec,
 ) -> rustix::io::Result<OwnedFd> {
-    let kind = match device.typ() {
-        LinuxDeviceType::B => FileType::BlockDevice,
-        LinuxDeviceType::P => FileType::Fifo,
-        _ => FileType::CharacterDevice,
-    };
+    let kind = kind_of(device).ok_or(rustix::io::Errno::INVAL)?;
     let mode = Mode::from_raw_mode(device.file_mode().unwrap_or(0o666) & 0o777);
-    let number = number(device).ok_or(rustix::io::Errno::INVAL)?;
+    let number = number_of(device).ok_or(rustix::io::Errno::INVAL)?;
     mknodat(&root, name, kind, mode, number)?;
     // Whatever the umask is.
     chmodat(&root, name, mode, AtFlags::empty())?;

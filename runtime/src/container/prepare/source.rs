@@ -126,12 +126,7 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions, spec: &Spec) -> Result<Owned
             fsconfig_set_string(&context, "uid", uid.to_string())?;
             fsconfig_set_string(&context, "gid", gid.to_string())?;
         }
-        for option in &options.data {
-            match option.split_once('=') {
-                Some((key, value)) => fsconfig_set_string(&context, key, value)?,
-                None => fsconfig_set_flag(&context, option.as_str())?,
-            }
-        }
+        set_options(&context, options.data.iter().map(String::as_str))?;
         fsconfig_create(&context)?;
         fsmount(
             &context,
@@ -140,6 +135,23 @@ fn new_tmpfs(mount: &Mount, options: &MountOptions, spec: &Spec) -> Result<Owned
         )
     };
     make().map_err(|errno| Error::io("make the tmpfs", mount.destination())(errno.into()))
+}
+
+/// Sets a file system's own options, such as `size=1m` or `noswap`.
+///
+/// # Errors
+/// Those of fsconfig(2).
+pub(in crate::container) fn set_options<'a>(
+    context: &OwnedFd,
+    options: impl Iterator<Item = &'a str>,
+) -> rustix::io::Result<()> {
+    for option in options {
+        match option.split_once('=') {
+            Some((key, value)) => fsconfig_set_string(context, key, value)?,
+            None => fsconfig_set_flag(context, option)?,
+        }
+    }
+    Ok(())
 }
 
 /// The ids that the root of a new user namespace has outside.

@@ -13,15 +13,26 @@ use crate::container::{Error, Result};
 /// Attaches `tree` at `path` from `at`, or at `at` itself where that is empty.
 ///
 /// # Errors
-/// Those of move_mount(2).
+/// Those of move_mount(2), as this step's.
 pub(in crate::container) fn attach(tree: &OwnedFd, at: impl AsFd, path: &Path) -> Result<()> {
+    move_to(tree, at, path).map_err(Error::step("attach a mount to the root file system"))
+}
+
+/// The same, as the kernel says it.
+///
+/// # Errors
+/// Those of move_mount(2).
+pub(in crate::container) fn move_to(
+    tree: &OwnedFd,
+    at: impl AsFd,
+    path: &Path,
+) -> rustix::io::Result<()> {
     let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     flags.set(
         MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
         path.as_os_str().is_empty(),
     );
     move_mount(tree, "", at, path, flags)
-        .map_err(Error::step("attach a mount to the root file system"))
 }
 
 /// The target for `tree` below `root`, made where a tmpfs of ours lacks it.

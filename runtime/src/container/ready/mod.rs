@@ -238,5 +238,5 @@ fn prepare(
         ..CreateOptions::default()
     };
     let pump = Pump::of_two(bounds.output, bounds.truncates_output)?;
-    Prepared::new(store, id, bundle, &options, bounds.telling(), Some(pump))
+    Prepared::new(store, id, bundle, options, bounds.telling(), Some(pump))
 }

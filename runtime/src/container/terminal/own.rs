@@ -21,6 +21,7 @@ use super::super::{Error, Result};
 use super::{Console, pty};
 use crate::kernel_file;
 use crate::passing;
+use crate::process_stat;
 use crate::sys::fork_child;
 
 /// The way on which the terminal comes.
@@ -79,9 +80,7 @@ fn controls(pid: i32, slave: &OwnedFd) -> io::Result<()> {
     let (major, minor) = (i64::from(major(device)), i64::from(minor(device)));
     let expected = (minor & 0xff) | major << 8 | (minor >> 8) << 20;
     let text = kernel_file::read(format!("/proc/{pid}/stat"))?;
-    // Field 7; the rest begins with field 3.
-    let rest = text.rsplit_once(')').map(|(_, rest)| rest);
-    let seen = rest.and_then(|rest| rest.split_whitespace().nth(7 - 3)?.parse().ok());
+    let seen = process_stat::field(&text, 7).and_then(|field| field.parse().ok());
     if seen == Some(expected) {
         return Ok(());
     }
