@@ -6,6 +6,7 @@ mod container;
 mod getopt;
 pub mod images;
 mod inherited;
+mod keeping;
 mod sys;
 mod tasks;
 

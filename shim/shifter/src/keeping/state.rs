@@ -1,21 +1,17 @@
-//! The directory in which keepers are found: for each image in use a socket, and a lock while somebody is at it.
+//! The directory in which keepers are found: for each, by its key, a socket, and a lock while somebody is at it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use bundles::shifter::trusted;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdir, openat, statat,
-    unlinkat,
+    AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, openat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
-
-use crate::images::check::Known;
-use crate::images::error::ImageError;
 
 const SOCKET: &str = ".keeper";
 const LOCK: &str = ".lock";
@@ -32,7 +28,7 @@ pub(crate) struct State {
     pub directory: OwnedFd,
 }
 
-/// Held by who starts or ends the keeper of one image.
+/// Held by who starts or ends one keeper.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: OwnedFd,
@@ -48,29 +44,7 @@ impl State {
         })
     }
 
-    /// Opens the directory at `path`, which is made if need be, for root alone. It has to be root's with all that leads
-    /// to it.
-    pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
-        match mkdir(path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(ImageError::state("make", path)(errno)),
-        }
-        let found = trusted::follow(path, &trusted::ROOT)?;
-        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(&found.descriptor, ".", flags, Mode::empty())
-            .map_err(ImageError::state("open", path))?;
-        Ok(Self {
-            path: found.path,
-            directory,
-        })
-    }
-
-    /// Images that were read and found to be right.
-    pub(crate) fn known(&self) -> Option<Known> {
-        Known::below(&self.directory)
-    }
-
-    /// The images that have a keeper, or had one.
+    /// The keys that have a keeper, or had one.
     pub(crate) fn keys(&self) -> io::Result<Vec<String>> {
         let mut keys = vec![];
         for entry in Dir::read_from(&self.directory)? {
@@ -81,7 +55,7 @@ impl State {
         Ok(keys)
     }
 
-    /// Waits for the lock of image `key`.
+    /// Waits for the lock of `key`.
     pub(crate) fn lock(&self, key: &str) -> io::Result<Lock> {
         loop {
             if let Some(lock) = self.lock_by(key, FlockOperation::LockExclusive)? {
@@ -90,12 +64,12 @@ impl State {
         }
     }
 
-    /// The lock of image `key`, if nobody has it now.
+    /// The lock of `key`, if nobody has it now.
     pub(crate) fn try_lock(&self, key: &str) -> io::Result<Option<Lock>> {
         self.lock_by(key, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// None where it is somebody else's, or was taken away with the image while we waited for it.
+    /// None where it is somebody else's, or was taken away with the keeper while we waited for it.
     fn lock_by(&self, key: &str, operation: FlockOperation) -> io::Result<Option<Lock>> {
         let name = format!("{key}{LOCK}");
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -111,7 +85,7 @@ impl State {
         }
     }
 
-    /// A socket on which a keeper of image `key` listens; one of a keeper that is gone is replaced. Needs the lock.
+    /// A socket on which the keeper of `key` listens; one of a keeper that is gone is replaced. Needs the lock.
     pub(crate) fn listen(&self, key: &str, lock: &Lock) -> io::Result<OwnedFd> {
         let socket = self.bind(key, lock)?;
         listen(&socket, BACKLOG)?;
@@ -126,7 +100,7 @@ impl State {
         Ok(socket)
     }
 
-    /// A connection to the keeper of image `key`; none where there is no such process.
+    /// A connection to the keeper of `key`; none where there is no such process.
     pub(crate) fn connect(&self, key: &str) -> io::Result<Option<OwnedFd>> {
         let socket = socket()?;
         match connect(&socket, &self.address(key)?) {
@@ -136,12 +110,26 @@ impl State {
         }
     }
 
-    /// Takes away what there is of image `key`. Needs its lock.
+    /// Takes away what there is of `key`. Needs its lock.
     pub(crate) fn forget(&self, key: &str, lock: Lock) -> io::Result<()> {
         self.remove(key, SOCKET)?;
         self.remove(key, LOCK)?;
         drop(lock);
         Ok(())
+    }
+
+    /// For a keeper of `key` that nobody needs, and whose `listener` this is: whether nobody is about to ask for it either.
+    /// Then nobody finds it any more.
+    pub(crate) fn retire(&self, key: &str, listener: &OwnedFd) -> io::Result<bool> {
+        let Some(lock) = self.try_lock(key)? else {
+            return Ok(false);
+        };
+        let mut listener = [PollFd::new(listener, PollFlags::IN)];
+        if poll(&mut listener, Some(&Timespec::default()))? > 0 {
+            return Ok(false);
+        }
+        self.forget(key, lock)?;
+        Ok(true)
     }
 
     /// Takes away what a keeper that was killed has left, unless somebody is at it.
@@ -178,17 +166,6 @@ fn socket() -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?)
-}
-
-/// The name of an image here: its file, not what it is called. A file that is mounted keeps its number, so an image that
-/// was replaced is another one.
-pub(crate) fn key_of(image: impl AsFd) -> io::Result<String> {
-    let status = fstat(image)?;
-    debug_assert_eq!(
-        FileType::from_raw_mode(status.st_mode),
-        FileType::RegularFile
-    );
-    Ok(format!("{:x}-{:x}", status.st_dev, status.st_ino))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::keeper::{Keeper, READY};
 use super::message::{Request, ask};
 use super::program::{Alike, Program};
-use crate::images::share::state::{Lock, State};
+use crate::keeping::{Lock, State};
 use crate::sys::peer_of;
 
 /// A keeper that doesn't answer for so long is stuck, and so is one who holds its lock.

@@ -5,28 +5,26 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getegid, geteuid};
-use runtime::sys::{close_descriptors_except, forget_arguments_and_environment, fork_child};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, open};
+use runtime::process_stat;
+use runtime::sys::{forget_arguments_and_environment, fork_child};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags,
     fsconfig_create, fsmount, fsopen, mount_change, move_mount, unmount,
 };
 use rustix::net::{SocketFlags, accept_with, listen};
-use rustix::process::{DumpableBehavior, fchdir, pivot_root, set_dumpable_behavior, setsid};
+use rustix::process::{DumpableBehavior, fchdir, pivot_root, set_dumpable_behavior};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_name, set_no_new_privs};
 
 use super::message::{Request, answer, next_request};
 use crate::images::own::map_the_user;
-use crate::images::share::fork_detached;
-use crate::images::share::state::State;
+use crate::keeping::{SOON, State, fork_detached, leave_the_starter, wait};
 use crate::sys::peer_of;
 
 /// What a keeper says when it serves.
@@ -34,9 +32,6 @@ pub(super) const READY: &str = "ready";
 
 /// Connections that wait while it is busy.
 const BACKLOG: i32 = 1024;
-
-/// How soon one that nobody needs tries again to end, where somebody is at its lock.
-const SOON: Duration = Duration::from_millis(20);
 
 /// How long after a task's end what it leaves may still come to the keeper: a runtime that is killed closes its
 /// connection before the kernel kills its container's first process.
@@ -86,21 +81,7 @@ impl Keeper {
 
     /// Makes the namespaces, and in them the process that stays.
     fn settle(&self) -> io::Result<()> {
-        setsid()?;
-        // The lock is among the others, which is the starter's.
-        close_descriptors_except(&mut [
-            0,
-            1,
-            2,
-            self.state.directory.as_raw_fd(),
-            self.listener.as_raw_fd(),
-            self.ready.as_raw_fd(),
-        ])?;
-        let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        rustix::stdio::dup2_stdin(&null)?;
-        rustix::stdio::dup2_stdout(&null)?;
-        rustix::stdio::dup2_stderr(&null)?;
-        drop(null);
+        leave_the_starter(&[&self.state.directory, &self.listener, &self.ready])?;
         let outer = match self.is_nested {
             true => Some(user_namespace()?),
             false => None,
@@ -126,16 +107,16 @@ impl Keeper {
         let mut tasks: Vec<OwnedFd> = vec![];
         let mut aftermath: Option<Instant> = None;
         loop {
-            if tasks.is_empty() && self.end()? {
+            if tasks.is_empty() && self.state.retire(&self.key, &self.listener)? {
                 return Ok(());
             }
             if aftermath.is_some_and(|until| Instant::now() > until) {
                 aftermath = None;
             }
             let is_awake = tasks.is_empty() || aftermath.is_some();
-            let ready = wait(&self.listener, &tasks, is_awake.then_some(SOON))?;
+            let ready = wait(&self.listener, tasks.iter(), is_awake.then_some(SOON))?;
             // The last first, so that the places of the others stay.
-            for index in ready.tasks.into_iter().rev() {
+            for index in ready.connections.into_iter().rev() {
                 if !respond(&tasks[index], namespaces) {
                     drop(tasks.remove(index));
                     aftermath = Some(Instant::now() + AFTERMATH);
@@ -148,19 +129,6 @@ impl Keeper {
                 tasks.extend(self.accept());
             }
         }
-    }
-
-    /// Whether nobody is about to join; then nobody finds it any more.
-    fn end(&self) -> io::Result<bool> {
-        let Some(lock) = self.state.try_lock(&self.key)? else {
-            return Ok(false);
-        };
-        let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
-        if poll(&mut listener, Some(&Timespec::default()))? > 0 {
-            return Ok(false);
-        }
-        self.state.forget(&self.key, lock)?;
-        Ok(true)
     }
 
     /// A runtime of the user's. Whoever has a pid here is in a container, and has no business with this.
@@ -263,52 +231,9 @@ fn children() -> io::Result<Vec<i32>> {
         };
         // One that is gone by now is nobody's.
         let text = fs::read_to_string(format!("/{pid}/stat")).unwrap_or_default();
-        if parent_in(&text) == Some(1) {
+        if process_stat::field(&text, 4) == Some("1") {
             children.push(pid);
         }
     }
     Ok(children)
-}
-
-/// The parent's pid in a `/proc/PID/stat`: proc(5), field 4. The name before may hold anything.
-fn parent_in(stat: &str) -> Option<i32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// What there is to be read.
-struct Ready {
-    listener: bool,
-    tasks: Vec<usize>,
-}
-
-fn wait(listener: &OwnedFd, tasks: &[OwnedFd], limit: Option<Duration>) -> io::Result<Ready> {
-    let mut waiting: Vec<PollFd<'_>> = std::iter::once(listener)
-        .chain(tasks)
-        .map(|descriptor| PollFd::new(descriptor, PollFlags::IN))
-        .collect();
-    let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-    match poll(&mut waiting, limit.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let is_ready = |index: &usize| !waiting[*index].revents().is_empty();
-    Ok(Ready {
-        listener: is_ready(&0),
-        tasks: (0..tasks.len())
-            .filter(|index| is_ready(&(index + 1)))
-            .collect(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_parent_is_told_whatever_the_process_is_called() {
-        assert_eq!(parent_in("7 (sh) S 1 7 7 0"), Some(1));
-        assert_eq!(parent_in("7 (a) S 1 (b) R 42 7 7 0"), Some(42));
-        assert_eq!(parent_in(""), None);
-    }
 }

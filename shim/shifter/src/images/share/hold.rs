@@ -14,10 +14,11 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::keeper::Keeper;
 use super::message::{Request, ask};
-use super::state::{Lock, State, key_of};
+use super::state::key_of;
 use crate::images::check::{Checked, check};
 use crate::images::error::ImageError;
 use crate::images::kernel;
+use crate::keeping::{Lock, State};
 use image_files::{FileSystem, Kind};
 
 /// A keeper that doesn't answer for so long is stuck.

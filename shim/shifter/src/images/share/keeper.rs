@@ -2,29 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::wait::{WaitStatus, waitpid};
-use runtime::sys::{close_descriptors_except, fork_child};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount,
 };
 use rustix::net::{SocketFlags, accept_with};
-use rustix::process::{fchdir, pivot_root, setsid};
+use rustix::process::{fchdir, pivot_root};
 use rustix::thread::set_name;
 
 use super::message::{Request, next_request, send};
-use super::state::State;
 use crate::images::kernel;
-
-/// How soon a keeper that nobody needs tries again to end, where somebody is at its lock.
-const SOON: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 20_000_000,
-};
+use crate::keeping::{SOON, State, fork_detached, leave_the_starter, wait};
 
 /// What a keeper has.
 #[derive(Debug)]
@@ -64,21 +54,8 @@ impl Keeper {
 
     /// Leaves everything that is the starter's: terminal, files, mounts.
     fn settle(&self) -> io::Result<()> {
-        setsid()?;
         let _ = set_name(c"shifter-image");
-        // The lock of the image is among them, which is the starter's.
-        close_descriptors_except(&mut [
-            0,
-            1,
-            2,
-            self.state.directory.as_raw_fd(),
-            self.mount.as_raw_fd(),
-            self.listener.as_raw_fd(),
-        ])?;
-        let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        rustix::stdio::dup2_stdin(&null)?;
-        rustix::stdio::dup2_stdout(&null)?;
-        rustix::stdio::dup2_stderr(&null)?;
+        leave_the_starter(&[&self.state.directory, &self.mount, &self.listener])?;
         unshare(CloneFlags::CLONE_NEWNS)?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private)?;
@@ -104,12 +81,13 @@ impl Keeper {
         let mut places = BTreeSet::new();
         loop {
             let is_needed = !holders.is_empty() || !places.is_empty();
-            if !is_needed && self.end()? {
+            if !is_needed && self.state.retire(&self.key, &self.listener)? {
                 return Ok(());
             }
-            let ready = wait(&self.listener, &holders, is_needed)?;
+            let connections = holders.iter().map(|holder| &holder.connection);
+            let ready = wait(&self.listener, connections, (!is_needed).then_some(SOON))?;
             // The last first, so that the places of the others stay.
-            for index in ready.holders.into_iter().rev() {
+            for index in ready.connections.into_iter().rev() {
                 if !self.answer(&holders, index, &mut places) {
                     holders.remove(index);
                 }
@@ -118,23 +96,6 @@ impl Keeper {
                 holders.extend(self.accept());
             }
         }
-    }
-
-    /// Whether nobody is about to ask for the image; then nobody finds it any more.
-    fn end(&self) -> io::Result<bool> {
-        let Some(lock) = self.state.try_lock(&self.key)? else {
-            return Ok(false);
-        };
-        let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        if poll(&mut listener, Some(&now))? > 0 {
-            return Ok(false);
-        }
-        self.state.forget(&self.key, lock)?;
-        Ok(true)
     }
 
     /// Root only: the directory of the socket is root's, and so has to be who connects.
@@ -178,42 +139,5 @@ impl Keeper {
             }
         };
         sent.is_ok()
-    }
-}
-
-/// What there is to be read.
-struct Ready {
-    listener: bool,
-    holders: Vec<usize>,
-}
-
-fn wait(listener: &OwnedFd, holders: &[Holder], is_needed: bool) -> io::Result<Ready> {
-    let connections = holders.iter().map(|holder| &holder.connection);
-    let mut waiting: Vec<PollFd<'_>> = std::iter::once(listener)
-        .chain(connections)
-        .map(|descriptor| PollFd::new(descriptor, PollFlags::IN))
-        .collect();
-    let limit = (!is_needed).then_some(&SOON);
-    match poll(&mut waiting, limit) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let is_ready: Vec<bool> = waiting
-        .iter()
-        .map(|one| !one.revents().is_empty())
-        .collect();
-    let holders = (0..holders.len()).filter(|index| is_ready[index + 1]);
-    Ok(Ready {
-        listener: is_ready[0],
-        holders: holders.collect(),
-    })
-}
-
-/// Forks a process that isn't the caller's child and that nobody has to wait for.
-pub(crate) fn fork_detached(body: impl FnOnce() -> i32) -> io::Result<()> {
-    let between = fork_child(|| i32::from(fork_child(body).is_err()))?;
-    match waitpid(between, None)? {
-        WaitStatus::Exited(_, 0) => Ok(()),
-        _ => Err(io::Error::other("its second fork failed")),
     }
 }

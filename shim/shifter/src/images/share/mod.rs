@@ -10,7 +10,6 @@
 mod hold;
 mod keeper;
 mod message;
-pub(crate) mod state;
+mod state;
 
 pub use hold::{Held, Node, Use};
-pub(crate) use keeper::fork_detached;
