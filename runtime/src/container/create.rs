@@ -16,7 +16,7 @@ use tracing::debug;
 
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
-use super::failure::{Failure, named_failure_pipe};
+use super::failure::{Failure, FailureWriter, named_failure_pipe};
 use super::first_process::{self, Ours};
 use super::first_snapshot::first_snapshot;
 use super::handed_over::HandedOver;
@@ -194,24 +194,8 @@ fn create_claimed(
     let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     drop_groups()?;
     let (mut failures, writer) = named_failure_pipe(&container.failures())?;
-    // Ours alone: other engines bring an init of their own, or do without on purpose.
-    let has_init = matches!(bundle.kind, Some(Kind::OptServer | Kind::Shifter));
-    let payload = Payload {
-        filter: normalised.filter.clone(),
-        capabilities: normalised.capabilities,
-        failures: writer,
-        has_init,
-        environment: environment_of(&normalised.spec),
-        enters: None,
-        is_sealed: bundle.kind.is_some(),
-        dies_with_parent: options.supervised,
-        keeps_ignored: options.keeps_ignored,
-        keeps_keyring: options.no_new_keyring,
-        can_be_looked_at: !geteuid().is_root(),
-        is_among_others: bundle.kind.is_some() && promise::shares_tasks(&bundle.spec),
-        late: options.late_command.map(LateCommandReader::of),
-        user_hooks: user_hooks::of(bundle)?,
-    };
+    let payload = payload(bundle, normalised, options, writer)?;
+    let has_init = payload.has_init;
     let sealed = bundle.kind.is_some();
     let terminal = console.is_wanted().then(OwnTerminal::expect).transpose()?;
     let number = terminal.as_ref().map(OwnTerminal::number);
@@ -258,6 +242,33 @@ fn create_claimed(
         has_init,
         terminal,
         refused,
+    })
+}
+
+/// What the first process does beside libcontainer's part.
+fn payload(
+    bundle: &Bundle,
+    normalised: &Normalised,
+    options: &CreateOptions,
+    failures: FailureWriter,
+) -> Result<Payload> {
+    let is_sealed = bundle.kind.is_some();
+    Ok(Payload {
+        filter: normalised.filter.clone(),
+        capabilities: normalised.capabilities,
+        failures,
+        // Ours alone: other engines bring an init of their own, or do without on purpose.
+        has_init: matches!(bundle.kind, Some(Kind::OptServer | Kind::Shifter)),
+        environment: environment_of(&normalised.spec),
+        enters: None,
+        is_sealed,
+        dies_with_parent: options.supervised,
+        keeps_ignored: options.keeps_ignored,
+        keeps_keyring: options.no_new_keyring,
+        can_be_looked_at: !geteuid().is_root(),
+        is_among_others: is_sealed && promise::shares_tasks(&bundle.spec),
+        late: options.late_command.map(LateCommandReader::of),
+        user_hooks: user_hooks::of(bundle)?,
     })
 }
 
