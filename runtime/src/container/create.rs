@@ -2,15 +2,11 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use bundles::promise::{self, Kind};
 use bundles::seccomp::Filter;
-use libcgroups::common::CgroupConfig;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
-use libcontainer::process::args::{ContainerArgs, ContainerType};
-use libcontainer::syscall::syscall::SyscallType;
 use nix::unistd::{geteuid, setgroups};
 use tracing::debug;
 
@@ -294,11 +290,9 @@ fn make(
 ) -> Result<(i32, Option<OwnedFd>)> {
     let listener = NotifyListener::new(&container.notify_socket())
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
-    let view = hooks::libcontainer_view(container);
     set_oom_score(normalised)?;
     let is_rootless = options.host.is_rootless();
     in_cgroup::claim(container, &normalised.spec, is_rootless)?;
-    let failures = payload.failures;
     let handed_over = HandedOver::of(
         normalised,
         &container.snapshot,
@@ -308,55 +302,17 @@ fn make(
         // An Opt-Server's is made for the one run, and Shifter's images are read-only.
         payload.has_init,
     )?;
-    let is_among_others = payload.is_among_others;
-    if !handed_over.is_direct {
+    if !handed_over.taken_out.is_direct {
         // What is made for a process that is direct is saved with it, before it is in any of that.
         container.save()?;
     }
-    let arguments = ContainerArgs {
-        container_type: match handed_over.own_root {
-            // In its root already: libcontainer leaves such a one where it is.
-            Some(_) => ContainerType::TenantContainer { exec_notify_fd: -1 },
-            None => ContainerType::InitContainer,
-        },
-        syscall: SyscallType::default(),
-        spec: Rc::new(handed_over.spec),
-        rootfs: handed_over.rootfs,
-        console_socket: terminal,
-        notify_listener: listener,
-        preserve_fds: i32::from(options.activated_sockets) + i32::from(options.preserve_fds),
-        container: Some(view),
-        // The mappings are written by us; this would only forbid groups where they may be set.
-        user_ns_config: None,
-        cgroup_config: CgroupConfig {
-            // For libcontainer's own way into the cgroup, which isn't gone.
-            cgroup_path: PathBuf::new(),
-            systemd_cgroup: false,
-            container_name: container.id().to_owned(),
-        },
-        detached: true,
-        executor: Box::new(Payload {
-            enters: handed_over.enters,
-            ..payload
-        }),
-        no_pivot: options.no_pivot,
-        stdin: None,
-        stdout: None,
-        stderr: None,
-        as_sibling: false,
-        pid_file: None,
-    };
+    let (failures, is_among_others) = (payload.failures, payload.is_among_others);
+    let view = hooks::libcontainer_view(container);
+    let (arguments, taken_out) = handed_over.split(payload, listener, view, terminal, options);
     let ours = Ours {
-        id_maps: handed_over.id_maps,
-        makes_working_directory: handed_over.makes_working_directory,
-        tree: handed_over.tree,
-        held_root: handed_over.held_root,
-        own_root: handed_over.own_root,
-        is_direct: handed_over.is_direct,
-        joined: handed_over.joined,
+        taken_out,
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
-        create_container: handed_over.create_container,
         output: options.output,
         is_among_others,
     };

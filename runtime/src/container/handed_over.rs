@@ -1,10 +1,18 @@
 //! The specification as libcontainer gets it: without what is ours to do.
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 
+use libcgroups::common::CgroupConfig;
+use libcontainer::container::Container;
+use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{Hook, LinuxNamespaceType, Spec};
+use libcontainer::process::args::{ContainerArgs, ContainerType};
+use libcontainer::syscall::syscall::SyscallType;
 
 use super::cgroup::Placement;
+use super::executor::Payload;
 use super::first_process::Joined;
 use super::held_root::HeldRoot;
 use super::id_maps::IdMaps;
@@ -12,7 +20,7 @@ use super::normalise::{Normalised, home_that_need_not_be_looked_up};
 use super::own_root::{Asked, OwnRoot};
 use super::prepare::Tree;
 use super::snapshot::Snapshot;
-use super::{Result, bound_dev, namespaces, working_directory};
+use super::{CreateOptions, Result, bound_dev, namespaces, working_directory};
 
 /// What libcontainer gets, and beside it what was taken out.
 #[derive(Debug)]
@@ -20,24 +28,30 @@ pub(super) struct HandedOver {
     pub(super) spec: Spec,
     /// Where the root file system is for libcontainer.
     pub(super) rootfs: PathBuf,
+    /// The working directory, where libcontainer can't enter it.
+    pub(super) enters: Option<PathBuf>,
+    pub(super) taken_out: TakenOut,
+}
+
+/// What libcontainer isn't told, for it isn't libcontainer's to do.
+#[derive(Debug)]
+pub(super) struct TakenOut {
     /// The mounts that are made beforehand.
     pub(super) tree: Option<Tree>,
-    /// Where others may write to the root file system meanwhile.
+    /// The root file system, if links in it are to lead nowhere meanwhile: others may write to it.
     pub(super) held_root: Option<HeldRoot>,
-    /// The root file system, where libcontainer doesn't make it.
+    /// The root file system, if it isn't libcontainer's to make.
     pub(super) own_root: Option<OwnRoot>,
     /// Whether nobody has to stand between the runtime and the first process.
     pub(super) is_direct: bool,
-    /// Namespaces that are joined.
+    /// The namespaces that the process is put into.
     pub(super) joined: Joined,
-    /// Mappings of a new user namespace.
+    /// The mappings of a new user namespace.
     pub(super) id_maps: Option<IdMaps>,
-    /// Hooks of that name.
+    /// The hooks called `createContainer`.
     pub(super) create_container: Vec<Hook>,
-    /// Whether the working directory is made when everything is mounted.
+    /// Whether the working directory may have to be made when everything is mounted.
     pub(super) makes_working_directory: bool,
-    /// The working directory, where libcontainer can't enter it.
-    pub(super) enters: Option<PathBuf>,
 }
 
 impl HandedOver {
@@ -94,19 +108,68 @@ impl HandedOver {
             && joined.is_empty()
             && !is_listed(LinuxNamespaceType::User)
             && !is_listed(LinuxNamespaceType::Time);
-        Ok(Self {
-            is_direct,
-            spec,
-            rootfs,
+        let taken_out = TakenOut {
             tree,
             held_root,
             own_root,
+            is_direct,
             joined,
             id_maps,
             create_container,
             makes_working_directory,
+        };
+        Ok(Self {
+            spec,
+            rootfs,
             enters,
+            taken_out,
         })
+    }
+
+    /// What libcontainer is called with, and what is ours. The first process does what `payload` says, waits for `start` at
+    /// `listener`, and takes `terminal` for its own.
+    pub(super) fn split(
+        self,
+        payload: Payload,
+        listener: NotifyListener,
+        view: Container,
+        terminal: Option<RawFd>,
+        options: &CreateOptions,
+    ) -> (ContainerArgs, TakenOut) {
+        let arguments = ContainerArgs {
+            container_type: match self.taken_out.own_root {
+                // In its root already: libcontainer leaves such a one where it is.
+                Some(_) => ContainerType::TenantContainer { exec_notify_fd: -1 },
+                None => ContainerType::InitContainer,
+            },
+            syscall: SyscallType::default(),
+            spec: Rc::new(self.spec),
+            rootfs: self.rootfs,
+            console_socket: terminal,
+            notify_listener: listener,
+            preserve_fds: i32::from(options.activated_sockets) + i32::from(options.preserve_fds),
+            // The mappings are written by us; this would only forbid groups where they may be set.
+            user_ns_config: None,
+            cgroup_config: CgroupConfig {
+                // For libcontainer's own way into the cgroup, which isn't gone.
+                cgroup_path: PathBuf::new(),
+                systemd_cgroup: false,
+                container_name: view.id().to_owned(),
+            },
+            container: Some(view),
+            detached: true,
+            executor: Box::new(Payload {
+                enters: self.enters,
+                ..payload
+            }),
+            no_pivot: options.no_pivot,
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            as_sibling: false,
+            pid_file: None,
+        };
+        (arguments, self.taken_out)
     }
 }
 

@@ -74,13 +74,13 @@ fn make_first(
     let namespaces = Namespaces::try_from(linux.namespaces().as_ref())?;
     let system = arguments.syscall.create_syscall();
     get_ready(spec, ours, enter)?;
-    if let Some(tree) = &ours.tree {
+    if let Some(tree) = &ours.taken_out.tree {
         tree.build()?;
     }
-    if let Some(root) = &ours.held_root {
+    if let Some(root) = &ours.taken_out.held_root {
         root.hold()?;
     }
-    let later = ours.joined.enter()?;
+    let later = ours.taken_out.joined.enter()?;
     if let Some(user) = namespaces.get(LinuxNamespaceType::User)? {
         enter_user_namespace(&namespaces, user, ends)?;
         become_root_if_mapped(system.as_ref())?;
@@ -121,7 +121,7 @@ pub(super) fn get_ready(spec: &Spec, ours: &Ours, enter: impl FnOnce() -> Step) 
         dup2(stdout, 1)?;
         dup2(stderr, 2)?;
     }
-    standard_pipes::give_from_outside(spec, ours.id_maps.as_ref())?;
+    standard_pipes::give_from_outside(spec, ours.taken_out.id_maps.as_ref())?;
     Ok(())
 }
 
@@ -206,7 +206,7 @@ pub(super) fn become_first(
     to_main: &mut MainSender,
     from_main: &mut InitReceiver,
 ) -> i32 {
-    if let Some(Err(error)) = ours.own_root.as_ref().map(OwnRoot::make) {
+    if let Some(Err(error)) = ours.taken_out.own_root.as_ref().map(OwnRoot::make) {
         let _ = to_main.exec_failed(telling::line(&error));
         return OURS.into();
     }

@@ -33,11 +33,9 @@ pub(super) use failed_mount::describe;
 pub(super) use joined::Joined;
 
 use super::failure::FailureWriter;
-use super::held_root::HeldRoot;
+use super::handed_over::TakenOut;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
-use super::own_root::OwnRoot;
-use super::prepare::Tree;
 use super::{Error, Result, hooks, namespaces, working_directory};
 use crate::sys::clone_child_into;
 use crate::telling;
@@ -57,29 +55,14 @@ pub(super) trait Place {
     fn born(&mut self, pid: i32) -> Result<()>;
 }
 
-/// What libcontainer isn't told.
+/// What is ours to do for the process, beside what libcontainer does.
 #[derive(Debug)]
 pub(super) struct Ours {
-    /// The mappings of a new user namespace.
-    pub id_maps: Option<IdMaps>,
-    /// Whether the working directory may have to be made when everything is mounted.
-    pub makes_working_directory: bool,
-    /// What is mounted before libcontainer mounts anything.
-    pub tree: Option<Tree>,
-    /// The root file system, if links in it are to lead nowhere meanwhile.
-    pub held_root: Option<HeldRoot>,
-    /// The root file system, if it isn't libcontainer's to make.
-    pub own_root: Option<OwnRoot>,
-    /// Whether the process is made without another between.
-    pub is_direct: bool,
-    /// The namespaces that the process is put into.
-    pub joined: Joined,
+    pub taken_out: TakenOut,
     /// Where the process tells what fails after `start`.
     pub failures: FailureWriter,
     /// Where its system call filter has a listener.
     pub listener: Option<HandOver>,
-    /// The hooks called `createContainer`.
-    pub create_container: Vec<Hook>,
     /// What becomes its standard output and standard error, instead of the runtime's.
     pub output: Option<(RawFd, RawFd)>,
     /// Whether others are in its pid namespace already, and see it from its birth on.
@@ -102,7 +85,7 @@ struct Born {
 /// # Errors
 /// The step that failed. No process of the container's is left then.
 pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place) -> Result<i32> {
-    let born = match ours.is_direct {
+    let born = match ours.taken_out.is_direct {
         true => direct::make(arguments, ours, place)?,
         false => make_by_intermediate(arguments, ours, place)?,
     };
@@ -173,7 +156,7 @@ fn make_by_intermediate(
         go.write_all(b"1")
             .map_err(Error::step("let the intermediate process go on"))?;
     }
-    if let Some(maps) = &ours.id_maps {
+    if let Some(maps) = &ours.taken_out.id_maps {
         map_ids(
             maps,
             intermediate,
@@ -266,7 +249,7 @@ fn run_create_hooks(
         return Ok(());
     };
     from.wait_for_hook_request().map_err(told)?;
-    if let Some(root) = &ours.held_root {
+    if let Some(root) = &ours.taken_out.held_root {
         root.release(pid.as_raw())?;
     }
     // For a process without root's privileges the first one isn't open yet: then hooks find the interface down.
@@ -285,14 +268,14 @@ fn run_create_hooks(
             &of(listed.create_runtime()),
         )?;
     }
-    if ours.makes_working_directory {
+    if ours.taken_out.makes_working_directory {
         working_directory::make(pid.as_raw(), &arguments.rootfs, &arguments.spec)?;
     }
     if arguments.no_pivot && namespaces::is_listed(&arguments.spec, LinuxNamespaceType::Mount) {
         without_pivot::hide_kernel_file_systems(pid.as_raw(), &arguments.rootfs)?;
     }
     if let Some(container) = &arguments.container {
-        let listed = &ours.create_container;
+        let listed = &ours.taken_out.create_container;
         create_container::run(listed, container, &arguments.rootfs, pid.as_raw())?;
     }
     to.hook_done().map_err(broken)
