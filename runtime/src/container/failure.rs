@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
-use rustix::io::retry_on_intr;
+use rustix::io::{ioctl_fionread, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +32,6 @@ pub(super) enum Failure {
 
 /// Nobody reads the pipe before libcontainer gives up, so a failure must fit into it.
 const MAX_TEXT: usize = 4096;
-
-/// What a pipe holds: pipe(7).
-const PIPE_SIZE: usize = 64 << 10;
 
 /// What a first process says before it executes the command.
 const EXECUTING: &[u8] = b"executing\n";
@@ -160,10 +157,10 @@ impl FailureReader {
             }
         }
         let after = said.strip_prefix(EXECUTING);
-        match serde_json::from_slice::<Failure>(after.unwrap_or(&said)) {
-            Ok(failure) => Err(failure.into()),
-            Err(_) if after.is_some() => Ok(()),
-            Err(_) => Err(Error::NotExecuted),
+        match failure_in(after.unwrap_or(&said)) {
+            Some(failure) => Err(failure.into()),
+            None if after.is_some() => Ok(()),
+            None => Err(Error::NotExecuted),
         }
     }
 
@@ -180,10 +177,20 @@ impl FailureReader {
         poll(&mut waiting, Some(&PATIENCE))
             .ok()
             .filter(|ready| *ready > 0)?;
-        // A failure is written at once and fits into the pipe, so one read has it whole.
-        let mut text = vec![0; PIPE_SIZE];
-        let length = self.reader.read(&mut text).ok()?;
-        serde_json::from_slice(text.get(..length)?).ok()
+        // A failure is written at once and fits into the pipe, so all of it is there.
+        let length = ioctl_fionread(&self.reader).ok()?;
+        let mut text = vec![0; usize::try_from(length).ok()?];
+        self.reader.read_exact(&mut text).ok()?;
+        failure_in(&text)
+    }
+}
+
+/// What somebody said, who mostly says nothing: then there is no error to be made of it, which takes longer than all
+/// the rest.
+fn failure_in(text: &[u8]) -> Option<Failure> {
+    match text {
+        [] => None,
+        text => serde_json::from_slice(text).ok(),
     }
 }
 
