@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 
-from measure import in_turns, timed
+from measure import WARM_UP, in_turns, timed
 from rows import a_name
+
+# Of the bundle that is built.
+MOUNTS = 40
 
 
 class Cold:
@@ -45,24 +48,21 @@ def cold(rounds, server, crun, bundle, scratch):
     return in_turns(rounds, contestants, lambda it, _: timed(it.run()))
 
 
-def building(rounds, server, scratch):
-    """Milliseconds that explaining python3's sandbox takes, which makes its bundle and runs nothing, beside the program's start alone."""
+def building(rounds, program, scratch):
+    """`(mounts, [milliseconds])` of making python3's bundle in one process that has made it before."""
     config = os.path.join(scratch, "python.json")
     library = subprocess.run(["/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__))"], check=True,
                              capture_output=True, text=True).stdout.strip()
-    with open(config, "w", encoding="utf-8") as file:
-        json.dump({"commands": [{"name": "it", "executable": "/usr/bin/python3", "mount-readable": [library]}]}, file)
+    parts = sorted(entry.path for entry in os.scandir(library) if entry.is_dir() and not entry.is_symlink())
 
-    class Build:
-        name = "made"
+    def build(readable, times):
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"commands": [{"name": "it", "executable": "/usr/bin/python3", "mount-readable": readable,
+                                     "mount-dependencies": "FILES"}]}, file)
+        project = os.path.join(scratch, "project")
+        told = subprocess.run([program, config, project, str(times), "it", "-c", "0"], check=True, capture_output=True, text=True)
+        return json.loads(told.stdout)
 
-        def line(self):
-            return [server, "explain", "--config", config, "--project", os.path.join(scratch, "project"), "--", "it", "-c", "0"]
-
-    class Start:
-        name = "the program's start"
-
-        def line(self):
-            return [server, "--version"]
-
-    return in_turns(rounds, [Build(), Start()], lambda it, _: timed(it.line()))
+    there = build([], 1)["mounts"]
+    built = build(parts[:max(MOUNTS - there, 0)], rounds + WARM_UP)
+    return built["mounts"], built["milliseconds"][WARM_UP:]

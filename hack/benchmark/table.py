@@ -26,7 +26,7 @@ def ratio(ours, theirs):
 
 
 class Table:
-    """Rows of one unit: a column for each program, and the ratio of ours to the peer's."""
+    """Rows of one unit: a column for each program, and the ratio of ours to the peer's, if there is one."""
 
     def __init__(self, title, unit, peer="crun", ours="opt-runtime"):
         self.title = title
@@ -47,12 +47,13 @@ class Table:
 
     def markdown(self):
         names = self.names()
-        head = [self.title, *names, f"{self.ours} / {self.peer}", "to reach"]
+        head = [self.title, *names, *([f"{self.ours} / {self.peer}"] if self.peer else []), "to reach"]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for label, taken, at_most in self.rows:
             cells = [cell(taken.get(name)) for name in names]
-            lines.append("| " + " | ".join([label, *cells, self.told(taken), at_most or ""]) + " |")
-        return "\n".join(lines) + f"\n\n{self.unit}; median [quartiles]; ratio of medians (90 % of resamplings).\n"
+            told = [self.told(taken)] if self.peer else []
+            lines.append("| " + " | ".join([label, *cells, *told, at_most or ""]) + " |")
+        return "\n".join(lines) + f"\n\n{self.unit}; median [quartiles]{'; ratio of medians (90 % of resamplings)' if self.peer else ''}.\n"
 
     def told(self, taken):
         if self.ours not in taken or self.peer not in taken:

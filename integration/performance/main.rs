@@ -38,7 +38,7 @@ fn the_benchmark_runs_and_tells_no_ratio_of_too_few_rounds() {
         "8 at once",
         "beside 2 containers",
         "a sealed command, cold",
-        "opt-server explain",
+        " mounts, warm",
         "an own root file system, no network",
     ] {
         assert!(table.contains(row), "{row}: {table}");
