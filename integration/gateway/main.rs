@@ -27,3 +27,4 @@ mod sources;
 mod sshd;
 mod tokens;
 mod unit;
+mod updates;

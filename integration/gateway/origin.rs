@@ -1,5 +1,5 @@
 //! A registry that does as a test says: it shows a busybox under any name, to everybody or for a password, and holds
-//! layers back until it is let.
+//! layers back until it is let. Repositories whose names begin with `withheld/` have a manifest and no layer.
 
 use std::collections::HashMap;
 use std::fs;
@@ -123,7 +123,7 @@ impl Origin {
                 let (name, value) = header.split_once(':')?;
                 is_ann |= name.eq_ignore_ascii_case("authorization") && value.trim() == BASIC;
             }
-            let (status, kind, content) = self.find(&path, is_ann);
+            let (status, kind, content) = self.find(&path, is_head, is_ann);
             let mut answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n",
                 content.len()
@@ -139,7 +139,12 @@ impl Origin {
         }
     }
 
-    fn find(&self, path: &str, is_ann: bool) -> (&'static str, &'static str, Vec<u8>) {
+    fn find(
+        &self,
+        path: &str,
+        is_head: bool,
+        is_ann: bool,
+    ) -> (&'static str, &'static str, Vec<u8>) {
         let unknown = ("404 Not Found", "application/json", b"{}".to_vec());
         if path.starts_with("/v2/private/") && !is_ann {
             return ("401 Unauthorized", "application/json", b"{}".to_vec());
@@ -157,7 +162,12 @@ impl Origin {
             return ("200 OK", "application/json", b"{}".to_vec());
         };
         if digest == shown.layer {
-            self.wait();
+            if path.starts_with("/v2/withheld/") {
+                return unknown;
+            }
+            if !is_head {
+                self.wait();
+            }
         }
         match shown.content.get(digest) {
             Some(content) => ("200 OK", "application/octet-stream", content.clone()),

@@ -85,6 +85,7 @@ fn look_up(puller: &Puller, source: Source) {
         credentials: Credentials::Anonymous,
         format: Format::Squashfs,
         destination: "/nowhere".into(),
+        stays_at: None,
     };
     match puller.look_up(&request) {
         Err(error) => told(&error),

@@ -79,6 +79,37 @@ impl Writer {
         self.patch(place.at + INODE as u64 + behind, inline)
     }
 
+    /// Reads a piece of content again, `at` so many bytes from its beginning; how many there were, none at its end.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn get(&mut self, place: &Place, at: u64, piece: &mut [u8]) -> io::Result<usize> {
+        let [(blocks, length), (end, inline)] = place.content();
+        let (from, left) = match at < length {
+            true => (blocks + at, length - at),
+            false => (end + at - length, (length + inline).saturating_sub(at)),
+        };
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+        let piece = piece.get_mut(..most).unwrap_or_default();
+        if at >= length
+            && let Some(open) = self.room.open_at(from)
+        {
+            let begin = usize::try_from(from % BLOCK as u64).unwrap_or(0);
+            let there = open.bytes.get(begin..begin + most);
+            let there = there.ok_or_else(|| io::Error::other("an inode leaves its block"))?;
+            piece.copy_from_slice(there);
+            return Ok(most);
+        }
+        match self.file.read_at(piece, from)? {
+            // Zeros behind all that was written yet.
+            0 => {
+                piece.fill(0);
+                Ok(most)
+            }
+            length => Ok(length),
+        }
+    }
+
     /// Writes the inode.
     ///
     /// # Errors

@@ -36,6 +36,14 @@ impl Place {
         self.size
     }
 
+    /// Where the content is in the image, once that is complete: from which byte on, and how many; all but its end, and
+    /// its end.
+    pub fn content(&self) -> [(u64, u64); 2] {
+        let blocks = u64::from(self.start) * BLOCK as u64;
+        let end = self.at + INODE as u64;
+        [(blocks, self.in_blocks()), (end, self.inline.into())]
+    }
+
     /// Bytes of content that are in blocks of its own.
     pub(super) fn in_blocks(&self) -> u64 {
         self.size - u64::from(self.inline)

@@ -25,6 +25,9 @@ const A_WHILE: Duration = Duration::from_millis(200);
 /// How often a source is asked again that broke off.
 const ATTEMPTS: u32 = 5;
 
+/// Where it is kept which layers images have, which takes up room as blobs do.
+const LAYERS: &str = "layers";
+
 /// Blobs in a directory.
 #[derive(Debug, Clone)]
 pub struct Blobs {
@@ -56,7 +59,7 @@ impl Blobs {
     /// # Errors
     /// [`PullError::Io`].
     pub fn open(directory: &Path) -> Result<Self, PullError> {
-        for name in ["", "incoming", "sha256", "sha512"] {
+        for name in ["", "incoming", "sha256", "sha512", LAYERS] {
             use std::os::unix::fs::DirBuilderExt;
             let path = directory.join(name);
             let mut builder = fs::DirBuilder::new();
@@ -66,6 +69,11 @@ impl Blobs {
         Ok(Self {
             directory: directory.to_path_buf(),
         })
+    }
+
+    /// Where it is kept which layers images have.
+    pub(crate) fn layers(&self) -> PathBuf {
+        self.directory.join(LAYERS)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -196,7 +204,7 @@ impl Blobs {
             }
         }
         let mut blobs = vec![];
-        for name in ["sha256", "sha512"] {
+        for name in ["sha256", "sha512", LAYERS] {
             for path in files(&self.directory.join(name))? {
                 // Another sweep may be faster.
                 let Ok(found) = fs::symlink_metadata(&path) else {

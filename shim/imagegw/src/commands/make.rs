@@ -90,12 +90,14 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode> {
         }
     }
     settings.policy = arguments.policy.as_deref().map(Policy::read).transpose()?;
+    let stays_at = std::path::absolute(&arguments.file).ok();
     let request = PullRequest {
         source,
         platform: arguments.platform.unwrap_or_else(Platform::here),
         credentials,
         format,
         destination: arguments.file,
+        stays_at,
     };
     let progress = Told::new(arguments.quiet)?;
     let made = Puller::new(settings)?.pull(&request, &progress)?;
@@ -108,6 +110,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode> {
         "private": made.found.is_private,
         "signed-by": made.signed_by,
         "left-out": made.left_out,
+        "layers": made.layers,
         "config": made.config,
     });
     telling::print(&format!("{told:#}\n"))?;

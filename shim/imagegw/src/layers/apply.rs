@@ -190,6 +190,9 @@ impl<'a, U: Upon> Applying<'a, U> {
         let shown = &head.name.shown;
         self.left.has_room(entry.size())?;
         let mut file = self.upon.begin_file(&head.name, entry.size())?;
+        if entry.header().entry_type() != EntryType::GNUSparse {
+            self.upon.comes_as_it_is(&file);
+        }
         self.left.content();
         self.fill(head, entry, &mut file)?;
         self.upon

@@ -7,17 +7,21 @@ mod complete;
 mod laid;
 mod walk;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
 
 use image_files::convert::harmless;
 use image_files::erofs::{Inode, Kind, Place, Writer};
 use rustix::fs::FileType;
 
 use super::error::LayerError;
+use super::journal::Recording;
 use super::name::Name;
 use super::ours::Ours;
 use super::time::Seconds;
@@ -50,6 +54,8 @@ pub(super) struct Image {
     ours: Ours,
     left: Memory,
     most: Memory,
+    /// What is written down of it for later images.
+    recording: Option<Rc<RefCell<Recording>>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +66,8 @@ struct Node {
     mode: u16,
     time: Seconds,
     links: u32,
+    /// Which content of all that were recorded is its own.
+    content: Option<NonZeroU32>,
 }
 
 #[derive(Debug)]
@@ -99,10 +107,16 @@ impl Image {
             ours: Ours::default(),
             left: most,
             most,
+            recording: None,
         };
         // Until an entry says something else.
         image.nodes.push(Node::new(directory(), 0o755, 0));
         image
+    }
+
+    /// Has what is laid upon it written down.
+    pub(super) fn record(&mut self, recording: Rc<RefCell<Recording>>) {
+        self.recording = Some(recording);
     }
 
     fn place<'a>(&mut self, name: &'a Name) -> Result<Option<At<'a>>, LayerError> {
@@ -212,9 +226,14 @@ impl Image {
         }
         let node = self.node(number)?;
         node.links -= 1;
+        let content = node.content;
         if node.links == 0
             && let What::File(place) = std::mem::replace(&mut node.what, What::Nothing)
         {
+            if let (Some(recording), Some(content)) = (&self.recording, content) {
+                let get = |at, piece: &mut [u8]| self.writer.get(&place, at, piece);
+                recording.borrow_mut().goes(content, place.size(), get);
+            }
             self.writer.give_back(&place)?;
         }
         Ok(true)
@@ -229,6 +248,7 @@ impl Node {
             mode: u16::try_from(mode & 0o7777).unwrap_or(0),
             time,
             links: 1,
+            content: None,
         }
     }
 

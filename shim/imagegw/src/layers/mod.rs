@@ -9,6 +9,7 @@ mod apply;
 mod bounds;
 mod error;
 mod image;
+mod journal;
 mod name;
 mod ours;
 mod time;
@@ -17,6 +18,7 @@ mod unpacked;
 mod upon;
 mod way;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -29,6 +31,7 @@ use crate::pull::LeftOut;
 
 pub use bounds::Bounds;
 pub use error::LayerError;
+pub(crate) use journal::{Part, Recorded, Recording, Replay};
 
 /// What layers are laid upon, the lowest first.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub struct Layers {
     upon: Ground,
     left: Rc<bounds::Left>,
     left_out: LeftOut,
+    recording: Option<Rc<RefCell<Recording>>>,
 }
 
 #[derive(Debug)]
@@ -60,11 +64,23 @@ impl Layers {
         Self::upon(Ground::Image(Box::new(image)), bounds)
     }
 
+    /// The same, written down for later images.
+    pub(crate) fn recorded(file: File, bounds: Bounds, recording: Recording) -> Self {
+        let recording = Rc::new(RefCell::new(recording));
+        let mut image = image::Image::new(file);
+        image.record(Rc::clone(&recording));
+        Self {
+            recording: Some(recording),
+            ..Self::upon(Ground::Image(Box::new(image)), bounds)
+        }
+    }
+
     fn upon(upon: Ground, bounds: Bounds) -> Self {
         Self {
             upon,
             left: bounds::Left::of(bounds),
             left_out: LeftOut::default(),
+            recording: None,
         }
     }
 
@@ -103,27 +119,31 @@ impl Layers {
     ) -> Result<Option<Digest>, LayerError> {
         let left = Rc::clone(&self.left);
         let left_out = &mut self.left_out;
+        let recording = self.recording.clone();
         let (applied, digest) = ahead::ahead(layer, algorithm, |layer| match &mut self.upon {
             Ground::Directory(tree) => Applying::new(tree, left, left_out, goes_on).layer(layer),
             Ground::Image(image) => {
+                let layer = journal::Tap { layer, recording };
                 Applying::new(&mut **image, left, left_out, goes_on).layer(layer)
             }
         });
         applied.map(|()| digest)
     }
 
-    /// All are laid: completes the image, if it is one, which isn't on the disk yet.
+    /// All are laid: completes the image, if it is one, which isn't on the disk yet. What was written down of each layer,
+    /// if it was.
     ///
     /// # Errors
     /// [`LayerError::Io`].
-    pub fn complete(self) -> Result<(), LayerError> {
-        match self.upon {
-            Ground::Directory(_) => Ok(()),
-            Ground::Image(image) => image
-                .complete()
-                .map(drop)
-                .map_err(LayerError::io("complete", b"image")),
+    pub(crate) fn complete(self) -> Result<Vec<Option<Recorded>>, LayerError> {
+        if let Ground::Image(image) = self.upon {
+            let completed = image.complete();
+            completed.map_err(LayerError::io("complete", b"image"))?;
         }
+        // The image's own hold on it is gone.
+        let recording = self.recording.and_then(Rc::into_inner);
+        let recorded = recording.map(|recording| recording.into_inner().finish());
+        Ok(recorded.unwrap_or_default())
     }
 
     /// What was left out so far.

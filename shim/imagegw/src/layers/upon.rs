@@ -28,6 +28,9 @@ pub(super) trait Upon {
     /// Makes a file that will have so many bytes.
     fn begin_file(&mut self, name: &Name, size: u64) -> Result<Self::File, LayerError>;
 
+    /// What is read of the archive from now on is its content, all of it and nothing else.
+    fn comes_as_it_is(&mut self, _: &Self::File) {}
+
     /// Goes on with it.
     fn put(&mut self, file: &mut Self::File, piece: &[u8]) -> io::Result<()>;
 

@@ -11,7 +11,7 @@ use image_files::convert::{Most, unpack_untrusted};
 use super::error::PullError;
 use super::make;
 use super::meter::Meter;
-use super::pulled::{Found, ImageConfig, LeftOut, Pulled};
+use super::pulled::{Found, ImageConfig, LayerCount, LeftOut, Pulled};
 use super::request::{Progress, PullRequest, Step};
 use super::scratch::Scratch;
 use super::settings::Settings;
@@ -71,6 +71,7 @@ pub(super) fn pull(
         digests: made.digests,
         size: made.size,
         left_out: LeftOut::default(),
+        layers: LayerCount::default(),
         signed_by: None,
     })
 }

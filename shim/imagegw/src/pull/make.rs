@@ -13,11 +13,10 @@ use image_files::{FileDigests, write_behind};
 
 use super::error::PullError;
 use super::meter::Meter;
-use super::pulled::LeftOut;
 use super::request::{Format, Progress, PullRequest, Step};
 use super::scratch::Scratch as Unpacked;
-use super::unpacking::{Layer, Taker, unpack};
-use crate::layers::{Bounds, Layers};
+use super::unpacking::{Laid, Layer, Taker, unpack};
+use crate::layers::{Bounds, Layers, Recording};
 
 /// An image file.
 #[derive(Debug)]
@@ -61,28 +60,35 @@ pub(super) fn is_written_as_it_comes(
     request.format == Format::Erofs && wanted.is_usual_erofs() && !progress.examines()
 }
 
-/// Writes `layers` to the request's destination as `fetch` hands them over, without a tree.
+/// Writes `layers` to the request's destination as `fetch` hands them over, without a tree; written down, if there is
+/// something for it.
 ///
 /// # Errors
 /// [`PullError`]; what is at the destination is then what was there.
 pub(super) fn as_it_comes(
     bounds: Bounds,
     layers: &[Layer<'_>],
+    recording: Option<Recording>,
     request: &PullRequest,
     progress: &dyn Progress,
     fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
-) -> Result<(Made, LeftOut), PullError> {
+) -> Result<(Made, Laid), PullError> {
     let place = place(request);
     let scratch = Scratch::new(place.above()).map_err(failed)?;
     let part = scratch.path().join("image");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
     let file = options.open(&part).map_err(PullError::io("make", &part))?;
-    let begin = || Ok(Layers::image(file, bounds));
-    let left_out = write_behind(&part, || unpack(begin, layers, progress, fetch))?;
+    let begin = || {
+        Ok(match recording {
+            Some(recording) => Layers::recorded(file, bounds, recording),
+            None => Layers::image(file, bounds),
+        })
+    };
+    let laid = write_behind(&part, || unpack(begin, layers, progress, fetch))?;
     progress.step(Step::Conversion);
     let made = finish(&place, &part, None, progress)?;
-    Ok((made, left_out))
+    Ok((made, laid))
 }
 
 fn place(request: &PullRequest) -> Place<'_> {

@@ -3,6 +3,7 @@
 mod choice;
 mod configuration;
 mod credentials;
+mod earlier;
 mod error;
 mod image_file;
 mod local;
@@ -19,11 +20,12 @@ mod scratch;
 mod settings;
 mod source;
 mod unpacking;
+mod update;
 mod vouch;
 
 pub use credentials::{Credentials, Secret};
 pub use error::PullError;
-pub use pulled::{Found, ImageConfig, LeftOut, Pulled};
+pub use pulled::{Found, ImageConfig, LayerCount, LeftOut, Pulled};
 pub use puller::Puller;
 pub use reference::{BadReference, Reference, Version};
 pub use request::{Format, Platform, Progress, PullRequest, Step, Unwatched};

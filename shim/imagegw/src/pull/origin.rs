@@ -19,6 +19,14 @@ pub(super) trait Origin {
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError>;
     /// A blob, from a byte on.
     fn blob(&self, descriptor: &Descriptor, from: u64) -> Result<Box<dyn Read + '_>, PullError>;
+    /// The registry that says who may have a blob; none where nobody does.
+    fn registry(&self) -> Option<&str> {
+        None
+    }
+    /// Whether it shows this blob to whoever asks, without giving it.
+    fn shows(&self, _: &Digest) -> bool {
+        false
+    }
     /// Whether only our credentials have opened it.
     fn is_private(&self) -> bool {
         false

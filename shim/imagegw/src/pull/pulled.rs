@@ -37,8 +37,20 @@ pub struct Pulled {
     pub size: u64,
     /// What was left out of it or taken away.
     pub left_out: LeftOut,
+    /// Of how many layers it was made.
+    pub layers: LayerCount,
     /// Whose signature was found and good; none where the policy wants none.
     pub signed_by: Option<String>,
+}
+
+/// Layers, by where they came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerCount {
+    /// All of them.
+    pub all: usize,
+    /// Those that were taken from images that had been made before, and neither fetched nor unpacked.
+    pub taken_over: usize,
 }
 
 /// What an image may not have, and had.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 
 use super::configuration::Configuration;
+use super::earlier::Earlier;
 use super::error::PullError;
 use super::image_file;
 use super::local::{Archive, Directory, Docker, Layout};
@@ -14,7 +15,7 @@ use super::make::{self, Made};
 use super::manifest::{Descriptor, Manifest};
 use super::meter::Meter;
 use super::origin::{Origin, Resolved, resolve};
-use super::pulled::{Found, LeftOut, Pulled};
+use super::pulled::{Found, LayerCount, LeftOut, Pulled};
 use super::reference::Version;
 use super::registry::InRegistry;
 use super::request::{Progress, PullRequest, Step};
@@ -29,9 +30,13 @@ use crate::layers::Layers;
 /// Pulls images, any number of them at once.
 #[derive(Debug)]
 pub struct Puller {
-    settings: Settings,
+    pub(super) settings: Settings,
     blobs: Blobs,
+    pub(super) earlier: Earlier,
 }
+
+/// Hands over those of the layers that have to be fetched.
+pub(super) type FetchLayers<'a> = dyn Fn(&[Layer<'_>], &Taker<'_>) -> Result<(), PullError> + 'a;
 
 impl Puller {
     /// One that works in the directories of `settings`, which are made, and takes away what killed ones have left there.
@@ -48,7 +53,12 @@ impl Puller {
         made.map_err(PullError::io("make", path))?;
         Scratch::sweep(path)?;
         let blobs = Blobs::open(&settings.cache)?;
-        Ok(Self { settings, blobs })
+        let earlier = Earlier::new(blobs.layers());
+        Ok(Self {
+            settings,
+            blobs,
+            earlier,
+        })
     }
 
     /// What a source says of an image now. Nothing but documents is fetched.
@@ -93,11 +103,19 @@ impl Puller {
         let named = resolved.manifest.layers.iter();
         let layers: Vec<Layer<'_>> = named
             .zip(configuration.layers())
-            .map(|(Descriptor { digest, .. }, meant)| Layer { digest, meant })
+            .map(|(Descriptor { digest, .. }, meant)| Layer {
+                digest,
+                meant,
+                earlier: None,
+            })
             .collect();
-        let fetch = |taker: &Taker<'_>| fetching.layers(&resolved.manifest, taker);
-        let (made, left_out) = self.make(&layers, request, progress, fetch)?;
+        let fetch = |layers: &[Layer<'_>], taker: &Taker<'_>| {
+            fetching.layers(&resolved.manifest, layers, taker)
+        };
+        let (made, left_out, taken_over) =
+            self.make(&*origin, &layers, request, progress, &fetch)?;
         self.settle(&resolved.manifest);
+        let all = layers.len();
         Ok(Pulled {
             found,
             config: configuration.config.unwrap_or_default(),
@@ -106,31 +124,35 @@ impl Puller {
             digests: made.digests,
             size: made.size,
             left_out,
+            layers: LayerCount { all, taken_over },
             signed_by,
         })
     }
 
+    /// An image file, what was left out of it, and how many of its layers were taken from earlier ones.
     fn make(
         &self,
+        origin: &dyn Origin,
         layers: &[Layer<'_>],
         request: &PullRequest,
         progress: &dyn Progress,
-        fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
-    ) -> Result<(Made, LeftOut), PullError> {
+        fetch: &FetchLayers<'_>,
+    ) -> Result<(Made, LeftOut, usize), PullError> {
         let Settings {
             bounds, written, ..
         } = &self.settings;
         if make::is_written_as_it_comes(written, request, progress) {
-            return make::as_it_comes(*bounds, layers, request, progress, fetch);
+            return self.update(origin, layers, request, progress, fetch);
         }
         let scratch = Scratch::new(&self.settings.expand)?;
         let tree = scratch.tree();
         fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
-        let left_out = unpack(|| Layers::new(&tree, *bounds), layers, progress, fetch)?;
+        let begin = || Layers::new(&tree, *bounds);
+        let laid = unpack(begin, layers, progress, |taker| fetch(layers, taker))?;
         make::judge(&tree, request, progress)?;
         progress.step(Step::Conversion);
         let made = make::image(scratch, written, request, progress)?;
-        Ok((made, left_out))
+        Ok((made, laid.left_out, 0))
     }
 
     /// Brings blobs to the disk, for which nobody waits: the image is there.
@@ -138,14 +160,20 @@ impl Puller {
         let digests = [&manifest.config].into_iter().chain(&manifest.layers);
         let digests: Vec<Digest> = digests.map(|blob| blob.digest.clone()).collect();
         let blobs = self.blobs.clone();
-        thread::spawn(move || digests.iter().for_each(|digest| blobs.settle(digest)));
+        let earlier = self.earlier.clone();
+        thread::spawn(move || {
+            digests.iter().for_each(|digest| blobs.settle(digest));
+            // What fails is tried again with the next image.
+            let _ = earlier.sweep();
+        });
     }
 
-    /// Takes away the blobs that were used the longest ago, until the others have no more than so many bytes.
+    /// Takes away the blobs, and what is kept of layers, that were used the longest ago, until the others have no more than so many bytes.
     ///
     /// # Errors
     /// [`PullError::Io`].
     pub fn sweep(&self, most: u64) -> Result<Swept, PullError> {
+        self.earlier.sweep()?;
         self.blobs.sweep(most)
     }
 
@@ -294,9 +322,18 @@ impl Fetching<'_> {
         Configuration::parse(&content, &request.platform, layers, &self.what)
     }
 
-    fn layers(&self, manifest: &Manifest, taker: &Taker<'_>) -> Result<(), PullError> {
+    fn layers(
+        &self,
+        manifest: &Manifest,
+        layers: &[Layer<'_>],
+        taker: &Taker<'_>,
+    ) -> Result<(), PullError> {
         let mut before = manifest.config.size;
-        for layer in &manifest.layers {
+        for (layer, wanted) in manifest.layers.iter().zip(layers) {
+            if wanted.earlier.is_some() {
+                before += layer.size;
+                continue;
+            }
             if !taker.takes_more() {
                 return Err(PullError::Stopped);
             }

@@ -22,6 +22,8 @@ pub struct PullRequest {
     pub format: Format,
     /// The file that is to be there. Its directory is on a local disk; what is there already is replaced.
     pub destination: PathBuf,
+    /// Where the file stays on this host, for layers of later images to be taken from it; none where it won't.
+    pub stays_at: Option<PathBuf>,
 }
 
 impl PullRequest {

@@ -6,22 +6,33 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use super::earlier::Record;
 use super::error::PullError;
 use super::pulled::LeftOut;
 use super::request::{Progress, Step};
 use crate::blobs::{Blob, Digest};
-use crate::layers::{LayerError, Layers};
+use crate::layers::{LayerError, Layers, Recorded};
 
 /// How often progress is told.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 /// A layer to be laid upon those before it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Layer<'a> {
     /// As the source has it.
     pub digest: &'a Digest,
     /// Unpacked, as the configuration has it.
     pub meant: &'a Digest,
+    /// What it is taken from, if it isn't fetched.
+    pub earlier: Option<Record>,
+}
+
+/// What came of layers.
+#[derive(Debug)]
+pub(super) struct Laid {
+    pub left_out: LeftOut,
+    /// What was written down of each, if it was.
+    pub recorded: Vec<Option<Recorded>>,
 }
 
 /// How far the layers are, for the thread that fetches.
@@ -63,7 +74,7 @@ impl Taker<'_> {
     }
 }
 
-/// Lays `layers` upon each other, on what `begin` gives, as `fetch` hands them over; and completes that.
+/// Lays `layers` upon each other, on what `begin` gives, as `fetch` hands them over that have to be; and completes that.
 ///
 /// # Errors
 /// [`PullError`], of whichever failed; what they were laid upon is of no use then.
@@ -72,7 +83,7 @@ pub(super) fn unpack(
     layers: &[Layer<'_>],
     progress: &dyn Progress,
     fetch: impl FnOnce(&Taker<'_>) -> Result<(), PullError>,
-) -> Result<LeftOut, PullError> {
+) -> Result<Laid, PullError> {
     let unpacking = &Unpacking::default();
     thread::scope(|scope| {
         let (to, blobs) = channel();
@@ -125,38 +136,25 @@ impl Unpacking {
         begin: impl FnOnce() -> Result<Layers, LayerError>,
         named: &[Layer<'_>],
         blobs: &Receiver<Blob>,
-    ) -> Result<LeftOut, PullError> {
-        let failed = |layer: &Digest| {
-            let layer = layer.clone();
-            |source| match source {
-                LayerError::Stopped => PullError::Stopped,
-                source => PullError::Layer { layer, source },
-            }
-        };
+    ) -> Result<Laid, PullError> {
         let nothing = Digest::of(b"");
         let mut layers = begin().map_err(failed(&nothing))?;
-        for Layer { digest, meant } in named {
-            // Whoever fetches has failed, and says why.
-            let Ok(blob) = blobs.recv() else {
-                return Err(PullError::Stopped);
-            };
+        for layer in named {
             let mut goes_on = |bytes| {
                 self.read.store(bytes, Ordering::Relaxed);
                 !self.is_unwanted.load(Ordering::Relaxed)
             };
-            self.begun.fetch_add(1, Ordering::Relaxed);
-            let fate = blob.fate();
-            // One that isn't compressed is what it was fetched as, and was compared with its digest then.
-            let found = match digest == meant && blob.is_compared() {
-                true => layers
-                    .apply_known(blob, &mut goes_on)
-                    .map(|()| (*meant).clone()),
-                false => layers.apply(blob, meant.algorithm(), &mut goes_on),
-            };
-            let found = match found {
-                // Likewise.
-                Err(_) if fate.is_lost() => return Err(PullError::Stopped),
-                found => found.map_err(failed(digest))?,
+            let Layer { digest, meant, .. } = layer;
+            let found = match &layer.earlier {
+                Some(record) => {
+                    let again = record
+                        .open()
+                        .map_err(|error| LayerError::Broken(error.to_string()));
+                    let again = again.map_err(failed(digest))?;
+                    let found = layers.apply(again, meant.algorithm(), &mut goes_on);
+                    found.map_err(failed(digest))?
+                }
+                None => self.lay_fetched(&mut layers, layer, blobs, &mut goes_on)?,
             };
             if found != **meant {
                 return Err(PullError::Digest {
@@ -166,8 +164,43 @@ impl Unpacking {
             }
         }
         let left_out = layers.left_out();
-        layers.complete().map_err(failed(&nothing))?;
-        Ok(left_out)
+        let recorded = layers.complete().map_err(failed(&nothing))?;
+        Ok(Laid { left_out, recorded })
+    }
+
+    /// The digest that the layer has, unpacked.
+    fn lay_fetched(
+        &self,
+        layers: &mut Layers,
+        Layer { digest, meant, .. }: &Layer<'_>,
+        blobs: &Receiver<Blob>,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Digest, PullError> {
+        // Whoever fetches has failed, and says why.
+        let Ok(blob) = blobs.recv() else {
+            return Err(PullError::Stopped);
+        };
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let fate = blob.fate();
+        // One that isn't compressed is what it was fetched as, and was compared with its digest then.
+        let found = match digest == meant && blob.is_compared() {
+            true => layers.apply_known(blob, goes_on).map(|()| (*meant).clone()),
+            false => layers.apply(blob, meant.algorithm(), goes_on),
+        };
+        match found {
+            // Likewise.
+            Err(_) if fate.is_lost() => Err(PullError::Stopped),
+            found => found.map_err(failed(digest)),
+        }
+    }
+}
+
+/// For `map_err`.
+fn failed(layer: &Digest) -> impl FnOnce(LayerError) -> PullError + use<> {
+    let layer = layer.clone();
+    |source| match source {
+        LayerError::Stopped => PullError::Stopped,
+        source => PullError::Layer { layer, source },
     }
 }
 
@@ -211,6 +244,7 @@ mod tests {
         let layer = |digest: &&'a Digest| Layer {
             digest,
             meant: digest,
+            earlier: None,
         };
         digests.iter().map(layer).collect()
     }

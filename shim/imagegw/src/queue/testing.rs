@@ -16,8 +16,8 @@ use crate::blobs::Digest;
 use crate::configuration::Configuration;
 use crate::gateway::Gateway;
 use crate::pull::{
-    Credentials, Found, ImageConfig, LeftOut, Progress, PullError, PullRequest, Pulled, Secret,
-    Source, Step,
+    Credentials, Found, ImageConfig, LayerCount, LeftOut, Progress, PullError, PullRequest, Pulled,
+    Secret, Source, Step,
 };
 use crate::server::Metrics;
 use crate::state::{Kind, Name, State};
@@ -99,6 +99,7 @@ impl Maker for Table {
             },
             size: 5,
             left_out: LeftOut::default(),
+            layers: LayerCount::default(),
             signed_by: None,
         })
     }

@@ -9,7 +9,7 @@ use super::watch::{Stop, Watch};
 use super::{Job, imported, removal};
 use crate::gateway::Gateway;
 use crate::pull::{
-    BadReference, Credentials, Found, Platform, PullError, PullRequest, Pulled, Source,
+    BadReference, Credentials, Found, LayerCount, Platform, PullError, PullRequest, Pulled, Source,
 };
 use crate::state::{Image, Pull, Settings, Status, StoreError, now};
 
@@ -112,15 +112,22 @@ fn make(gateway: &Gateway, pull: &Pull, watch: &mut Watch<'_>) -> Result<(), Wor
     let found = gateway.maker.find(&request)?;
     let id = identifier(pull, &found);
     may_keep(gateway, pull, &found, &id)?;
-    let request = request.at(found.manifest_digest.clone());
     watch.is_of(&id);
     let _held = gateway.queue.hold(&pull.name.system, &id);
     let should_stop = || watch.stop().is_some();
+    let target = Target::of(gateway, &pull.name.system, &should_stop);
+    let request = PullRequest {
+        stays_at: target.and_then(|target| target.path(&id, request.format)),
+        ..request.at(found.manifest_digest.clone())
+    };
     let there = there(gateway, pull, &id, &should_stop);
     let made = match there {
         Some(image) => Made::again(pull, &found, image),
         None => {
             let pulled = gateway.maker.pull(&request, watch)?;
+            let LayerCount { all, taken_over } = pulled.layers;
+            tracing::info!(pull = pull.number, layers = all, taken_over, "made");
+            gateway.metrics.made(pulled.layers);
             new(pull, id, pulled)
         }
     };
@@ -180,6 +187,7 @@ fn request(gateway: &Gateway, pull: &Pull) -> Result<PullRequest, WorkError> {
         credentials: credentials.unwrap_or(Credentials::Anonymous),
         format: gateway.configuration.format,
         destination: work_file(gateway, pull),
+        stays_at: None,
     })
 }
 

@@ -7,11 +7,17 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::pull::LayerCount;
 use crate::state::Status;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
     status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Layers {
+    from: &'static str,
 }
 
 /// Every counter.
@@ -20,6 +26,7 @@ pub struct Metrics {
     /// Those of every server.
     pub common: daemon::metrics::Metrics,
     ended: Family<Ended, Counter>,
+    layers: Family<Layers, Counter>,
     waiting: Gauge,
     images: Gauge,
     bytes: Gauge,
@@ -35,6 +42,12 @@ impl Default for Metrics {
                 all,
                 "pulls_ended",
                 "Pulls, imports and removals that ended, by how",
+                Family::default(),
+            ),
+            layers: registered(
+                all,
+                "layers",
+                "Layers of images that were made, by whether they came from the source or from an earlier image",
                 Family::default(),
             ),
             waiting: registered(
@@ -62,6 +75,16 @@ impl Metrics {
             status: status.as_str().to_owned(),
         };
         self.ended.get_or_create(&label).inc();
+    }
+
+    /// Counts the layers of an image that was made.
+    pub fn made(&self, layers: LayerCount) {
+        let count = |from, count: usize| {
+            let counter = self.layers.get_or_create(&Layers { from });
+            counter.inc_by(u64::try_from(count).unwrap_or(0));
+        };
+        count("earlier", layers.taken_over);
+        count("source", layers.all - layers.taken_over);
     }
 
     /// All of it as text: `waiting` jobs wait, and so many images hold so many bytes.

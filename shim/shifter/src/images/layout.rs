@@ -74,6 +74,7 @@ impl Layout {
             credentials: Credentials::Anonymous,
             format,
             destination: image.clone(),
+            stays_at: None,
         };
         let signals = Signals::new()?;
         let told = Told {

@@ -17,6 +17,9 @@ impl Upon for Image {
 
     fn begin_layer(&mut self) {
         self.ours.clear();
+        if let Some(recording) = &self.recording {
+            recording.borrow_mut().begin_layer();
+        }
     }
 
     fn end_layer(&mut self) -> Result<(), LayerError> {
@@ -53,6 +56,15 @@ impl Upon for Image {
             place,
             done: 0,
         })
+    }
+
+    fn comes_as_it_is(&mut self, file: &Filling) {
+        if let Some(recording) = &self.recording {
+            let content = recording.borrow_mut().content(file.place.content());
+            if let Some(node) = self.nodes.get_mut(file.node as usize) {
+                node.content = content;
+            }
+        }
     }
 
     fn put(&mut self, file: &mut Filling, piece: &[u8]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Layers, made entry by entry with headers as no archiver would write them.
 
+mod again;
 mod bounds;
 mod hostile;
 mod lawful;
@@ -102,7 +103,7 @@ fn lay(mut all: Layers, layers: &[Vec<u8>]) -> Result<LeftOut, String> {
     let left_out = all.left_out();
     applied
         .and_then(|()| all.complete())
-        .map(|()| left_out)
+        .map(|_| left_out)
         .map_err(|error| error.to_string())
 }
 

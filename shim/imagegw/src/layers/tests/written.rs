@@ -13,9 +13,14 @@ pub(super) fn must_be_the_same(applied: &Applied, bounds: Bounds, layers: &[Vec<
     let file = options.open(&image).unwrap();
     let done = lay(Layers::image(file, bounds), layers);
     assert_eq!(done, applied.done);
-    if done.is_err() {
+    let recorded = again::recorded(bounds, layers);
+    if let Err(error) = done {
+        assert_eq!(recorded.err(), Some(error));
         return;
     }
+    let recorded = recorded.unwrap();
+    assert!(fs::read(&image).unwrap() == recorded.content());
+    recorded.must_have(layers);
     let unpacked = Command::new("fsck.erofs")
         .arg(format!("--extract={}", tree.display()))
         .arg(&image)
@@ -52,10 +57,10 @@ fn list(path: &Path, listed: &mut Vec<String>) {
 }
 
 /// Numbers that are made up, the same each time (xorshift).
-struct MadeUp(u64);
+pub(super) struct MadeUp(pub(super) u64);
 
 impl MadeUp {
-    fn below(&mut self, count: usize) -> usize {
+    pub(super) fn below(&mut self, count: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -63,14 +68,14 @@ impl MadeUp {
     }
 
     /// One of few, so that entries meet.
-    fn name(&mut self) -> String {
+    pub(super) fn name(&mut self) -> String {
         let parts: Vec<&str> = (0..=self.below(4))
             .map(|_| ["a", "b", "c"][self.below(3)])
             .collect();
         parts.join("/")
     }
 
-    fn entry(&mut self) -> Vec<u8> {
+    pub(super) fn entry(&mut self) -> Vec<u8> {
         let name = self.name();
         let beside = |last: String| match name.rsplit_once('/') {
             Some((above, _)) => format!("{above}/{last}"),

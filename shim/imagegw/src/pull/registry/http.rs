@@ -29,7 +29,7 @@ pub(super) struct Http {
     agents: RefCell<HashMap<(bool, Option<String>), Agent>>,
 }
 
-/// A request; all are GETs.
+/// A request: a GET, or what one would be told first.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Get<'a> {
     pub(super) url: &'a str,
@@ -37,6 +37,8 @@ pub(super) struct Get<'a> {
     pub(super) authorization: Option<&'a str>,
     /// From which byte on.
     pub(super) from: u64,
+    /// Nothing but what the answer begins with is wanted: a HEAD.
+    pub(super) is_head: bool,
 }
 
 impl Http {
@@ -69,7 +71,11 @@ impl Http {
 
     fn ask(&self, uri: &Uri, get: &Get<'_>, is_same: bool) -> Result<Response<Body>, PullError> {
         let url = uri.to_string();
-        let mut request = self.agent(uri)?.get(&url);
+        let agent = self.agent(uri)?;
+        let mut request = match get.is_head {
+            true => agent.head(&url),
+            false => agent.get(&url),
+        };
         if let Some(accept) = get.accept {
             request = request.header("accept", accept);
         }

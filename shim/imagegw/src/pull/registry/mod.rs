@@ -157,6 +157,15 @@ impl Origin for InRegistry<'_> {
         found.map(|(_, reader)| reader)
     }
 
+    fn registry(&self) -> Option<&str> {
+        self.endpoints.last().map(|own| &*own.url)
+    }
+
+    fn shows(&self, digest: &Digest) -> bool {
+        self.first(|endpoint| endpoint.shows(digest, self.reference))
+            .is_ok()
+    }
+
     fn is_private(&self) -> bool {
         let shown = self
             .endpoints
@@ -173,7 +182,12 @@ impl Endpoint<'_> {
         reference: &Reference,
     ) -> Result<(Vec<u8>, Option<String>), PullError> {
         let url = format!("{}/v2/{}/manifests/{version}", self.url, self.repository);
-        let mut response = self.get(&url, Some(ACCEPT), 0, reference)?;
+        let get = Get {
+            url: &url,
+            accept: Some(ACCEPT),
+            ..Get::default()
+        };
+        let mut response = self.get(get, reference)?;
         let header = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())
@@ -209,8 +223,13 @@ impl Endpoint<'_> {
         from: u64,
         reference: &Reference,
     ) -> Result<Box<dyn Read + '_>, PullError> {
-        let url = format!("{}/v2/{}/blobs/{digest}", self.url, self.repository);
-        let response = self.get(&url, None, from, reference)?;
+        let url = self.blob_url(digest);
+        let get = Get {
+            url: &url,
+            from,
+            ..Get::default()
+        };
+        let response = self.get(get, reference)?;
         let is_part = response.status().as_u16() == 206;
         // Its size is bounded by who reads it: by what the manifest says.
         let body = response.into_body().into_with_config().limit(u64::MAX);
@@ -222,14 +241,23 @@ impl Endpoint<'_> {
         Ok(Box::new(reader))
     }
 
+    fn shows(&self, digest: &Digest, reference: &Reference) -> Result<(), PullError> {
+        let url = self.blob_url(digest);
+        let get = Get {
+            url: &url,
+            is_head: true,
+            ..Get::default()
+        };
+        self.get(get, reference).map(drop)
+    }
+
+    fn blob_url(&self, digest: &Digest) -> String {
+        format!("{}/v2/{}/blobs/{digest}", self.url, self.repository)
+    }
+
     /// Asks, showing what is wanted and no more.
-    fn get(
-        &self,
-        url: &str,
-        accept: Option<&str>,
-        from: u64,
-        reference: &Reference,
-    ) -> Result<Response<Body>, PullError> {
+    fn get(&self, get: Get<'_>, reference: &Reference) -> Result<Response<Body>, PullError> {
+        let url = get.url;
         let mut is_renewed = false;
         let mut attempt = 1;
         loop {
@@ -239,10 +267,8 @@ impl Endpoint<'_> {
                 Shown::Anonymous(header) | Shown::Ours(header) => Some(header.as_str()),
             };
             let response = self.http.get(Get {
-                url,
-                accept,
                 authorization,
-                from,
+                ..get
             })?;
             match response.status().as_u16() {
                 200 | 206 => {

@@ -72,6 +72,14 @@ impl<'a> Target<'a> {
         })
     }
 
+    /// Where an image's file is then, if that is on this host.
+    pub(super) fn path(&self, id: &str, format: Format) -> Option<PathBuf> {
+        match self.access {
+            Access::Local(directory) => Some(directory.join(file_name(id, format))),
+            Access::Remote(_) => None,
+        }
+    }
+
     /// Puts an image's file there, whole and on the disk. A local file may be moved.
     pub(super) fn put_image(
         &self,
