@@ -37,9 +37,10 @@ impl Puller {
             .collect();
         let (made, laid, taken_over) = match make(&found) {
             Err(PullError::Layer { .. } | PullError::Digest { .. }) if !records.is_empty() => {
-                records.iter().for_each(|record| record.remove());
                 progress.step(Step::Pulling);
                 let (made, laid) = make(layers)?;
+                // It was theirs, for all layers are good: they are written anew, or aren't of use.
+                records.iter().for_each(|record| record.remove());
                 (made, laid, 0)
             }
             made => {
