@@ -6,6 +6,7 @@ use integration::Tool;
 
 use crate::fixture::User;
 use crate::images;
+use crate::origin::Origin;
 
 #[test]
 fn a_layout_and_every_archive_of_an_image_give_the_same_file() {
@@ -55,6 +56,31 @@ fn a_layout_and_every_archive_of_an_image_give_the_same_file() {
         let told = user.refused(&[], &source, "refused.erofs");
         assert!(told.contains(fault), "{source}: {told}");
     }
+}
+
+#[test]
+fn a_layout_that_names_what_was_fetched_for_others_and_has_not_got_it_gives_nothing() {
+    let user = User::new();
+    let origin = Origin::start(&user.bench);
+    let source = format!("docker://{}/x:1", origin.address);
+    user.made(&["--plain-http"], &source, "x.erofs");
+    let layout = user.bench.path("layout");
+    origin.write_layout(&layout);
+    let largest = fs::read_dir(layout.join("blobs/sha256")).unwrap();
+    let largest = largest.map(|entry| entry.unwrap().path());
+    let largest = largest.max_by_key(|path| path.metadata().unwrap().len());
+    let largest = largest.unwrap();
+    let content = fs::read(&largest).unwrap();
+    let source = format!("oci:{}", layout.display());
+    fs::write(&largest, vec![0; content.len()]).unwrap();
+    images::readable(&layout);
+    let told = user.refused(&[], &source, "y.erofs");
+    assert!(told.contains("its content is sha256:"), "{told}");
+    fs::remove_file(&largest).unwrap();
+    user.refused(&[], &source, "y.erofs");
+    fs::write(&largest, content).unwrap();
+    images::readable(&layout);
+    user.made(&[], &source, "y.erofs");
 }
 
 #[test]

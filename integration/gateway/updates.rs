@@ -190,6 +190,9 @@ fn a_layer_is_not_had_by_whom_the_registry_does_not_show_it_to() {
     let image = |name: &str| format!("docker://{}/{name}", origin.address);
     user.made(PLAIN, &image("tools/x:1"), "x.erofs");
     // The same manifest in a repository whose layer nobody may have: whoever knows digests can write one.
+    // Of what is kept of blobs, either.
+    let told = user.refused(PLAIN, &image("withheld/y:1"), "z.erofs");
+    assert!(told.contains("not found"), "{told}");
     for (name, is_shown) in [("tools/y:1", true), ("withheld/y:1", false)] {
         empty(&cache(&user));
         match is_shown {

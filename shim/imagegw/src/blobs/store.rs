@@ -38,6 +38,8 @@ pub struct Blobs {
 pub(crate) trait Fetch {
     /// Its bytes from there on.
     fn open(&self, from: u64) -> Result<Box<dyn Read + '_>, PullError>;
+    /// Whether it may be had that was kept for somebody else.
+    fn may_have_it(&self) -> Result<(), PullError>;
     /// It begins to come, or is there: for whoever doesn't wait for its end.
     fn begins(&self, _: Blob) {}
     /// So many bytes of it are there; whether to go on.
@@ -128,6 +130,7 @@ impl Blobs {
     ) -> Result<File, PullError> {
         loop {
             if let Some(file) = self.get(digest)? {
+                fetch.may_have_it()?;
                 let path = self.path(digest);
                 let blob = file.try_clone().and_then(Blob::of);
                 fetch.begins(blob.map_err(PullError::io("open", &path))?);

@@ -1,6 +1,6 @@
 //! What every source of images can do, and what is asked of it.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::choice::choose;
 use super::error::{PullError, malformed, too_much};
@@ -62,7 +62,7 @@ pub(super) fn resolve(
     let (mut content, mut media_type) = origin.top()?;
     let first = match pinned {
         Some(digest) => {
-            must_be(&content, digest, what)?;
+            must_be(&mut &*content, digest, || format!("{what}: {digest}"))?;
             digest.clone()
         }
         None => Digest::of(&content),
@@ -80,7 +80,8 @@ pub(super) fn resolve(
                     return Err(too_much(what, MOST_MANIFEST, "bytes of manifest"));
                 }
                 content = origin.document(chosen)?;
-                must_be(&content, &chosen.digest, what)?;
+                let digest = &chosen.digest;
+                must_be(&mut &*content, digest, || format!("{what}: {digest}"))?;
                 media_type = Some(chosen.media_type.clone()).filter(|said| !said.is_empty());
                 digests.push(chosen.digest.clone());
             }
@@ -89,14 +90,25 @@ pub(super) fn resolve(
 }
 
 /// That content is what its digest says.
-fn must_be(content: &[u8], digest: &Digest, what: &str) -> Result<(), PullError> {
+///
+/// # Errors
+/// [`PullError::Digest`]; [`PullError::Registry`] where it can't be read.
+pub(super) fn must_be(
+    content: &mut dyn Read,
+    digest: &Digest,
+    what: impl Fn() -> String,
+) -> Result<(), PullError> {
     let mut hasher = Hasher::new(digest.algorithm());
-    hasher.update(content);
+    io::copy(content, &mut hasher).map_err(|error| PullError::Registry {
+        operation: "read",
+        url: what(),
+        reason: error.to_string(),
+    })?;
     let found = hasher.finish();
     match found == *digest {
         true => Ok(()),
         false => Err(PullError::Digest {
-            what: format!("{what}: {digest}"),
+            what: what(),
             found,
         }),
     }

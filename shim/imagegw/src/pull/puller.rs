@@ -14,7 +14,7 @@ use super::local::{Archive, Directory, Docker, Layout};
 use super::make::{self, Made};
 use super::manifest::{Descriptor, Manifest};
 use super::meter::Meter;
-use super::origin::{Origin, Resolved, resolve};
+use super::origin::{Origin, Resolved, must_be, resolve};
 use super::pulled::{Found, LayerCount, LeftOut, Pulled};
 use super::reference::Version;
 use super::registry::InRegistry;
@@ -285,6 +285,7 @@ struct OneBlob<'a> {
     origin: &'a dyn Origin,
     descriptor: &'a Descriptor,
     meter: Meter<'a>,
+    what: &'a str,
     /// Who takes it, where it is a layer.
     taker: Option<&'a Taker<'a>>,
 }
@@ -292,6 +293,21 @@ struct OneBlob<'a> {
 impl Fetch for OneBlob<'_> {
     fn open(&self, from: u64) -> Result<Box<dyn Read + '_>, PullError> {
         self.origin.blob(self.descriptor, from)
+    }
+
+    /// A digest is no secret: whoever names one has to have the blob, or be shown it, without us.
+    fn may_have_it(&self) -> Result<(), PullError> {
+        let Descriptor { digest, size, .. } = self.descriptor;
+        if self.origin.shows(digest) {
+            return Ok(());
+        }
+        let blob = self.origin.blob(self.descriptor, 0)?;
+        if self.origin.registry().is_some() {
+            // One that doesn't know that question.
+            return Ok(());
+        }
+        let what = || format!("{}: {digest}", self.what);
+        must_be(&mut blob.take(size.saturating_add(1)), digest, what)
     }
 
     fn begins(&self, blob: Blob) {
@@ -356,6 +372,7 @@ impl Fetching<'_> {
             origin: self.origin,
             descriptor,
             meter: Meter::new(self.progress, before, Some(self.total)),
+            what: &self.what,
             taker,
         };
         self.blobs.get_or_fetch(digest, *size, &what, &one)

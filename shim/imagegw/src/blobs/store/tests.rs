@@ -8,6 +8,7 @@ struct Pieces<'a> {
     piece: usize,
     opened: RefCell<Vec<u64>>,
     stops_at: u64,
+    is_denied: bool,
 }
 
 impl<'a> Pieces<'a> {
@@ -17,6 +18,7 @@ impl<'a> Pieces<'a> {
             piece,
             opened: RefCell::default(),
             stops_at: u64::MAX,
+            is_denied: false,
         }
     }
 }
@@ -26,6 +28,14 @@ impl Fetch for Pieces<'_> {
         self.opened.borrow_mut().push(from);
         let rest = &self.content[usize::try_from(from).unwrap()..];
         Ok(Box::new(&rest[..rest.len().min(self.piece)]))
+    }
+
+    fn may_have_it(&self) -> Result<(), PullError> {
+        let image = "x".to_owned();
+        match self.is_denied {
+            true => Err(PullError::NotFound { image }),
+            false => Ok(()),
+        }
     }
 
     fn goes_on(&self, bytes: u64) -> bool {
@@ -135,6 +145,20 @@ fn two_that_need_a_blob_fetch_it_once() {
         others.into_iter().map(|other| other.join().unwrap()).sum()
     });
     assert_eq!(opened, 1);
+}
+
+#[test]
+fn what_was_fetched_for_one_is_not_everybodys() {
+    let (_directory, blobs) = blobs();
+    let digest = Digest::of(b"x");
+    let denied = Pieces {
+        is_denied: true,
+        ..Pieces::of(b"x", 1)
+    };
+    fetched(&blobs, &digest, 1, &Pieces::of(b"x", 1)).unwrap();
+    let error = fetched(&blobs, &digest, 1, &denied).unwrap_err();
+    assert!(matches!(error, PullError::NotFound { .. }), "{error}");
+    assert!(denied.opened.borrow().is_empty());
 }
 
 #[test]
