@@ -16,6 +16,9 @@ const PIECE: usize = 64 << 10;
 /// Zeros in a row that are only counted: an archive's headers are full of them.
 const ROW: usize = 16;
 
+/// What each content that is kept counts for besides its bytes, so that there aren't too many.
+const ONE: u64 = 256;
+
 /// Of all layers of an image. What fails only means that nothing is had from it later.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -139,11 +142,12 @@ impl Recording {
         let Some(layer) = layer.and_then(|layer| self.layers.get_mut(layer)) else {
             return;
         };
-        if self.is_broken || !layer.takes(length) {
+        if self.is_broken || !layer.takes(length + ONE) {
             return;
         }
         let mut copy = || -> io::Result<()> {
-            let (mut buffer, mut done) = (vec![0; PIECE], 0);
+            let most = usize::try_from(length).unwrap_or(PIECE).min(PIECE);
+            let (mut buffer, mut done) = (vec![0; most], 0);
             while done < length {
                 let read = get(done, &mut buffer)?;
                 let piece = buffer.get(..read).filter(|piece| !piece.is_empty());
@@ -252,5 +256,26 @@ impl<R: Read> Read for Tap<R> {
             recording.borrow_mut().passes(piece);
         }
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_that_are_kept_are_bounded_in_number_too() {
+        let recorded = |count: u64| {
+            let file = || tempfile::tempfile().unwrap();
+            let mut recording = Recording::new(file(), file());
+            recording.begin_layer();
+            for _ in 0..count {
+                let content = recording.content([(0, 1), (0, 0)]).unwrap();
+                recording.goes(content, 1, |_, piece| Ok(piece.len()));
+            }
+            recording.finish().remove(0)
+        };
+        assert_eq!(recorded(1000).unwrap().kept.len(), 1000);
+        assert!(recorded(MOST / ONE).is_none());
     }
 }

@@ -205,7 +205,10 @@ fn a_layer_that_would_take_too_much_room_is_not_written_down_and_the_others_are(
         entries: 100,
     };
     // Not too much for itself: what is in the image isn't kept.
-    let layers = [layer(&[large.clone()]), layer(&[file("b", "b")])];
+    let layers = [
+        layer(std::slice::from_ref(&large)),
+        layer(&[file("b", "b")]),
+    ];
     let before = recorded(bounds, &layers).unwrap();
     before.must_have(&layers);
     let layers = [layer(&[large]), layer(&[file("a", "b")])];

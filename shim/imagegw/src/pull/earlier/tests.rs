@@ -126,7 +126,7 @@ fn a_layer_is_had_by_whom_its_registry_shows_it_to_and_nobody_else() {
     let kept = Kept::new(&origin);
     assert_eq!(kept.names(), 1);
     assert!(kept.is_found(&origin, kept.layer()));
-    assert_eq!(*origin.asked.borrow(), [kept.blob.clone()]);
+    assert_eq!(*origin.asked.borrow(), std::slice::from_ref(&kept.blob));
     let closed = Registry {
         is_open: false,
         ..Registry::at("https://a")
