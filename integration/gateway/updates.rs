@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use integration::Tool;
+use integration::{Tool, wait_until};
 use serde_json::json;
 
 use crate::fixture::{Registry, User};
@@ -260,4 +260,41 @@ fn a_gateway_takes_layers_from_images_that_are_on_the_system_and_says_so() {
     let told = gateway.ask_as(ADMIN, "GET", "/metrics", "").text();
     let counted = format!("layers_total{{from=\"earlier\"}} {}", app.stay.len());
     assert!(told.contains(&counted), "{told}");
+}
+
+/// Bytes of all that is kept for later pulls.
+fn kept(cache: &Path) -> u64 {
+    let directories = ["sha256", "layers", "incoming"].map(|name| cache.join(name));
+    let entries = directories.iter().flat_map(fs::read_dir).flatten();
+    let lengths = entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()));
+    lengths.sum()
+}
+
+#[test]
+fn what_is_kept_for_later_pulls_is_bounded() {
+    let mut started = None;
+    let gateway = Gateway::prepared(|bench| {
+        let registry = Registry::open(bench, "registry");
+        let url = format!("http://{}", registry.address);
+        started = Some(registry);
+        json!({
+            "Locations": { "reg.io": { "remotetype": "dockerv2", "url": url } },
+            "Limits": { "FreeMegabytes": 0, "CacheMegabytes": 1 },
+        })
+    });
+    let registry = started.expect("a registry");
+    let app = App::new(&gateway.bench);
+    let cache = gateway.bench.path("state/cache");
+    for version in ["a", "b"] {
+        app.push(&gateway.bench, &registry, version);
+        let name = format!("app:{version}");
+        registry.push(&app.layout, version, &name);
+        gateway
+            .client(ANN, &["pull", &format!("docker:{name}")])
+            .expect(0);
+        // Nobody waits for it.
+        wait_until("what is too much goes", Duration::from_secs(20), || {
+            kept(&cache) <= 1 << 20
+        });
+    }
 }

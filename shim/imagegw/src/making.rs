@@ -26,6 +26,7 @@ pub(crate) fn maker(configuration: &Configuration) -> Result<Arc<dyn Maker>> {
     settings.written = configuration.written.clone();
     settings.bounds.bytes = configuration.limits.image_size;
     settings.most_bytes = configuration.limits.image_size;
+    settings.most_cached = configuration.limits.cached;
     Ok(Arc::new(Puller::new(settings)?))
 }
 

@@ -23,6 +23,8 @@ pub struct Limits {
     pub stored_per_user: Option<u64>,
     /// Free space below which nothing new is begun; bytes.
     pub free: u64,
+    /// What is kept of registries' blobs and of layers for later pulls; bytes.
+    pub cached: u64,
     /// Connections at once.
     pub connections: usize,
     /// Likewise from one address.
@@ -52,6 +54,7 @@ impl Limits {
             pulls_per_user: count(number("PullsPerUser", 20, MOST)),
             queued: count(number("Queued", 1000, MOST)),
             image_size: number("ImageMegabytes", 64 << 10, MOST) * MEGABYTE,
+            cached: number("CacheMegabytes", 64 << 10, MOST) * MEGABYTE,
             import_size: number("ImportMegabytes", 16 << 10, MOST) * MEGABYTE,
             connections: count(number("Connections", 512, MOST)),
             connections_per_address: count(number("ConnectionsPerAddress", 128, MOST)),

@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::unpacking::{Layer, Taker, unpack};
 use super::vouch;
-use crate::blobs::{Blob, Blobs, Digest, Fetch, Swept};
+use crate::blobs::{Blob, Blobs, Digest, Fetch};
 use crate::layers::Layers;
 
 /// Pulls images, any number of them at once.
@@ -155,26 +155,19 @@ impl Puller {
         Ok((made, laid.left_out, 0))
     }
 
-    /// Brings blobs to the disk, for which nobody waits: the image is there.
+    /// Brings blobs to the disk, and takes away of what is kept what is too much; nobody waits for it: the image is there.
     fn settle(&self, manifest: &Manifest) {
         let digests = [&manifest.config].into_iter().chain(&manifest.layers);
         let digests: Vec<Digest> = digests.map(|blob| blob.digest.clone()).collect();
         let blobs = self.blobs.clone();
         let earlier = self.earlier.clone();
+        let most = self.settings.most_cached;
         thread::spawn(move || {
             digests.iter().for_each(|digest| blobs.settle(digest));
             // What fails is tried again with the next image.
             let _ = earlier.sweep();
+            let _ = blobs.sweep(most);
         });
-    }
-
-    /// Takes away the blobs, and what is kept of layers, that were used the longest ago, until the others have no more than so many bytes.
-    ///
-    /// # Errors
-    /// [`PullError::Io`].
-    pub fn sweep(&self, most: u64) -> Result<Swept, PullError> {
-        self.earlier.sweep()?;
-        self.blobs.sweep(most)
     }
 
     fn image_file(&self, path: &Path, source: &Source) -> Result<Found, PullError> {

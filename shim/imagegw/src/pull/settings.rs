@@ -27,10 +27,12 @@ pub struct Settings {
     pub bounds: Bounds,
     /// What all blobs of an image may hold together, as registries have them; bytes.
     pub most_bytes: u64,
+    /// What is kept of blobs and layers for later pulls; bytes.
+    pub most_cached: u64,
 }
 
 impl Settings {
-    /// The usual limits, proxies of the environment, no policy, and no registry that is special.
+    /// The usual limits, none for what is kept, proxies of the environment, no policy, and no registry that is special.
     pub fn new(cache: PathBuf, expand: PathBuf) -> Self {
         Self {
             cache,
@@ -41,6 +43,7 @@ impl Settings {
             written: WriteOptions::default(),
             bounds: Bounds::default(),
             most_bytes: 32 << 30,
+            most_cached: u64::MAX,
         }
     }
 }
