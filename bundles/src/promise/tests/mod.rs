@@ -1,6 +1,7 @@
 //! The promise against a sealed spec, and against that spec with one thing broken at a time.
 
 mod explained;
+mod guards;
 mod processes;
 mod shared_tasks;
 mod specs;
