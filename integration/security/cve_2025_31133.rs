@@ -88,6 +88,26 @@ fn a_dev_null_that_is_swapped_meanwhile_shows_nothing() {
     assert!(attacker.stop() > STARTS);
 }
 
+/// Not by a link of the image's: the bundle itself lists another device in that place, which can be read from.
+#[test]
+fn what_is_hidden_is_not_another_device_that_is_called_null() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "listed", &["ls", "-l", "/proc/keys"]);
+    bundle.edit(|spec| {
+        spec["linux"]["maskedPaths"] = json!(["/proc/keys"]);
+        spec["linux"]["devices"] = json!([
+            { "path": "/dev/null", "type": "c", "major": 1, "minor": 5, "fileMode": 438 },
+        ]);
+    });
+    bench.assert_refused(&bundle.run(&bench).run(), "not the null device");
+    // Where nothing is to be hidden, it is the bundle's affair.
+    bundle.edit(|spec| {
+        spec["linux"]["maskedPaths"] = json!([]);
+        spec["process"]["args"] = json!(["ls", "-l", "/dev/null"]);
+    });
+    bundle.run(&bench).expect(0).says("1,   5");
+}
+
 /// A sealed bundle's `/dev` is its own; in it, `null` is the device, and what is hidden is it or an empty directory.
 #[test]
 fn in_a_sealed_bundle_what_is_hidden_is_the_null_device() {

@@ -46,3 +46,31 @@ pub(crate) fn number_of(device: &LinuxDevice) -> Option<u64> {
     let minor = u32::try_from(device.minor()).ok()?;
     Some(makedev(major, minor))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_device_is_of_a_kind_and_a_number_that_there_are() {
+        let device = |typ: &str, major: i64, minor: i64| -> LinuxDevice {
+            let device = json!({ "path": "/dev/x", "type": typ, "major": major, "minor": minor });
+            serde_json::from_value(device).unwrap()
+        };
+        for (typ, kind) in [
+            ("b", Some(FileType::BlockDevice)),
+            ("c", Some(FileType::CharacterDevice)),
+            ("u", Some(FileType::CharacterDevice)),
+            ("p", Some(FileType::Fifo)),
+            ("a", None),
+        ] {
+            assert_eq!(kind_of(&device(typ, 1, 3)), kind, "{typ}");
+        }
+        assert_eq!(number_of(&device("c", 1, 3)), Some(makedev(1, 3)));
+        for (major, minor) in [(-1, 3), (1, -1), (1 << 32, 3), (1, (1 << 32) + 3)] {
+            assert_eq!(number_of(&device("c", major, minor)), None);
+        }
+    }
+}

@@ -82,6 +82,9 @@ pub(super) fn make_read_only(paths: &[String]) -> Result<()> {
 /// # Errors
 /// The path that can't be.
 pub(super) fn mask(root: &OwnedFd, paths: &[String]) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
     let null = null_device(root)?;
     let mut empty = None;
     for path in paths {

@@ -59,12 +59,30 @@ fn what_is_made_here_is_left_to_nobody_else() {
     assert_eq!(kinds, [LinuxNamespaceType::Pid]);
 }
 
+#[test]
+fn names_are_set_in_a_namespace_of_their_own_only_and_devices_are_made_where_they_may_be() {
+    let taken = |change: fn(&mut Value)| OwnRoot::take(&mut spec(change), asked()).unwrap();
+    let all = taken(|spec| spec["domainname"] = json!("site"));
+    assert_eq!(all.domain_name.as_deref(), Some("site"));
+    let hosts = taken(|spec| {
+        spec["domainname"] = json!("site");
+        spec["linux"]["namespaces"] = json!([{ "type": "mount" }]);
+    });
+    assert_eq!((hosts.host_name, hosts.domain_name), (None, None));
+    let mapped = taken(|spec| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({ "type": "user" }));
+    });
+    assert!(mapped.binds_devices);
+    assert_eq!(all.binds_devices, is_in_user_namespace());
+}
+
 /// What is asked for, and how.
 type Change = (&'static str, fn(&mut Value));
 
 #[test]
 fn what_is_not_done_whole_here_is_libcontainers() {
-    let changes: [Change; 10] = [
+    let changes: [Change; 14] = [
         ("a hook", |spec| {
             spec["hooks"]["startContainer"] = json!([{ "path": "/bin/true" }])
         }),
@@ -84,6 +102,21 @@ fn what_is_not_done_whole_here_is_libcontainers() {
             spec["linux"]["rootfsPropagation"] = json!("unbindable")
         }),
         ("a label", |spec| spec["linux"]["mountLabel"] = json!("a:b")),
+        ("a cgroup namespace that is joined", |spec| {
+            let joined = json!({ "type": "cgroup", "path": "/proc/1/ns/cgroup" });
+            let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.push(joined);
+        }),
+        ("a mount of no type", |spec| {
+            let mounts = spec["mounts"].as_array_mut().unwrap();
+            mounts.push(json!({ "destination": "/data", "source": "/srv" }));
+        }),
+        ("a parameter where procfs is another's", |spec| {
+            spec["mounts"][0]["options"] = json!(["bind"]);
+        }),
+        ("a parameter where procfs is elsewhere", |spec| {
+            spec["mounts"][0]["destination"] = json!("/elsewhere");
+        }),
         ("a cgroup mount", |spec| {
             spec["mounts"][0]["type"] = json!("cgroup")
         }),
