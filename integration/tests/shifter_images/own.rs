@@ -173,6 +173,29 @@ fn a_user_gets_no_image_that_the_user_could_not_read() {
     assert!(outcome.one_line().contains("is root's to do"), "{outcome}");
 }
 
+/// Whether it is there is told to nobody who may not look: neither by the user's own process, nor by root's for the user.
+#[test]
+fn an_image_where_the_user_may_not_look_is_as_good_as_absent() {
+    let home = Home::new("squashfs");
+    let closed = home.store.bench.directory("closed");
+    fs::rename(home.store.make("there", "squashfs"), closed.join("there")).expect("rename");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("chmod");
+    let (there, absent) = (closed.join("there"), closed.join("never"));
+    for mount in [
+        |home: &Home, image: &Path| home.mount(image, "echo MOUNTED"),
+        |home: &Home, image: &Path| as_root(home, "kernel", "1234:1234", image),
+    ] {
+        let [there, absent] = [&there, &absent].map(|image| {
+            let outcome = mount(&home, image).expect(125);
+            assert_eq!(outcome.stdout, "", "{outcome}");
+            outcome.one_line().replace("/closed/never", "/closed/there")
+        });
+        assert!(there.contains("Permission denied"), "{there}");
+        assert_eq!(there, absent);
+    }
+    home.store.assert_nothing_left();
+}
+
 #[test]
 fn a_users_image_that_no_program_reads_is_refused_with_a_way_out() {
     let home = Home::new("ext4");

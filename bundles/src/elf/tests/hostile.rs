@@ -112,6 +112,60 @@ fn a_string_table_at_an_impossible_address_is_refused() {
     }
 }
 
+/// Ten megabytes of needed libraries: read no further than the bounds go, and told in words that are none of them.
+#[test]
+fn a_huge_list_of_needed_libraries_costs_a_bounded_time() {
+    const DT_NEEDED: u64 = 1;
+    let list = |count: usize, end: bool| {
+        let (lab, program, _) = with_library();
+        let mut bytes = fs::read(&program).unwrap();
+        let old = bytes[dynamic_section(&bytes)].to_vec();
+        let needed = old.chunks_exact(16).find(|entry| entry[0] == 1).unwrap();
+        let mut entries: Vec<u8> = needed.repeat(count);
+        assert_eq!(needed[..8], DT_NEEDED.to_le_bytes());
+        if end {
+            entries.extend(&old);
+        }
+        let at = bytes.len().next_multiple_of(4096);
+        bytes.resize(at, 0);
+        bytes.extend(&entries);
+        lead_to(&mut bytes, at, entries.len());
+        fs::write(&program, bytes).unwrap();
+        let began = std::time::Instant::now();
+        let error = lab.resolver().resolve(&program).unwrap_err();
+        // On a machine that is busy with a thousand other things, too.
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+        assert!(error.to_string().len() < 1000, "{error}");
+        error.to_string()
+    };
+    assert!(list(10 << 16, false).contains("bytes in the dynamic section"));
+    assert!(list(1 << 15, true).contains("needed libraries"));
+}
+
+/// Has `PT_DYNAMIC`, and the last segment that is loaded, lead to these bytes at the end of the file.
+fn lead_to(bytes: &mut [u8], at: usize, length: usize) {
+    const ADDRESS: u64 = 1 << 40;
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let first = word(bytes, 32) as usize;
+    let headers = (0..usize::from(bytes[56])).map(|index| first + index * 56);
+    let of = |bytes: &[u8], kind: u8| {
+        let mut found = headers.clone().filter(|header| bytes[*header] == kind);
+        found.next_back().unwrap()
+    };
+    for kind in [1, 2] {
+        let header = of(bytes, kind);
+        for (field, value) in [
+            (8, at as u64),
+            (16, ADDRESS),
+            (24, ADDRESS),
+            (32, length as u64),
+            (40, length as u64),
+        ] {
+            bytes[header + field..header + field + 8].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}
+
 #[test]
 fn only_regular_files_are_opened() {
     let (lab, program, library) = with_library();

@@ -292,6 +292,33 @@ fn what_a_task_leaves_running_ends_with_it_and_the_others_go_on() {
     home.assert_nothing_left_of(&home.task("1", "true").expect(0));
 }
 
+/// Who waits for a task is told when nothing of it is left: the task has the keeper sweep, and waits for that.
+#[test]
+fn a_task_has_not_ended_before_what_it_left_has() {
+    let home = Home::new("");
+    let mut other = sleeping(home.task("0", SLEEP));
+    let keeper = keeper(&home.told());
+    let states = || host::names_in(&home.state()).len();
+    let before = states();
+    let left = "(sleep 7654 >/dev/null 2>&1 & )";
+    let script = format!("{left}; echo ready; read end");
+    let mut task = home.task("0", &script).start();
+    task.wait_for("ready");
+    kill(keeper, Signal::SIGSTOP).expect("stop the keeper");
+    task.write(b"\n");
+    wait_until("its container is gone", SOON, || states() == before);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let is_left = || !host::processes(|shown| shown.starts_with("sleep sleep 7654 ")).is_empty();
+    let has_waited = !task.has_ended();
+    kill(keeper, Signal::SIGCONT).expect("let the keeper go on");
+    let outcome = task.wait();
+    assert!(has_waited && !is_left(), "{has_waited} {outcome}");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    other.kill();
+    let _ = other.wait();
+    home.assert_nothing_left_of(&outcome);
+}
+
 /// Somebody else than a keeper who answers at its place: a command that reaches the directory could, and would have a task
 /// join its own.
 #[test]
