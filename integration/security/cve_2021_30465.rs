@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::attacker::{Exchanging, tree};
 
 /// How many containers are started while the names change.
-const STARTS: usize = 100;
+const STARTS: usize = 200;
 
 #[test]
 fn a_mount_whose_place_becomes_a_link_goes_nowhere_on_the_host() {

@@ -9,6 +9,44 @@ use serde_json::json;
 
 use crate::attacker::{Exchanging, tree};
 
+/// Without a race: links in a volume lead to what is on the host and not in the container.
+#[test]
+fn what_a_volumes_links_lack_inside_is_not_made_on_the_host() {
+    let bench = Bench::new();
+    let marker = bench.directory("marker");
+    let file = bench.file("file", "").display().to_string();
+    let volume = bench.directory("volume");
+    symlink(marker.join("made"), volume.join("file")).expect("a link");
+    symlink(&marker, volume.join("directory")).expect("a link");
+    let bundle = plain::bundle(&bench, "image", &["true"]);
+    let whole = bundle.spec();
+    let before = tree(&marker);
+    for (source, place) in [
+        (&*file, "file"),
+        ("/usr", "file"),
+        (&*file, "directory/made"),
+        ("/usr", "directory/made"),
+        ("/usr", "directory/made/deeper"),
+        ("/usr", "directory"),
+    ] {
+        bundle.set_spec(&whole).edit(|spec| {
+            let mounts = spec["mounts"].as_array_mut().expect("mounts");
+            for (source, destination) in [
+                (volume.display().to_string(), "/volume".to_owned()),
+                (source.to_owned(), format!("/volume/{place}")),
+            ] {
+                mounts.push(json!({
+                    "destination": destination, "type": "bind", "source": source, "options": ["rbind"],
+                }));
+            }
+        });
+        let outcome = bundle.run(&bench).run();
+        assert!(matches!(outcome.code, Some(0 | 125)), "{outcome}");
+        assert_eq!(tree(&marker), before, "{place}: {outcome}");
+        bench.assert_nothing_left_by(&outcome);
+    }
+}
+
 const STARTS: usize = 100;
 
 #[test]
