@@ -19,8 +19,8 @@ const FILES: [&str; 4] = [
     "self/setgroups",
 ];
 
-/// A volume with a look-alike of `/proc`, mounted where the attacker says.
-fn bundle(bench: &Bench) -> Bundle {
+/// A volume with a look-alike of `/proc` or of a directory in it, mounted where the attacker says.
+fn bundle(bench: &Bench, place: &str) -> Bundle {
     let volume = bench.directory("volume");
     for file in FILES {
         let path = volume.join("fake").join(file);
@@ -28,7 +28,8 @@ fn bundle(bench: &Bench) -> Bundle {
         fs::write(path, "the attacker's").expect("a file");
     }
     fs::create_dir(volume.join("target")).expect("a directory");
-    symlink("/proc", volume.join("link")).expect("a link");
+    symlink(place, volume.join("link")).expect("a link");
+    let below = place.trim_start_matches("/proc").trim_start_matches('/');
     let script = "ls /proc/self/attr > /dev/null && cat /proc/sys/kernel/domainname /proc/self/oom_score_adj \
                   && cat /proc/self/mountinfo";
     let bundle = plain::bundle(bench, "bundle", &["sh", "-c", script]);
@@ -36,7 +37,7 @@ fn bundle(bench: &Bench) -> Bundle {
         let mounts = spec["mounts"].as_array_mut().expect("mounts");
         for (source, destination) in [
             (volume.clone(), "/volume"),
-            (volume.join("fake"), "/volume/target"),
+            (volume.join("fake").join(below), "/volume/target"),
         ] {
             mounts.push(json!({
                 "destination": destination, "type": "bind", "source": source, "options": ["rbind"],
@@ -50,8 +51,18 @@ fn bundle(bench: &Bench) -> Bundle {
 
 #[test]
 fn what_is_written_to_procfs_never_goes_elsewhere() {
+    never_goes_elsewhere("/proc");
+}
+
+/// A mount on a directory in procfs, which is on the way to what is written.
+#[test]
+fn what_is_written_in_procfs_never_goes_elsewhere() {
+    never_goes_elsewhere("/proc/sys");
+}
+
+fn never_goes_elsewhere(place: &str) {
     let bench = Bench::new();
-    let bundle = bundle(&bench);
+    let bundle = bundle(&bench, place);
     let volume = bench.path("volume");
     bundle.run(&bench).expect(0).says("ours\n500\n");
     let before = tree(&volume);
@@ -61,7 +72,7 @@ fn what_is_written_to_procfs_never_goes_elsewhere() {
         if outcome.code == Some(0) {
             outcome.says("ours\n500\n");
             let covers =
-                |line: &str| line.split(' ').nth(4) == Some("/proc") && !line.contains(" - proc ");
+                |line: &str| line.split(' ').nth(4) == Some(place) && !line.contains(" - proc ");
             assert!(!outcome.stdout.lines().any(covers), "{outcome}");
         } else {
             assert_eq!(outcome.code, Some(125), "{outcome}");

@@ -258,3 +258,52 @@ fn copies_up(bench: &Bench) -> bool {
     });
     bundle.run(bench).expect(0).stdout == "from the image"
 }
+
+/// What holds for all below holds for a file system that is made, too, which has nothing below it.
+#[test]
+fn recursive_options_hold_for_file_systems_that_are_made() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "made", &["cat", "/proc/self/mountinfo"]);
+    bundle.edit(|spec| {
+        let mount = json!({
+            "destination": "/made", "type": "tmpfs", "source": "tmpfs",
+            "options": ["rro", "rnosuid", "rnodev", "rnoexec"],
+        });
+        spec["mounts"].as_array_mut().expect("mounts").push(mount);
+    });
+    let outcome = bundle.run(&bench).expect(0);
+    let lines = outcome.stdout.lines();
+    let made: Vec<&str> = lines.filter(|line| line.contains(" /made ")).collect();
+    assert_eq!(made.len(), 1, "{outcome}");
+    assert!(made[0].contains(" ro,nosuid,nodev,noexec"), "{outcome}");
+}
+
+/// Its devices are made before it is.
+#[test]
+fn a_dev_that_is_read_only_has_its_devices() {
+    let bench = Bench::new();
+    let script = "touch /dev/new 2>/dev/null && echo WRITTEN; ls -l /dev/null";
+    let bundle = plain::bundle(&bench, "dev", &["sh", "-c", script]);
+    bundle.edit(|spec| {
+        let mounts = spec["mounts"].as_array_mut().expect("mounts");
+        let dev = mounts
+            .iter_mut()
+            .find(|mount| mount["destination"] == "/dev");
+        let options = &mut dev.expect("a /dev")["options"];
+        options.as_array_mut().expect("options").push(json!("ro"));
+    });
+    let outcome = bundle.run(&bench).expect(0);
+    assert!(!outcome.stdout.contains("WRITTEN"), "{outcome}");
+    outcome.says("1,   3");
+}
+
+/// A path that leads through a file is none to hide.
+#[test]
+fn a_masked_path_through_a_file_hides_nothing() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "masked", &["cat", "/proc/version"]);
+    bundle.edit(|spec| {
+        spec["linux"]["maskedPaths"] = json!(["/proc/version/none", "/proc/none"]);
+    });
+    bundle.run(&bench).expect(0).says("Linux");
+}

@@ -158,6 +158,26 @@ fn tasks_share_pids_and_users_and_no_mounts() {
     assert_eq!(says, "linux.namespaces has no new mnt namespace");
 }
 
+/// Not root's either, whatever the ids are mapped to.
+#[test]
+fn namespaces_that_are_joined_are_not_roots() {
+    let roots = changed(|spec| {
+        spec["annotations"][KIND_ANNOTATION] = "shifter".into();
+        except(spec, "shared-tasks");
+        join(spec, "pid", "/proc/self/fd/9");
+        join(spec, "user", "/proc/self/fd/10");
+        spec["linux"]["uidMappings"] = json!([{ "containerID": 1, "hostID": 0, "size": 1 }]);
+    });
+    let says = seen(&roots, Kind::Shifter, "own world", |seen| {
+        seen.joined = Some(JoinedNamespaces {
+            owner: 0,
+            pid_is_of_user: true,
+            pid_is_below_ours: true,
+        });
+    });
+    assert_eq!(says, "its user namespace is uid 0's, not its own user's");
+}
+
 /// An exception for the host's network is none for somebody else's.
 #[test]
 fn a_network_that_is_joined_is_not_the_hosts() {
