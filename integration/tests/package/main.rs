@@ -9,6 +9,7 @@ use std::path::Path;
 
 mod bill;
 mod machine;
+mod same_bytes;
 mod supply_chain;
 
 use integration::{Bench, Tool, plain};

@@ -1,0 +1,61 @@
+//! The same programs make the same package, wherever, whenever and by whomever it is packed. That the programs are the same,
+//! two builds from nothing, `hack/reproducible` sees.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use integration::{Bench, Tool};
+
+/// Packing compresses what was built for tests, too.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The package that `hack/package` makes of a copy of the source: in a place of its own, with such a umask, time zone and
+/// language.
+fn packed(bench: &Bench, place: &str, [umask, zone, language]: [&str; 3]) -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let source = bench.directory(place);
+    let target = source.join("target");
+    let script = "set -e; umask \"$1\"; mkdir -p \"$3\"; git -C \"$2\" archive HEAD | tar -x -C \"$3\"; \
+                  mkdir \"$3/target\"; ln -s \"$4\" \"$3/target/tools\"; exec \"$3/hack/package\" dev";
+    let paths = [&top, &source, &tools()].map(|path| path.display().to_string());
+    Tool::new("bash")
+        .args(["-c", script, "bash", umask])
+        .args(paths)
+        .env("CARGO_TARGET_DIR", target.to_str().expect("text"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("TZ", zone)
+        .env("LC_ALL", language)
+        .limit(PATIENCE)
+        .expect(0);
+    let names = integration::host::names_in(&target.join("package"));
+    let [name] = &names[..] else {
+        panic!("not one package: {names:?}");
+    };
+    target.join("package").join(name)
+}
+
+/// Where `hack/package` has put cargo-deb.
+fn tools() -> PathBuf {
+    let probe = integration::probe_path();
+    let target = probe.parent().and_then(Path::parent);
+    let tools = std::env::var_os("OPT_TOOLS").map(PathBuf::from);
+    tools.unwrap_or_else(|| target.expect("a target directory").join("tools"))
+}
+
+#[test]
+fn the_same_programs_make_the_same_package_wherever_and_whenever() {
+    let bench = Bench::new();
+    let one = packed(&bench, "one", ["022", "UTC", "C"]);
+    // Files have their times in seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    let other = packed(
+        &bench,
+        "quite/another-one",
+        ["077", "Asia/Tokyo", "C.UTF-8"],
+    );
+    let [one, other] = [one, other].map(|path| fs::read(path).expect("the package"));
+    assert!(one.len() > 1 << 20, "{} bytes", one.len());
+    assert!(one == other, "they differ");
+}
