@@ -10,13 +10,13 @@ use integration::{Bench, Tool};
 /// Packing compresses what was built for tests, too.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The package that `hack/package` makes of a copy of the source: in a place of its own, with such a umask, time zone and
+/// The package that `hack/package` makes of a copy of the source: in a place of its own, of this moment, with such a umask, time zone and
 /// language.
 fn packed(bench: &Bench, built: &Path, place: &str, [umask, zone, language]: [&str; 3]) -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let source = bench.directory(place);
     let target = source.join("target");
-    let script = "set -e; umask \"$1\"; mkdir -p \"$3\"; git -C \"$2\" archive HEAD | tar -x -C \"$3\"; \
+    let script = "set -e; umask \"$1\"; mkdir -p \"$3\"; git -C \"$2\" archive HEAD | tar -xm -C \"$3\"; \
                   mkdir \"$3/target\"; ln -s \"$4\" \"$3/target/tools\"; exec \"$3/hack/package\" dev";
     let paths = [top, source.clone(), tools()].map(|path| path.display().to_string());
     Tool::new("bash")
