@@ -114,9 +114,9 @@ impl Image {
         image
     }
 
-    /// Has what is laid upon it written down.
-    pub(super) fn record(&mut self, recording: Rc<RefCell<Recording>>) {
-        self.recording = Some(recording);
+    /// Has what is laid upon it written down there.
+    pub(super) fn record(&mut self, recording: Option<Rc<RefCell<Recording>>>) {
+        self.recording = recording;
     }
 
     fn place<'a>(&mut self, name: &'a Name) -> Result<Option<At<'a>>, LayerError> {

@@ -58,19 +58,13 @@ impl Layers {
         Ok(Self::upon(Ground::Directory(tree), bounds))
     }
 
-    /// None yet, in an EROFS in `file`, which is empty.
-    pub fn image(file: File, bounds: Bounds) -> Self {
-        let image = image::Image::new(file);
-        Self::upon(Ground::Image(Box::new(image)), bounds)
-    }
-
-    /// The same, written down for later images.
-    pub(crate) fn recorded(file: File, bounds: Bounds, recording: Recording) -> Self {
-        let recording = Rc::new(RefCell::new(recording));
+    /// None yet, in an EROFS in `file`, which is empty; written down for later images, if there is something for it.
+    pub(crate) fn image(file: File, bounds: Bounds, recording: Option<Recording>) -> Self {
+        let recording = recording.map(|recording| Rc::new(RefCell::new(recording)));
         let mut image = image::Image::new(file);
-        image.record(Rc::clone(&recording));
+        image.record(recording.clone());
         Self {
-            recording: Some(recording),
+            recording,
             ..Self::upon(Ground::Image(Box::new(image)), bounds)
         }
     }

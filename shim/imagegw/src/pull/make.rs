@@ -79,12 +79,7 @@ pub(super) fn as_it_comes(
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
     let file = options.open(&part).map_err(PullError::io("make", &part))?;
-    let begin = || {
-        Ok(match recording {
-            Some(recording) => Layers::recorded(file, bounds, recording),
-            None => Layers::image(file, bounds),
-        })
-    };
+    let begin = || Ok(Layers::image(file, bounds, recording));
     let laid = write_behind(&part, || unpack(begin, layers, progress, fetch))?;
     progress.step(Step::Conversion);
     let made = finish(&place, &part, None, progress)?;

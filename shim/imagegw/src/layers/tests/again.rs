@@ -22,7 +22,7 @@ pub(super) fn recorded(bounds: Bounds, layers: &[Vec<u8>]) -> Result<Recorded, S
     let file = || tempfile::tempfile().unwrap();
     let (image, recording) = (file(), Recording::new(file(), file()));
     let copy = image.try_clone().unwrap();
-    let mut all = Layers::recorded(image, bounds, recording);
+    let mut all = Layers::image(image, bounds, Some(recording));
     for layer in layers {
         let applied = all.apply(&layer[..], Algorithm::Sha256, &mut |_| true);
         applied.map_err(|error| error.to_string())?;
@@ -88,7 +88,7 @@ fn must_be_equal(meant: &[u8], found: &[u8], what: impl std::fmt::Debug) {
 /// Takes all but the last layer from `before`, and lays the last of `layers` upon them.
 fn updated(before: &Recorded, layers: &[Vec<u8>]) -> Result<Vec<u8>, String> {
     let image = tempfile::tempfile().unwrap();
-    let mut all = Layers::image(image.try_clone().unwrap(), ROOM);
+    let mut all = Layers::image(image.try_clone().unwrap(), ROOM, None);
     let (last, others) = layers.split_last().unwrap();
     for (number, layer) in others.iter().enumerate() {
         let replay = before.layer(number).unwrap();

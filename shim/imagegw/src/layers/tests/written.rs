@@ -11,7 +11,7 @@ pub(super) fn must_be_the_same(applied: &Applied, bounds: Bounds, layers: &[Vec<
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     let file = options.open(&image).unwrap();
-    let done = lay(Layers::image(file, bounds), layers);
+    let done = lay(Layers::image(file, bounds, None), layers);
     assert_eq!(done, applied.done);
     let recorded = again::recorded(bounds, layers);
     if let Err(error) = done {
@@ -122,7 +122,7 @@ fn layers_that_are_made_up_become_the_same_in_both() {
 
 /// An image whose memory is small.
 fn within(memory: image::Memory, entries: &[Vec<u8>]) -> Result<(), String> {
-    let mut layers = Layers::image(tempfile::tempfile().unwrap(), SMALL);
+    let mut layers = Layers::image(tempfile::tempfile().unwrap(), SMALL, None);
     layers.upon = Ground::Image(Box::new(image::Image::within(
         memory,
         tempfile::tempfile().unwrap(),

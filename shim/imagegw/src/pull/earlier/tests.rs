@@ -80,7 +80,7 @@ impl Kept {
             .open(kept.image())
             .unwrap();
         let recording = kept.earlier.recording().unwrap();
-        let mut layers = Layers::recorded(file, Bounds::default(), recording);
+        let mut layers = Layers::image(file, Bounds::default(), Some(recording));
         let laid = layers.apply(&kept.content[..], Algorithm::Sha256, &mut |_| true);
         assert_eq!(laid.unwrap(), kept.meant);
         let recorded = layers.complete().unwrap();
