@@ -35,9 +35,6 @@ pub struct Puller {
     pub(super) earlier: Earlier,
 }
 
-/// Hands over those of the layers that have to be fetched.
-pub(super) type FetchLayers<'a> = dyn Fn(&[Layer<'_>], &Taker<'_>) -> Result<(), PullError> + 'a;
-
 impl Puller {
     /// One that works in the directories of `settings`, which are made, and takes away what killed ones have left there.
     ///
@@ -95,11 +92,12 @@ impl Puller {
         let fetching = Fetching {
             blobs: &self.blobs,
             origin: &*origin,
+            manifest: &resolved.manifest,
             progress,
             total: found.size,
             what: request.source.to_string(),
         };
-        let configuration = fetching.configuration(&resolved.manifest, request)?;
+        let configuration = fetching.configuration(request)?;
         let named = resolved.manifest.layers.iter();
         let layers: Vec<Layer<'_>> = named
             .zip(configuration.layers())
@@ -109,11 +107,7 @@ impl Puller {
                 earlier: None,
             })
             .collect();
-        let fetch = |layers: &[Layer<'_>], taker: &Taker<'_>| {
-            fetching.layers(&resolved.manifest, layers, taker)
-        };
-        let (made, left_out, taken_over) =
-            self.make(&*origin, &layers, request, progress, &fetch)?;
+        let (made, left_out, taken_over) = self.make(&fetching, &layers, request)?;
         self.settle(&resolved.manifest);
         let all = layers.len();
         Ok(Pulled {
@@ -132,23 +126,23 @@ impl Puller {
     /// An image file, what was left out of it, and how many of its layers were taken from earlier ones.
     fn make(
         &self,
-        origin: &dyn Origin,
+        fetching: &Fetching<'_>,
         layers: &[Layer<'_>],
         request: &PullRequest,
-        progress: &dyn Progress,
-        fetch: &FetchLayers<'_>,
     ) -> Result<(Made, LeftOut, usize), PullError> {
         let Settings {
             bounds, written, ..
         } = &self.settings;
+        let progress = fetching.progress;
         if make::is_written_as_it_comes(written, request, progress) {
-            return self.update(origin, layers, request, progress, fetch);
+            return self.update(fetching, layers, request);
         }
         let scratch = Scratch::new(&self.settings.expand)?;
         let tree = scratch.tree();
         fs::create_dir(&tree).map_err(PullError::io("make", &tree))?;
         let begin = || Layers::new(&tree, *bounds);
-        let laid = unpack(begin, layers, progress, |taker| fetch(layers, taker))?;
+        let fetch = |taker: &Taker<'_>| fetching.layers(layers, taker);
+        let laid = unpack(begin, layers, progress, fetch)?;
         make::judge(&tree, request, progress)?;
         progress.step(Step::Conversion);
         let made = make::image(scratch, written, request, progress)?;
@@ -265,10 +259,11 @@ fn local(source: &Source) -> Result<Box<dyn Origin>, PullError> {
 }
 
 /// Fetches an image's blobs, those that aren't there already.
-struct Fetching<'a> {
+pub(super) struct Fetching<'a> {
     blobs: &'a Blobs,
-    origin: &'a dyn Origin,
-    progress: &'a dyn Progress,
+    pub(super) origin: &'a dyn Origin,
+    manifest: &'a Manifest,
+    pub(super) progress: &'a dyn Progress,
     total: u64,
     what: String,
 }
@@ -315,30 +310,22 @@ impl Fetch for OneBlob<'_> {
 }
 
 impl Fetching<'_> {
-    fn configuration(
-        &self,
-        manifest: &Manifest,
-        request: &PullRequest,
-    ) -> Result<Configuration, PullError> {
-        let mut file = self.blob(&manifest.config, 0, None)?;
+    fn configuration(&self, request: &PullRequest) -> Result<Configuration, PullError> {
+        let mut file = self.blob(&self.manifest.config, 0, None)?;
         let mut content = vec![];
         let read = file.read_to_end(&mut content);
         read.map_err(PullError::io(
             "read the configuration of",
             Path::new(&self.what),
         ))?;
-        let layers = manifest.layers.len();
+        let layers = self.manifest.layers.len();
         Configuration::parse(&content, &request.platform, layers, &self.what)
     }
 
-    fn layers(
-        &self,
-        manifest: &Manifest,
-        layers: &[Layer<'_>],
-        taker: &Taker<'_>,
-    ) -> Result<(), PullError> {
-        let mut before = manifest.config.size;
-        for (layer, wanted) in manifest.layers.iter().zip(layers) {
+    /// Hands over those of the layers that have to be fetched.
+    pub(super) fn layers(&self, layers: &[Layer<'_>], taker: &Taker<'_>) -> Result<(), PullError> {
+        let mut before = self.manifest.config.size;
+        for (layer, wanted) in self.manifest.layers.iter().zip(layers) {
             if wanted.earlier.is_some() {
                 before += layer.size;
                 continue;

@@ -2,10 +2,9 @@
 
 use super::error::PullError;
 use super::make::{self, Made};
-use super::origin::Origin;
 use super::pulled::LeftOut;
-use super::puller::{FetchLayers, Puller};
-use super::request::{Progress, PullRequest, Step};
+use super::puller::{Fetching, Puller};
+use super::request::{PullRequest, Step};
 use super::unpacking::{Layer, Taker};
 
 impl Puller {
@@ -16,17 +15,18 @@ impl Puller {
     /// [`PullError`]; what is at the destination is then what was there.
     pub(super) fn update(
         &self,
-        origin: &dyn Origin,
+        fetching: &Fetching<'_>,
         layers: &[Layer<'_>],
         request: &PullRequest,
-        progress: &dyn Progress,
-        fetch: &FetchLayers<'_>,
     ) -> Result<(Made, LeftOut, usize), PullError> {
+        let Fetching {
+            origin, progress, ..
+        } = *fetching;
         let stays_at = request.stays_at.as_deref();
         let stays_at = stays_at.filter(|_| origin.registry().is_some());
         let make = |layers: &[Layer<'_>]| {
             let recording = stays_at.and_then(|_| self.earlier.recording());
-            let fetch = |taker: &Taker<'_>| fetch(layers, taker);
+            let fetch = |taker: &Taker<'_>| fetching.layers(layers, taker);
             let bounds = self.settings.bounds;
             make::as_it_comes(bounds, layers, recording, request, progress, fetch)
         };
