@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use integration::{Tool, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::{Registry, User};
 use crate::images;
@@ -231,27 +231,39 @@ fn an_update_that_is_killed_at_any_moment_leaves_nothing_that_the_next_trips_ove
     app.was_fetched(&registry, 2);
 }
 
-#[test]
-fn a_gateway_takes_layers_from_images_that_are_on_the_system_and_says_so() {
+/// A gateway with more keys in its configuration, and the registry that it pulls from.
+fn gateway(more: &Value) -> (Gateway, Registry) {
     let mut started = None;
     let gateway = Gateway::prepared(|bench| {
         let registry = Registry::open(bench, "registry");
         let url = format!("http://{}", registry.address);
         started = Some(registry);
-        json!({ "Locations": { "reg.io": { "remotetype": "dockerv2", "url": url } } })
+        let mut keys = more.clone();
+        keys["Locations"] = json!({ "reg.io": { "remotetype": "dockerv2", "url": url } });
+        keys
     });
-    let registry = started.expect("a registry");
+    (gateway, started.expect("a registry"))
+}
+
+/// Pushes a version of the image, and has the gateway pull it.
+fn pull(gateway: &Gateway, registry: &Registry, app: &App, version: &str) {
+    app.push(&gateway.bench, registry, version);
+    let name = format!("app:{version}");
+    registry.push(&app.layout, version, &name);
+    let name = format!("docker:{name}");
+    gateway.client(ANN, &["pull", &name]).expect(0);
+}
+
+#[test]
+fn a_gateway_takes_layers_from_images_that_are_on_the_system_and_says_so() {
+    let (gateway, registry) = gateway(&json!({}));
     let app = App::new(&gateway.bench);
     let pull = |version: &str| {
-        app.push(&gateway.bench, &registry, version);
-        let name = format!("app:{version}");
-        registry.push(&app.layout, version, &name);
-        let name = format!("docker:{name}");
-        gateway.client(ANN, &["pull", &name]).expect(0);
+        pull(&gateway, &registry, &app, version);
         let told = gateway.log();
         let made = told.lines().rfind(|line| line.contains("\"made\""));
         let made = made.expect("a line of the log");
-        serde_json::from_str::<serde_json::Value>(made).expect("JSON")
+        serde_json::from_str::<Value>(made).expect("JSON")
     };
     assert_eq!(pull("a")["taken_over"], 0);
     empty(&gateway.bench.path("state/cache"));
@@ -272,26 +284,12 @@ fn kept(cache: &Path) -> u64 {
 
 #[test]
 fn what_is_kept_for_later_pulls_is_bounded() {
-    let mut started = None;
-    let gateway = Gateway::prepared(|bench| {
-        let registry = Registry::open(bench, "registry");
-        let url = format!("http://{}", registry.address);
-        started = Some(registry);
-        json!({
-            "Locations": { "reg.io": { "remotetype": "dockerv2", "url": url } },
-            "Limits": { "FreeMegabytes": 0, "CacheMegabytes": 1 },
-        })
-    });
-    let registry = started.expect("a registry");
+    let limits = json!({ "FreeMegabytes": 0, "CacheMegabytes": 1 });
+    let (gateway, registry) = gateway(&json!({ "Limits": limits }));
     let app = App::new(&gateway.bench);
     let cache = gateway.bench.path("state/cache");
     for version in ["a", "b"] {
-        app.push(&gateway.bench, &registry, version);
-        let name = format!("app:{version}");
-        registry.push(&app.layout, version, &name);
-        gateway
-            .client(ANN, &["pull", &format!("docker:{name}")])
-            .expect(0);
+        pull(&gateway, &registry, &app, version);
         // Nobody waits for it.
         wait_until("what is too much goes", Duration::from_secs(20), || {
             kept(&cache) <= 1 << 20
