@@ -33,16 +33,14 @@ pub enum CallerError {
 impl User {
     /// The user of this uid in a `passwd` file.
     pub fn find(passwd: &str, uid: u32) -> Option<Self> {
-        passwd
-            .lines()
+        lines(passwd)
             .filter_map(Self::read)
             .find(|user| user.uid == uid)
     }
 
     /// The user of this name in a `passwd` file.
     pub fn named(passwd: &str, name: &str) -> Option<Self> {
-        passwd
-            .lines()
+        lines(passwd)
             .filter_map(Self::read)
             .find(|user| user.name == name)
     }
@@ -74,6 +72,12 @@ impl User {
         } = self;
         format!("{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}\n")
     }
+}
+
+/// The lines of an account file. As in the C library, only a line feed ends one: a carriage return before it belongs to the
+/// last field, so that a line that was written is read as the same.
+fn lines(file: &str) -> impl Iterator<Item = &str> {
+    file.split_terminator('\n')
 }
 
 /// Who a container's process is: the caller, without root's group.
@@ -108,7 +112,7 @@ pub fn groups_of(group: &str, user: &str) -> Vec<u32> {
         let mut members = fields.next()?.split(',').map(str::trim);
         members.any(|member| member == user).then_some(gid)
     };
-    group.lines().filter_map(of_line).collect()
+    lines(group).filter_map(of_line).collect()
 }
 
 /// The names that a `group` file has for these groups, in its order.
@@ -119,7 +123,7 @@ pub fn named_groups(group: &str, gids: &[u32]) -> Vec<(String, u32)> {
         let gid: u32 = fields.nth(1)?.parse().ok()?;
         gids.contains(&gid).then(|| (name.to_owned(), gid))
     };
-    group.lines().filter_map(of_line).collect()
+    lines(group).filter_map(of_line).collect()
 }
 
 /// A site's `group` file as a container has it: every group without its members, but for `user` in the first `most`
@@ -127,7 +131,7 @@ pub fn named_groups(group: &str, gids: &[u32]) -> Vec<(String, u32)> {
 pub fn filtered_groups(group: &str, user: &str, most: u32) -> String {
     let mut filtered = String::new();
     let mut left = most;
-    for line in group.lines() {
+    for line in lines(group) {
         let mut fields = line.split(':');
         let (Some(name), _, Some(gid)) = (fields.next(), fields.next(), fields.next()) else {
             continue;
@@ -210,6 +214,10 @@ mod tests {
         assert_eq!(User::find(passwd, 8), None);
         assert_eq!(User::named(passwd, "ann"), Some(ann));
         assert_eq!(User::named(passwd, "broken"), None);
+        let returns = passwd.replace('\n', "\r\n");
+        let same = User::find(&returns, 7).unwrap();
+        assert_eq!(same.shell, "/bin/zsh\r");
+        assert_eq!(User::find(&same.line(), 7), Some(same));
         let group = "a:x:1:ann\nb:x:2:bob, ann\nc:x:3:anna\nd:x:x:ann\ne:x:5\n";
         assert_eq!(groups_of(group, "ann"), [1, 2]);
         let named = named_groups(group, &[2, 9, 1, 5]);
