@@ -1,5 +1,8 @@
 //! Calls that no sealed bundle may let pass.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::profile::{EPERM, RuleAction, opt_server};
 use super::simulate::Call;
 use super::table::{Machine, X32_BIT, machine};
@@ -103,13 +106,19 @@ pub fn banned_calls() -> Vec<(Call, &'static str)> {
 ///
 /// The rest of what it refuses with ENOSYS is only of no use, and other profiles may well allow it.
 pub fn is_banned_name(name: &str) -> bool {
-    let is_tried = || ROWS.iter().any(|(tried, ..)| *tried == name);
-    opt_server().rules.iter().any(|rule| {
-        let refuses_always = rule.action != RuleAction::Allow && rule.args.is_empty();
-        refuses_always
-            && rule.names.binary_search(&name).is_ok()
-            && (rule.action == RuleAction::Errno(EPERM) || is_tried())
-    })
+    static BANNED: LazyLock<BTreeSet<&str>> = LazyLock::new(banned_names);
+    BANNED.contains(name)
+}
+
+fn banned_names() -> BTreeSet<&'static str> {
+    let tried: BTreeSet<&str> = ROWS.iter().map(|(name, ..)| *name).collect();
+    let rules = opt_server().rules.iter();
+    let refused = rules.filter(|rule| rule.action != RuleAction::Allow && rule.args.is_empty());
+    refused
+        .flat_map(|rule| rule.names.iter().map(move |name| (rule, *name)))
+        .filter(|(rule, name)| rule.action == RuleAction::Errno(EPERM) || tried.contains(name))
+        .map(|(_, name)| name)
+        .collect()
 }
 
 fn calls(machine: &Machine) -> Vec<(Call, &'static str)> {

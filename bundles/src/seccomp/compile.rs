@@ -8,6 +8,7 @@ use super::flags::Flags;
 use super::policy::{Clause, Rules};
 use super::program::{ARCHITECTURE, ARGUMENTS, Comparison, Instruction, NUMBER, Program, Target};
 use super::ranges::{Fate, Range, Ranges};
+use super::remembered::remembered;
 use super::simulate::{Call, Decision, answers, decide};
 use super::strict;
 use super::table::{Architecture, Machine, machine};
@@ -58,6 +59,10 @@ impl Filter {
 /// # Errors
 /// The first rule that isn't so.
 pub fn compile_strict(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {
+    remembered(profile, compile_strictly)
+}
+
+fn compile_strictly(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {
     let machine = machine().ok_or(SeccompError::UnsupportedMachine)?;
     strict::check(profile, machine)?;
     let mut filter = compile_for(profile, machine)?;

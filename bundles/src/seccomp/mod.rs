@@ -24,6 +24,7 @@ mod program;
 mod ranges;
 mod refusal;
 mod refused;
+mod remembered;
 mod simulate;
 mod strict;
 mod table;

@@ -1,6 +1,6 @@
 //! The opt-server profile with the internet: for programs of other engines, whose network is theirs to choose.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::allowed::AF_UNIX;
 use super::profile::{ArgCondition, EAFNOSUPPORT, Profile, Rule, RuleAction, opt_server};
@@ -63,6 +63,7 @@ pub fn networked() -> &'static Profile {
             name: "networked",
             default_errno: opt_server.default_errno,
             rules: others.chain(&RULES).cloned().collect(),
+            written: OnceLock::new(),
         }
     });
     &PROFILE

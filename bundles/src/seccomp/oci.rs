@@ -15,6 +15,10 @@ impl Profile {
     /// (runc: either, crun: refused). Alternatives become entries of their own. Names that only other
     /// architectures have are left out.
     pub fn to_oci(&self) -> LinuxSeccomp {
+        self.written.get_or_init(|| self.write()).clone()
+    }
+
+    fn write(&self) -> LinuxSeccomp {
         let mut profile = LinuxSeccomp::default();
         profile
             .set_default_action(LinuxSeccompAction::ScmpActErrno)

@@ -1,6 +1,6 @@
 //! The networked profile with what tasks of a parallel program have between them: for Shifter's containers.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::networked::networked;
 use super::profile::{Profile, Rule, RuleAction};
@@ -28,6 +28,7 @@ pub fn parallel() -> &'static Profile {
             name: "parallel",
             default_errno: networked.default_errno,
             rules: others.chain([&RULE]).cloned().collect(),
+            written: OnceLock::new(),
         }
     });
     &PROFILE

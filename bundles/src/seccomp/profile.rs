@@ -1,6 +1,8 @@
 //! What a profile of ours is: rules with a reason each.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+
+use oci_spec::runtime::LinuxSeccomp;
 
 use super::{allowed, refused};
 
@@ -12,7 +14,7 @@ pub const ENOSYS: u32 = 38;
 pub const EAFNOSUPPORT: u32 = 97;
 
 /// A seccomp profile as data. What no rule names gets `default_errno`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Profile {
     /// Its name in reports.
     pub name: &'static str,
@@ -20,6 +22,20 @@ pub struct Profile {
     pub default_errno: u32,
     /// The rules, allowed ones first. No call is matched by two of them.
     pub rules: Vec<Rule>,
+    /// The same as the OCI spec writes it, once somebody has asked.
+    pub(super) written: OnceLock<LinuxSeccomp>,
+}
+
+/// A copy is there to be changed: it is written anew.
+impl Clone for Profile {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name,
+            default_errno: self.default_errno,
+            rules: self.rules.clone(),
+            written: OnceLock::new(),
+        }
+    }
 }
 
 /// System calls with a common action and a common reason.
@@ -107,6 +123,7 @@ pub fn opt_server() -> &'static Profile {
             .chain(refused::RULES)
             .cloned()
             .collect(),
+        written: OnceLock::new(),
     });
     &PROFILE
 }

@@ -22,20 +22,26 @@ pub(super) fn check(profile: &LinuxSeccomp, machine: &Machine) -> Result<(), Sec
         profile.default_action(),
         profile.default_errno_ret(),
     )?;
-    let mut named: BTreeMap<&str, Vec<Clause>> = BTreeMap::new();
+    let mut named: BTreeMap<u32, (&str, Vec<Clause>)> = BTreeMap::new();
     for (index, entry) in profile.syscalls().iter().flatten().enumerate() {
         if entry.names().is_empty() {
             return Err(SeccompError::NoNames { index });
         }
+        let mut of_entry = None;
         for name in entry.names() {
-            if machine.number(name).is_none() {
+            let Some(number) = machine.number(name) else {
                 return Err(SeccompError::UnknownSyscall { name: name.clone() });
-            }
-            named.entry(name).or_default().push(clause(name, entry)?);
+            };
+            let clause = match &of_entry {
+                Some(clause) => Clause::clone(clause),
+                None => of_entry.insert(clause(name, entry)?).clone(),
+            };
+            let (_, clauses) = named.entry(number).or_insert((name, vec![]));
+            clauses.push(clause);
         }
     }
     named
-        .into_iter()
+        .into_values()
         .try_for_each(|(name, clauses)| check_call(name, clauses, default))
 }
 
