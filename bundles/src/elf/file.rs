@@ -14,7 +14,11 @@ pub(super) struct Source {
     path: PathBuf,
     file: File,
     metadata: Metadata,
+    head: Vec<u8>,
 }
+
+/// What is read at once of every file: an ELF file's headers, or a script's first line.
+const HEAD: usize = 1 << 10;
 
 impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, ElfError> {
@@ -38,11 +42,14 @@ impl Source {
             .map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         regular(&metadata)?;
-        Ok(Self {
+        let mut source = Self {
             path: path.to_owned(),
             file,
             metadata,
-        })
+            head: Vec::new(),
+        };
+        source.head = source.read_up_to(0, HEAD)?.as_ref().to_owned();
+        Ok(source)
     }
 
     /// `None` where the loader would go on to the next directory.
@@ -69,6 +76,10 @@ impl Source {
     /// Up to `length` bytes from `offset`; fewer only at the end of the file.
     pub(super) fn read_up_to(&self, offset: u64, length: usize) -> Result<Bytes, ElfError> {
         let mut bytes = Bytes::zeroed(length);
+        if let Some(known) = self.known(offset, length) {
+            bytes.as_mut().copy_from_slice(known);
+            return Ok(bytes);
+        }
         let mut filled = 0;
         while filled < length {
             let Some(position) = offset.checked_add(filled as u64) else {
@@ -90,6 +101,11 @@ impl Source {
         }
         bytes.length = filled;
         Ok(bytes)
+    }
+
+    fn known(&self, offset: u64, length: usize) -> Option<&[u8]> {
+        let start = usize::try_from(offset).ok()?;
+        self.head.get(start..start.checked_add(length)?)
     }
 
     /// Exactly `length` bytes, or the file is malformed in the way that `what` says.

@@ -21,6 +21,11 @@ const MAX_SEARCH_PATH: usize = 64 << 10;
 /// 65,536 entries on a 64 bit machine; the largest known programs have some hundreds.
 const MAX_DYNAMIC: usize = 1 << 20;
 
+/// What is read at first of a dynamic section and of a name: nearly always the whole of it, and the segment goes on for as
+/// much as a megabyte.
+const LIKELY_DYNAMIC: usize = 1 << 10;
+const LIKELY_NAME: usize = 1 << 8;
+
 /// What the loader reads from an ELF file.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -182,17 +187,20 @@ impl<'s, Elf: FileHeader<Endian = Endianness>> Parser<'s, Elf> {
             return Ok(None);
         };
         let address = header.p_vaddr(self.endian).into();
-        let (bytes, available) = self.at_address(address, MAX_DYNAMIC)?;
-        let count = bytes.as_ref().len() / size_of::<Elf::Dyn>();
-        let (entries, _) = pod::slice_from_bytes::<Elf::Dyn>(bytes.as_ref(), count)
-            .map_err(|()| self.malformed("its dynamic section is not aligned"))?;
-        let end = |entry: &Elf::Dyn| entry.d_tag(self.endian) == elf::DT_NULL;
-        match entries.iter().position(end) {
-            Some(end) => self.entries(&entries[..end], limits).map(Some),
-            None if available > MAX_DYNAMIC as u64 => {
+        let entries_of = |bytes: &[u8]| {
+            let count = bytes.len() / size_of::<Elf::Dyn>();
+            let (entries, _) = pod::slice_from_bytes::<Elf::Dyn>(bytes, count)
+                .map_err(|()| self.malformed("its dynamic section is not aligned"))?;
+            let end = |entry: &Elf::Dyn| entry.d_tag(self.endian) == elf::DT_NULL;
+            let end = entries.iter().position(end);
+            Ok(end.map(|end| entries[..end].to_vec()))
+        };
+        match self.ended(address, LIKELY_DYNAMIC, MAX_DYNAMIC, entries_of)? {
+            Ok(entries) => self.entries(&entries, limits).map(Some),
+            Err(available) if available > MAX_DYNAMIC as u64 => {
                 Err(self.limit("bytes in the dynamic section", MAX_DYNAMIC))
             }
-            None => Err(self.malformed("its dynamic section has no end")),
+            Err(_) => Err(self.malformed("its dynamic section has no end")),
         }
     }
 
@@ -241,12 +249,29 @@ impl<'s, Elf: FileHeader<Endian = Endianness>> Parser<'s, Elf> {
         let address = table
             .checked_add(offset)
             .ok_or_else(|| self.malformed("a string's address is impossible"))?;
-        let (bytes, available) = self.at_address(address, limit)?;
-        match until_zero(bytes.as_ref()) {
-            Some(text) => Ok(text.to_owned()),
-            None if available > limit as u64 => Err(self.limit("bytes in a name", limit)),
-            None => Err(self.malformed("a string has no end")),
+        let text_of = |bytes: &[u8]| Ok(until_zero(bytes).map(<[u8]>::to_owned));
+        match self.ended(address, LIKELY_NAME, limit, text_of)? {
+            Ok(text) => Ok(text),
+            Err(available) if available > limit as u64 => Err(self.limit("bytes in a name", limit)),
+            Err(_) => Err(self.malformed("a string has no end")),
         }
+    }
+
+    /// What `read` makes of the bytes at an address, of which it tells whether their end is among them: of the first `likely`
+    /// ones, or else of the first `limit`. Where there is no end, how many bytes the segment has from there.
+    fn ended<T>(
+        &self,
+        address: u64,
+        likely: usize,
+        limit: usize,
+        read: impl Fn(&[u8]) -> Result<Option<T>, ElfError>,
+    ) -> Result<Result<T, u64>, ElfError> {
+        let (bytes, _) = self.at_address(address, likely.min(limit))?;
+        if let Some(whole) = read(bytes.as_ref())? {
+            return Ok(Ok(whole));
+        }
+        let (bytes, available) = self.at_address(address, limit)?;
+        Ok(read(bytes.as_ref())?.ok_or(available))
     }
 
     /// Up to `limit` bytes of what will be at an address, and how many the segment has from there.
