@@ -1,6 +1,6 @@
 //! A path of the host's as it is spelled, and where it leads.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -47,6 +47,27 @@ impl HostPath {
     /// # Errors
     /// Where it is relative, absent, or leads through too many links.
     pub fn follow(spelled: &Path) -> Result<Self, HostPathError> {
+        Follower::default().follow(spelled)
+    }
+}
+
+/// Follows paths that have much of their way in common, looking once at what stands on it.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    known: HashMap<OsString, Stands>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone)]
+enum Stands {
+    Link(PathBuf),
+    Directory,
+    Other,
+}
+
+impl Follower {
+    /// As [`HostPath::follow`].
+    pub fn follow(&mut self, spelled: &Path) -> Result<HostPath, HostPathError> {
         if !spelled.is_absolute() {
             return Err(HostPathError::Relative(spelled.to_path_buf()));
         }
@@ -62,16 +83,16 @@ impl HostPath {
                 canonical.pop();
                 continue;
             }
-            let here = canonical.join(&name);
-            let metadata = here.symlink_metadata().map_err(failed)?;
-            if !metadata.is_symlink() {
-                canonical = here;
+            canonical.push(&name);
+            let Stands::Link(target) = self.look(&canonical).map_err(failed)? else {
                 continue;
-            }
+            };
             if links.len() == MAX_LINKS {
                 return Err(HostPathError::TooManyLinks(spelled.to_path_buf()));
             }
-            let target = here.read_link().map_err(failed)?;
+            let target = target.clone();
+            let here = canonical.clone();
+            canonical.pop();
             if target.is_absolute() {
                 canonical = PathBuf::from("/");
             }
@@ -80,12 +101,25 @@ impl HostPath {
             }
             links.push((here, target));
         }
-        let is_directory = canonical.metadata().map_err(failed)?.is_dir();
-        Ok(Self {
+        let stands = self.look(&canonical).map_err(failed)?;
+        Ok(HostPath {
+            is_directory: matches!(stands, Stands::Directory),
             canonical,
             links,
-            is_directory,
         })
+    }
+
+    fn look(&mut self, path: &Path) -> io::Result<&Stands> {
+        if !self.known.contains_key(path.as_os_str()) {
+            let metadata = path.symlink_metadata()?;
+            let stands = match metadata.file_type() {
+                kind if kind.is_symlink() => Stands::Link(path.read_link()?),
+                kind if kind.is_dir() => Stands::Directory,
+                _ => Stands::Other,
+            };
+            self.known.insert(path.into(), stands);
+        }
+        Ok(&self.known[path.as_os_str()])
     }
 }
 

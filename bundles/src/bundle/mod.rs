@@ -1,10 +1,12 @@
 //! A bundle on disk: `config.json` and the root file system's skeleton, whole or not at all.
 
 mod host_path;
+mod lines;
 mod read_back;
 mod skeleton;
 mod write;
 
+pub(crate) use host_path::Follower;
 pub use host_path::{HostPath, HostPathError, names};
 pub(crate) use skeleton::Entry;
 pub use skeleton::Skeleton;

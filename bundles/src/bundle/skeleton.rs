@@ -2,8 +2,9 @@
 //! site's.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
@@ -108,19 +109,22 @@ impl Skeleton {
     }
 
     fn add_parents(&mut self, path: &Path) {
-        for parent in path
-            .ancestors()
-            .skip(1)
-            .filter(|path| *path != Path::new("/"))
-        {
-            self.add_unless_there(parent, Entry::DIRECTORY);
+        let parents = path.ancestors().skip(1);
+        for parent in parents.take_while(|parent| parent.parent().is_some()) {
+            // What is there has its own parents.
+            if !self.add_unless_there(parent, Entry::DIRECTORY) {
+                return;
+            }
         }
     }
 
-    fn add_unless_there(&mut self, path: &Path, entry: Entry) {
-        if matches!(self.entry(path), None | Some(Entry::Absent)) {
+    /// Whether it wasn't there.
+    fn add_unless_there(&mut self, path: &Path, entry: Entry) -> bool {
+        let is_absent = matches!(self.entry(path), None | Some(Entry::Absent));
+        if is_absent {
             self.entries.insert(path.to_path_buf(), entry);
         }
+        is_absent
     }
 
     /// Makes the tree in `root`, a fresh directory of the caller's.
@@ -128,29 +132,69 @@ impl Skeleton {
     /// # Errors
     /// The path inside and the cause.
     pub fn make(&self, root: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let mut maker = Maker::within(root).map_err(|error| (PathBuf::from("/"), error))?;
         // The map is sorted, so a directory comes before what is in it.
         for (path, entry) in &self.entries {
-            let here = inside(root, path);
-            let made = match entry {
-                Entry::Directory { mode, hides } => make_directory(&here, *mode, *hides),
-                Entry::File { content, mode } => {
-                    std::fs::write(&here, content).and_then(|()| set_mode(&here, *mode))
-                }
-                Entry::Link(target) => symlink(target, &here),
-                Entry::Absent => make_whiteout(&here),
-            };
-            made.map_err(|error| (path.clone(), error))?;
+            maker
+                .make(&inside(root, path), entry)
+                .map_err(|error| (path.clone(), error))?;
         }
         Ok(())
     }
 }
 
-fn make_directory(path: &Path, mode: u32, hides: bool) -> io::Result<()> {
-    std::fs::create_dir(path)?;
-    if hides {
-        rustix::fs::setxattr(path, HIDES, b"y", XattrFlags::CREATE)?;
+/// Makes entries of one tree.
+#[derive(Debug)]
+struct Maker {
+    /// Bits of a mode that something here was given as asked: neither the caller's umask nor a default access list takes
+    /// them, and nobody has to set them again.
+    given: u32,
+    /// Whether a directory hands on the bit of its group, so that another is given more than was asked.
+    hands_on: bool,
+}
+
+impl Maker {
+    fn within(root: &Path) -> io::Result<Self> {
+        let mode = root.metadata()?.permissions().mode();
+        Ok(Self {
+            given: 0,
+            hands_on: mode & libc::S_ISGID != 0,
+        })
     }
-    set_mode(path, mode)
+
+    fn make(&mut self, path: &Path, entry: &Entry) -> io::Result<()> {
+        match entry {
+            Entry::Directory { mode, hides } => {
+                DirBuilder::new().mode(*mode).create(path)?;
+                if *hides {
+                    rustix::fs::setxattr(path, HIDES, b"y", XattrFlags::CREATE)?;
+                }
+                self.see_to_mode(path, *mode)
+            }
+            Entry::File { content, mode } => {
+                let mut options = OpenOptions::new();
+                let made = options.write(true).create_new(true).mode(*mode).open(path);
+                made?.write_all(content)?;
+                self.see_to_mode(path, *mode)
+            }
+            Entry::Link(target) => symlink(target, path),
+            Entry::Absent => make_whiteout(path),
+        }
+    }
+
+    /// Whatever the caller's umask is, the sandbox's own user must be able to pass.
+    fn see_to_mode(&mut self, path: &Path, mode: u32) -> io::Result<()> {
+        self.hands_on |= mode & libc::S_ISGID != 0;
+        if !self.hands_on && mode & !self.given == 0 {
+            return Ok(());
+        }
+        let has = path.symlink_metadata()?.permissions().mode() & 0o7777;
+        if has != mode {
+            return set_mode(path, mode);
+        }
+        self.given |= mode;
+        Ok(())
+    }
 }
 
 /// Anybody can make one: the kernel knows that this device leads nowhere.
@@ -170,7 +214,6 @@ pub(super) fn is_hiding(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whatever the caller's umask is, the sandbox's own user must be able to pass.
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
@@ -206,5 +249,30 @@ mod tests {
             root.path().join("lib").read_link().unwrap(),
             Path::new("usr/lib")
         );
+    }
+
+    /// In a directory that hands on its group and its group's bit, which no file gets.
+    #[test]
+    fn modes_are_what_was_asked_for_whatever_a_directory_hands_on() {
+        let root = tempfile::tempdir().unwrap();
+        set_mode(root.path(), 0o2755).unwrap();
+        let mut skeleton = Skeleton::default();
+        for path in ["/a/b", "/c", "/d/e"] {
+            skeleton.add_file(Path::new(&format!("{path}/file")), vec![]);
+        }
+        skeleton.add_directory(Path::new("/tmp"), 0o1777);
+        skeleton.make(root.path()).unwrap();
+        let modes = [
+            ("a", 0o755),
+            ("a/b", 0o755),
+            ("a/b/file", 0o644),
+            ("c/file", 0o644),
+            ("d/e", 0o755),
+            ("tmp", 0o1777),
+        ];
+        for (path, mode) in modes {
+            let found = root.path().join(path).metadata().unwrap();
+            assert_eq!(found.permissions().mode() & 0o7777, mode, "{path}");
+        }
     }
 }

@@ -104,7 +104,7 @@ fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
 pub(crate) fn to_json(spec: &Spec) -> serde_json::Result<String> {
     // The types keep annotations in a hash map; serde_json's own map is sorted.
     let value = serde_json::to_value(spec)?;
-    Ok(format!("{value:#}\n"))
+    super::lines::to_lines(&value)
 }
 
 /// The symbolic links of a skeleton, as paths inside with their targets, sorted.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::config::MountDependencies;
 use super::sandbox::NOT_UTF8;
 use super::{PROJECT, Request, SandboxError, TEMPORARY};
-use crate::bundle::HostPath;
+use crate::bundle::{Follower, HostPath};
 use crate::elf::{Resolution, Role};
 
 /// Reasons that a mount's line tells; the rest is counted.
@@ -74,12 +74,15 @@ pub(super) fn plan(
     resolution: &Resolution,
 ) -> Result<Readables, SandboxError> {
     let mut plan = Readables::default();
+    let mut follower = Follower::default();
     for wanted in wanted(request, resolution) {
-        let followed = HostPath::follow(&wanted.path).map_err(|source| SandboxError::Path {
-            command: request.origin(),
-            key: wanted.key,
-            source,
-        })?;
+        let followed = follower
+            .follow(&wanted.path)
+            .map_err(|source| SandboxError::Path {
+                command: request.origin(),
+                key: wanted.key,
+                source,
+            })?;
         refuse_reserved(request, &wanted, &followed.canonical)?;
         plan.add(&wanted, followed);
     }
@@ -201,27 +204,28 @@ impl Readables {
 
     /// Drops what a mounted directory shows already, and links that stand in one.
     fn absorb(&mut self) {
-        let directories: BTreeMap<PathBuf, Readable> = self
-            .mounts
-            .iter()
-            .filter(|(_, readable)| readable.is_directory)
-            .map(|(path, readable)| (path.clone(), readable.clone()))
-            .collect();
-        // The outermost. Looked up, not searched for: thousands of mounts take a moment, and not a second.
-        let above = |path: &Path| {
-            let above = path.ancestors().skip(1);
-            above
-                .filter_map(|directory| directories.get_key_value(directory))
-                .last()
-        };
+        // In the order of the paths, all that is below a directory follows it.
+        let mut outermost: Vec<(PathBuf, PathBuf)> = vec![];
         self.mounts.retain(|path, readable| {
-            // What is a mount of its own on the host isn't in a plain bind mount of the directory above.
-            !above(path).is_some_and(|(directory, shown)| {
-                directory == &shown.source && same_device(&readable.source, &shown.source)
-            })
+            match outermost.last() {
+                Some((directory, source)) if path.starts_with(directory) => {
+                    // What is a mount of its own on the host isn't in a plain bind mount of the directory above.
+                    let shows = directory == source && same_device(&readable.source, source);
+                    return !shows;
+                }
+                _ => {}
+            }
+            if readable.is_directory {
+                outermost.push((path.clone(), readable.source.clone()));
+            }
+            true
         });
-        self.links
-            .retain(|(link, _)| above(link).is_none() && !self.mounts.contains_key(link));
+        self.links.retain(|(link, _)| {
+            let before = outermost.partition_point(|(directory, _)| directory < link);
+            let above = outermost[..before].last();
+            let is_shown = above.is_some_and(|(directory, _)| link.starts_with(directory));
+            !is_shown && !self.mounts.contains_key(link)
+        });
     }
 }
 
