@@ -163,6 +163,37 @@ mod tests {
         );
     }
 
+    /// In whatever order, and after a path that isn't there.
+    #[test]
+    fn paths_that_are_followed_together_lead_where_each_alone_leads() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        fs::create_dir_all(base.join("usr/lib/deep")).unwrap();
+        fs::write(base.join("usr/lib/file"), "").unwrap();
+        symlink("usr/lib", base.join("lib")).unwrap();
+        symlink("../lib/deep", base.join("usr/link")).unwrap();
+        let spelled = [
+            "lib",
+            "lib/file",
+            "lib/file/x",
+            "lib/no",
+            "usr/link",
+            "usr/link/..",
+            "usr/link/../file",
+            "usr/lib/deep",
+            "lib/deep/",
+        ];
+        let told = |followed: Result<HostPath, HostPathError>| format!("{followed:?}");
+        for turn in 0..spelled.len() {
+            let mut follower = Follower::default();
+            for at in 0..spelled.len() {
+                let path = base.join(spelled[(at * 4 + turn) % spelled.len()]);
+                let together = told(follower.follow(&path));
+                assert_eq!(together, told(HostPath::follow(&path)), "{path:?}");
+            }
+        }
+    }
+
     #[test]
     fn circles_absences_and_relative_paths_are_errors() {
         let directory = tempfile::tempdir().unwrap();

@@ -2,10 +2,10 @@
 //!
 //! The format is glibc's `sysdeps/generic/dl-cache.h`: a header, entries, strings and, since 2.33, extension
 //! sections. The pre-2.2 format can come first, with the newer one behind it.
-use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arch::Architecture;
 use super::error::{ElfError, malformed};
@@ -20,10 +20,13 @@ const MAX_SIZE: usize = 64 << 20;
 /// PATH_MAX.
 const MAX_STRING: usize = 4096;
 
-/// The parsed cache. Lookups are by exact name, so the order that glibc's binary search needs is of no matter.
+/// The parsed cache. Lookups are by exact name, so the order that glibc's binary search needs is of no matter: a command asks
+/// for a few names of a thousand, and looking through them costs less than an index of all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LdCache {
-    entries: HashMap<Vec<u8>, Vec<Entry>>,
+    /// The file, in which the entries' strings are.
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
     /// Names of `glibc-hwcaps` subdirectories, which entries refer to by index.
     subdirectories: Vec<Vec<u8>>,
 }
@@ -32,7 +35,8 @@ pub(super) struct LdCache {
 struct Entry {
     flags: u32,
     hwcap: u64,
-    path: PathBuf,
+    name: Range<usize>,
+    path: Range<usize>,
 }
 
 impl LdCache {
@@ -55,7 +59,7 @@ impl LdCache {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let file = Reader(bytes);
         if bytes.starts_with(NEW_MAGIC) {
-            return Self::parse_new(file, file);
+            return Self::parse_new(file, 0);
         }
         if !bytes.starts_with(OLD_MAGIC) {
             return Err("not a cache of a known format");
@@ -64,59 +68,70 @@ impl LdCache {
         let end = table_end(16, count, 12).ok_or("more entries than bytes")?;
         // The newer part is aligned as its entries are: to 8 bytes, on i386 to 4.
         for start in [end.next_multiple_of(8), end.next_multiple_of(4)] {
-            if let Some(new) = bytes.get(start..).filter(|new| new.starts_with(NEW_MAGIC)) {
-                return Self::parse_new(file, Reader(new));
+            if bytes
+                .get(start..)
+                .is_some_and(|new| new.starts_with(NEW_MAGIC))
+            {
+                return Self::parse_new(file, start);
             }
         }
-        let strings = Reader(bytes.get(end..).ok_or("cut short")?);
-        Self::default().with_entries(file, (16, count, 12), strings)
+        Self::default().with_entries(file, 0, (16, count, 12), end)
     }
 
-    /// `new` starts at the newer header; extensions are addressed from the start of the file.
-    fn parse_new(file: Reader<'_>, new: Reader<'_>) -> Result<Self, &'static str> {
+    /// The newer header is at `start`; extensions are addressed from the start of the file.
+    fn parse_new(file: Reader<'_>, start: usize) -> Result<Self, &'static str> {
         const HEADER: usize = 48;
-        let count = new.word(20)?;
+        let count = file.word(start + 20)?;
         let mut cache = Self::default();
-        match new.word(32)? {
+        match file.word(start + 32)? {
             0 => {}
             offset => cache.subdirectories = hwcaps_section(file, offset as usize)?,
         }
-        cache.with_entries(new, (HEADER, count, 24), new)
+        cache.with_entries(file, start, (HEADER, count, 24), start)
     }
 
+    /// The table is so far behind the header at `header`, and strings are addressed from `strings`.
     fn with_entries(
         mut self,
-        table: Reader<'_>,
-        (start, count, size): (usize, u32, usize),
-        strings: Reader<'_>,
+        file: Reader<'_>,
+        header: usize,
+        (behind, count, size): (usize, u32, usize),
+        strings: usize,
     ) -> Result<Self, &'static str> {
-        let end = table_end(start, count, size).filter(|end| *end <= table.0.len());
+        let start = header + behind;
+        let end = table_end(start, count, size).filter(|end| *end <= file.0.len());
         let end = end.ok_or("more entries than bytes")?;
+        let string = |at: usize| -> Result<Range<usize>, &'static str> {
+            let from = strings.saturating_add(file.word(at)? as usize);
+            Ok(from..from + file.string(from)?.len())
+        };
+        self.entries.reserve(count as usize);
         for at in (start..end).step_by(size) {
             let hwcap = match size {
-                24 => table.long(at + 16)?,
+                24 => file.long(at + 16)?,
                 _ => 0,
             };
-            let entry = Entry {
-                flags: table.word(at)?,
+            self.entries.push(Entry {
+                flags: file.word(at)?,
                 hwcap,
-                path: OsStr::from_bytes(strings.string(table.word(at + 8)?)?).into(),
-            };
-            let name = strings.string(table.word(at + 4)?)?.to_owned();
-            self.entries.entry(name).or_default().push(entry);
+                name: string(at + 4)?,
+                path: string(at + 8)?,
+            });
         }
+        self.bytes = file.0.to_owned();
         Ok(self)
     }
 
     /// The best entry for a machine with these `glibc-hwcaps`, best first.
     pub(super) fn lookup(&self, name: &[u8], arch: Architecture, hwcaps: &[&str]) -> Option<&Path> {
-        let usable = self.entries.get(name)?.iter();
-        usable
+        self.entries
+            .iter()
+            .filter(|entry| &self.bytes[entry.name.clone()] == name)
             .filter(|entry| arch.accepts_cache_flags(entry.flags))
             .filter_map(|entry| Some((self.rank(entry, hwcaps)?, entry)))
             // Of equals, the first one: min_by_key keeps it.
             .min_by_key(|(rank, _)| *rank)
-            .map(|(_, entry)| entry.path.as_path())
+            .map(|(_, entry)| Path::new(OsStr::from_bytes(&self.bytes[entry.path.clone()])))
     }
 
     /// Lower is better, plain entries come last, and `None` can't be used.
@@ -160,7 +175,12 @@ fn hwcaps_section(file: Reader<'_>, offset: usize) -> Result<Vec<Vec<u8>>, &'sta
             .step_by(4)
             // Behind an old-format cache, ldconfig and the loader count from different places, so the loader
             // reads wrong names and passes over these entries. So do we.
-            .map(|at| Ok(file.string(file.word(at)?).unwrap_or_default().to_owned()))
+            .map(|at| {
+                Ok(file
+                    .string(file.word(at)? as usize)
+                    .unwrap_or_default()
+                    .to_owned())
+            })
             .collect();
     }
     Ok(Vec::new())
@@ -184,11 +204,11 @@ impl<'a> Reader<'a> {
         self.array(at).map(u64::from_ne_bytes)
     }
 
-    fn string(self, at: u32) -> Result<&'a [u8], &'static str> {
-        let rest = self.0.get(at as usize..);
-        let rest = rest.ok_or("a string lies beyond its end")?;
-        let end = rest.iter().take(MAX_STRING).position(|byte| *byte == 0);
-        end.map(|end| &rest[..end]).ok_or("a string has no end")
+    fn string(self, at: usize) -> Result<&'a [u8], &'static str> {
+        let rest = self.0.get(at..).ok_or("a string lies beyond its end")?;
+        let rest = &rest[..rest.len().min(MAX_STRING)];
+        let text = CStr::from_bytes_until_nul(rest).map_err(|_| "a string has no end")?;
+        Ok(text.to_bytes())
     }
 }
 
@@ -261,7 +281,8 @@ mod tests {
         let entry = |hwcap| Entry {
             flags: 0x0303,
             hwcap,
-            path: PathBuf::new(),
+            name: 0..0,
+            path: 0..0,
         };
         let extension = 1 << 62;
         for (hwcap, expected) in [
