@@ -11,6 +11,7 @@ mod failed_mount;
 mod intermediate;
 mod joined;
 pub(super) mod loopback;
+mod masked;
 mod network_devices;
 mod time_offsets;
 mod without_pivot;
@@ -105,6 +106,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     }
     to_init.close().map_err(broken)?;
     from_init.wait_for_init_ready().map_err(told)?;
+    masked::must_be(first.as_raw(), &arguments.spec)?;
     if arguments.spec.hooks().is_none() || !geteuid().is_root() {
         loopback::bring_up(&arguments.spec, first)?;
     }
