@@ -31,6 +31,7 @@ const TRIES: usize = 100;
 /// Those of openat2(2).
 pub(crate) fn open_in_root(root: impl AsFd, path: &Path, kind: OFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | kind;
+    // The second is in the first, as it is in `BENEATH`; openat2(2) doesn't promise that it stays so.
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let mut tries = TRIES;
     loop {

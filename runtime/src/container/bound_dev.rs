@@ -1,7 +1,7 @@
 //! A bind mount on `/dev` itself, as `podman run -v /dev:/dev` asks for.
 //!
-//! libcontainer makes devices and links in every `/dev`, and would make them in what is mounted there, the host's.
-//! So it gets a scratch `/dev`, and in it what was to be mounted on it; the two are exchanged in the created
+//! Devices and links are made in every `/dev`, and would be made in what is mounted there, the host's.
+//! So whoever makes the root gets a scratch `/dev`, and in it what was to be mounted on it; the two are exchanged in the created
 //! process's mount namespace. The bundle's mounts below `/dev` come along, the devices don't: as with runc and crun,
 //! they are those of what is mounted.
 
@@ -36,7 +36,7 @@ fn place_in(mounts: &[Mount]) -> Option<usize> {
     is_bind(&mounts[last]).then_some(last)
 }
 
-/// Sets it aside in the spec that libcontainer gets.
+/// Sets it aside in the spec by which the root is made.
 ///
 /// # Errors
 /// [`Error::Unsupported`] where paths below it are to be masked or read-only, or a terminal to be made: that would be

@@ -91,7 +91,7 @@ impl HandedOver {
             rootfs: &rootfs,
             is_held: held_root.is_some(),
             makes_working_directory,
-            is_libcontainers: no_pivot || has_terminal || bound_dev::is_asked_for(&normalised.spec),
+            is_libcontainers: no_pivot || has_terminal,
         };
         let own_root = OwnRoot::take(&mut spec, asked);
         // After whoever makes the root has looked whether there are any.

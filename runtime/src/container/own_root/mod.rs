@@ -61,7 +61,7 @@ pub(super) struct Asked<'a> {
     pub is_held: bool,
     /// Whether the working directory may have to be made.
     pub makes_working_directory: bool,
-    /// Whether something is asked for that libcontainer does: a terminal, a root without pivot_root(2), a bind mount on `/dev`.
+    /// Whether something is asked for that libcontainer does: a terminal, a root without pivot_root(2).
     pub is_libcontainers: bool,
 }
 

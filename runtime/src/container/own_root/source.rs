@@ -15,7 +15,7 @@ use rustix::mount::{
 };
 
 use crate::container::mount_options::{self, MountOptions};
-use crate::container::prepare::{only_restricting, set_attributes, set_options};
+use crate::container::prepare::{set_attributes, set_options};
 use crate::sys::MountAttr;
 
 /// How often a file system that is busy is asked for again, and after how long: as libcontainer and runc do.
@@ -45,7 +45,8 @@ fn clone(source: &Path, options: &MountOptions) -> Result<OwnedFd> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     flags.set(OpenTreeFlags::AT_RECURSIVE, options.recursive);
     let tree = open_tree(CWD, source, flags)?;
-    set(&tree, only_restricting(options.own), false)?;
+    // Of what protects the source they take nothing back: `mount_plan` leaves that to `finish`, when it can do no harm.
+    set(&tree, options.own, false)?;
     set(&tree, options.recursive_own, true)?;
     Ok(tree)
 }

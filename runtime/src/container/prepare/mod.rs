@@ -27,7 +27,7 @@ use crate::sys::MountAttr;
 pub(super) use late::attach_late;
 pub(super) use source::can_map_ids;
 use source::open_source;
-pub(super) use source::{only_restricting, set_attributes, set_options};
+pub(super) use source::{set_attributes, set_options};
 pub(super) use target::{attach, move_to, open_target};
 
 /// Where the tree may be attached in the private mount namespace: the first of these that is there. It hides

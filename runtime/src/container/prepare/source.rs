@@ -38,8 +38,9 @@ pub(super) fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<Ow
     Ok(tree)
 }
 
-/// What the source of a bind mount is protected by stays, as libcontainer leaves it.
-pub(in crate::container) fn only_restricting(attr: MountAttr) -> MountAttr {
+/// What the source of a bind mount is protected by stays, as libcontainer leaves it. `mount_plan` sees to that for all
+/// mounts but late ones, whose options are the bundle's own.
+fn only_restricting(attr: MountAttr) -> MountAttr {
     MountAttr {
         clear: attr.clear & libc::MOUNT_ATTR__ATIME,
         ..attr
