@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
-use integration::{Bench, host, plain};
+use integration::{Bench, host, plain, require_program, wait_until};
 use serde_json::json;
 
 use crate::attacker::{Exchanging, tree};
@@ -58,4 +59,50 @@ fn a_mount_whose_place_becomes_a_link_goes_nowhere_on_the_host() {
     assert!(attacker.stop() > STARTS, "the names were hardly exchanged");
     assert_eq!(tree(&volumes), before);
     assert!(host::mounts_below(&volumes).is_empty());
+}
+
+/// Likewise a file that the runtime makes to mount another on: between that and its opening strace gives the attacker time.
+#[test]
+fn a_file_that_is_made_for_a_mount_and_becomes_a_link_leads_nowhere() {
+    require_program("/usr/bin/strace", "strace");
+    let bench = Bench::new();
+    let volume = bench.directory("volume");
+    let (shown, hosts) = (
+        bench.file("shown", "shown\n"),
+        bench.file("hosts", "the host's\n"),
+    );
+    let bundle = plain::bundle(&bench, "bundle", &["cat", "/volume/target"]);
+    bundle.edit(|spec| {
+        let mounts = spec["mounts"].as_array_mut().expect("mounts");
+        for (source, destination) in [(&volume, "/volume"), (&shown, "/volume/target")] {
+            mounts.push(json!({
+                "destination": destination, "type": "bind", "source": source, "options": ["rbind"],
+            }));
+        }
+    });
+    let target = volume.join("target");
+    let slowly = [
+        "-f",
+        "-o",
+        "/dev/null",
+        "-P",
+        "target",
+        "-e",
+        "trace=openat",
+        "-e",
+    ];
+    let slowly = [&slowly[..], &["inject=openat:delay_exit=300000"]].concat();
+    let run = || bundle.run(&bench).within("strace", &slowly);
+    // Still, it runs.
+    assert_eq!(run().expect(0).stdout, "shown\n");
+    fs::remove_file(&target).expect("the file");
+    let link = bench.path("volume/link");
+    symlink(&hosts, &link).expect("a link");
+    let running = run().start();
+    wait_until("the file is made", Duration::from_secs(10), || {
+        target.exists()
+    });
+    fs::rename(&link, &target).expect("exchange");
+    bench.assert_refused(&running.finish(), "symbolic links");
+    assert!(host::mounts_below(&bench.path("")).is_empty());
 }
