@@ -100,6 +100,14 @@ fn devices() {
         Case::new("none of the host's")
             .script("ls /dev | grep -E '^(sd|vd|loop|mem|kmsg|kvm)'; echo end")
             .prints("end"),
+        Case::new("a link to kcore where the host has one, and only there")
+            .script("[ -L /dev/kcore ] && echo yes || echo no")
+            .check(|_, outcome| {
+                let has = std::path::Path::new("/proc/kcore").exists();
+                ensure_eq!(outcome.stdout.trim(), if has { "yes" } else { "no" }, "{outcome}");
+                Ok(())
+            })
+            .exits(0),
         Case::new("one of a type that doesn't exist is refused")
             .spec(|spec| spec["linux"]["devices"] = json!([{ "path": "/dev/x", "type": "q", "major": 1, "minor": 5 }]))
             .refused("linux.devices[0].type").but_crun("it passes over it"),

@@ -57,6 +57,21 @@ fn directory_and_environment() {
                 );
                 Ok(())
             }),
+        Case::new("one that a link names and only the host has is made inside")
+            .spec(|spec| spec["process"]["cwd"] = json!("/etc/link"))
+            .prepare(|stage| {
+                let link = stage.inside("/etc/link");
+                std::os::unix::fs::symlink(stage.source(), link).expect("link");
+            })
+            .script("pwd -P")
+            .check(|stage, outcome| {
+                let made = stage.source().display().to_string();
+                ensure!(outcome.stdout.trim() == made, "{outcome}");
+                ensure!(stage.inside(&made).is_dir(), "not in the root file system");
+                Ok(())
+            })
+            .but_runc("it would make the link itself")
+            .but_crun("it makes none where there is a link"),
         Case::new("one that only root may enter, of another user")
             .prepare(|stage| {
                 use std::os::unix::fs::PermissionsExt;

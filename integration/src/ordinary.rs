@@ -18,6 +18,8 @@ pub struct Ordinary {
     pub uid: u32,
     /// The cgroups that he is in, where he isn't in the test's.
     pub cgroups: Vec<PathBuf>,
+    /// The groups that he is in beside his own.
+    pub groups: Vec<u32>,
     runtime: PathBuf,
 }
 
@@ -35,6 +37,7 @@ impl Ordinary {
             bundle,
             uid,
             cgroups: vec![],
+            groups: vec![],
             runtime,
         };
         ordinary.map(json!([{ "containerID": 0, "hostID": uid, "size": 1 }]));
@@ -56,8 +59,13 @@ impl Ordinary {
     /// `opt-runtime` on his state directory.
     pub fn runtime(&self) -> Tool {
         let uid = self.uid.to_string();
+        let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
+        let groups = match &groups[..] {
+            [] => "--clear-groups".to_owned(),
+            some => format!("--groups={}", some.join(",")),
+        };
         let tool = Tool::new("setpriv")
-            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
+            .args(["--reuid", &uid, "--regid", &uid, &groups])
             .arg(&self.runtime)
             .arg("--root")
             .arg(self.bench.root())

@@ -1,6 +1,8 @@
 //! Containers of an ordinary user: a user namespace instead of root.
 
 use std::fs;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use integration::{Ordinary, Tool, host, wait_until};
@@ -140,12 +142,17 @@ struct Account {
     first: u32,
 }
 
+/// useradd(8) and userdel(8) don't wait for each other.
+static CHANGING: Mutex<()> = Mutex::new(());
+
 impl Account {
-    fn new() -> Self {
-        let name = format!("opt-test-{}", std::process::id());
+    fn new(mark: &str) -> Self {
+        let name = format!("opt-test-{mark}-{}", std::process::id());
+        let is_alone = CHANGING.lock().expect("the lock");
         Tool::new("useradd")
             .args(["--no-create-home", "--shell", "/bin/false", &name])
             .expect(0);
+        drop(is_alone);
         let uid = Tool::new("id").args(["-u", &name]).expect(0);
         let ranges = fs::read_to_string("/etc/subuid").expect("/etc/subuid");
         let own = ranges
@@ -162,6 +169,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        let _alone = CHANGING.lock();
         let _ = Tool::new("userdel").arg(&self.name).run();
     }
 }
@@ -169,7 +177,7 @@ impl Drop for Account {
 #[test]
 fn ranges_of_ids_come_from_newuidmap() {
     integration::require_program("/usr/bin/newuidmap", "uidmap");
-    let account = Account::new();
+    let account = Account::new("ranges");
     let mine = Ordinary::new(account.uid, &["sh", "-c", "id; touch /tmp/made"]);
     mine.map(json!([
         { "containerID": 0, "hostID": account.uid, "size": 1 },
@@ -187,6 +195,67 @@ fn ranges_of_ids_come_from_newuidmap() {
         std::os::unix::fs::MetadataExt::uid(&made),
         account.first + 4
     );
+    mine.assert_nothing_left();
+}
+
+/// Whoever has newuidmap(1) map them may give them up, and libcontainer doesn't where the bundle lists none.
+#[test]
+fn no_group_of_the_users_comes_along() {
+    integration::require_program("/usr/bin/newuidmap", "uidmap");
+    let account = Account::new("groups");
+    let mut mine = Ordinary::new(account.uid, &["cat", "/proc/self/status"]);
+    mine.groups = vec![54_331, 54_332];
+    mine.map(json!([
+        { "containerID": 0, "hostID": account.uid, "size": 1 },
+        { "containerID": 1, "hostID": account.first, "size": 100 },
+    ]));
+    mine.run().expect(0).says("\nGroups:\t \n");
+    mine.assert_nothing_left();
+}
+
+/// The namespaces of a process of the user's own: only from inside of its user namespace may a user enter the others.
+#[test]
+fn a_network_that_the_user_made_is_joined_and_not_the_hosts() {
+    let uid = USER.to_string();
+    let ids = ["--reuid", &uid, "--regid", &uid, "--clear-groups"];
+    let keeper = [
+        "unshare",
+        "--map-root-user",
+        "--net",
+        "--uts",
+        "sleep",
+        "100",
+    ];
+    let mut keeper = Command::new("setpriv")
+        .args(ids)
+        .args(keeper)
+        .spawn()
+        .expect("run setpriv");
+    let path = |kind: &str| format!("/proc/{}/ns/{kind}", keeper.id());
+    let namespace = |path: &str| fs::read_link(path).expect("a namespace");
+    wait_until("namespaces", SOON, || {
+        let comm = fs::read_to_string(format!("/proc/{}/comm", keeper.id()));
+        comm.is_ok_and(|comm| comm == "sleep\n")
+    });
+    let theirs = namespace(&path("net"));
+    let mine = Ordinary::new(USER, &["busybox", "readlink", "/proc/self/ns/net"]);
+    mine.bundle.edit(|spec| {
+        let spec = spec.as_object_mut().expect("an object");
+        spec.remove("hostname");
+        let linux = spec["linux"].as_object_mut().expect("linux");
+        linux.remove("uidMappings");
+        linux.remove("gidMappings");
+        linux["namespaces"] = json!([
+            { "type": "user", "path": path("user") }, { "type": "network", "path": path("net") },
+            { "type": "uts", "path": path("uts") }, { "type": "mount" }, { "type": "pid" },
+        ]);
+    });
+    let outcome = mine.run().run();
+    keeper.kill().expect("kill");
+    keeper.wait().expect("wait");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(outcome.stdout.trim(), theirs.to_string_lossy(), "{outcome}");
+    assert_ne!(theirs, namespace("/proc/self/ns/net"));
     mine.assert_nothing_left();
 }
 
