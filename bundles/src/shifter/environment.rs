@@ -245,8 +245,11 @@ mod tests {
 
     #[test]
     fn what_a_setuid_program_does_not_see_stays_outside() {
+        // Those of ld.so(8) in its secure mode, and who hands over sockets.
         let caller = variables(
-            "LD_PRELOAD=/x LD_LIBRARY_PATH=/y LD_X=1 TMPDIR=/z GLIBC_TUNABLES=a LISTEN_FDS=1 HOME=/h LDX=1",
+            "LD_PRELOAD=/x LD_LIBRARY_PATH=/y LD_X=1 GCONV_PATH=/x GETCONF_DIR=/x GLIBC_TUNABLES=a HOSTALIASES=/x \
+             LISTEN_FDS=1 LISTEN_PID=1 LOCALDOMAIN=x LOCPATH=/x MALLOC_TRACE=/x NIS_PATH=/x NLSPATH=/x \
+             RESOLV_HOST_CONF=/x RES_OPTIONS=x TMPDIR=/z TZDIR=/x HOME=/h LDX=1",
         );
         let image = variables("LD_LIBRARY_PATH=/image SHIFTER_IMAGE=fake");
         let environment = Environment::assemble(&Sources {
