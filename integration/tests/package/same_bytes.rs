@@ -10,13 +10,18 @@ use integration::{Bench, Tool};
 /// Packing compresses what was built for tests, too.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The package that `hack/package` makes of a copy of the source: in a place of its own, of this moment, with such a umask, time zone and
-/// language.
+/// When the copies' one commit was made.
+const COMMITTED: &str = "1700000000";
+
+/// The package that `hack/package` makes of a copy of the source, the one commit of a repository: in a place of its own, of
+/// this moment, with such a umask, time zone and language. Nobody names a time: the commit's must do.
 fn packed(bench: &Bench, built: &Path, place: &str, [umask, zone, language]: [&str; 3]) -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let source = bench.directory(place);
     let target = source.join("target");
     let script = "set -e; umask \"$1\"; mkdir -p \"$3\"; git -C \"$2\" archive HEAD | tar -xm -C \"$3\"; \
+                  unset SOURCE_DATE_EPOCH; git init -q \"$3\"; git -C \"$3\" -c user.name=x -c user.email=x \
+                  -c commit.gpgsign=false commit -q --allow-empty -m x; \
                   mkdir \"$3/target\"; ln -s \"$4\" \"$3/target/tools\"; exec \"$3/hack/package\" dev";
     let paths = [top, source.clone(), tools()].map(|path| path.display().to_string());
     Tool::new("bash")
@@ -25,7 +30,7 @@ fn packed(bench: &Bench, built: &Path, place: &str, [umask, zone, language]: [&s
         .env("CARGO_TARGET_DIR", target.to_str().expect("text"))
         .env("CARGO_NET_OFFLINE", "true")
         .env("OPT_STATIC", built.to_str().expect("text"))
-        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("GIT_COMMITTER_DATE", &format!("{COMMITTED} +0000"))
         .env("TZ", zone)
         .env("LC_ALL", language)
         .limit(PATIENCE)
@@ -74,4 +79,9 @@ fn the_same_programs_make_the_same_package_wherever_and_whenever() {
     let [one, other] = [one, other].map(|path| fs::read(path).expect("the package"));
     assert!(one.len() > 1 << 20, "{} bytes", one.len());
     assert!(one == other, "they differ");
+    // The first member's time: ar(5).
+    assert!(
+        one[24..36].starts_with(COMMITTED.as_bytes()),
+        "not the commit's time"
+    );
 }
