@@ -39,7 +39,8 @@ pub(super) fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<Ow
 }
 
 /// What the source of a bind mount is protected by stays, as libcontainer leaves it. `mount_plan` sees to that for all
-/// mounts but late ones, whose options are the bundle's own.
+/// mounts but late ones, whose options are the bundle's own; opt-server, whose projects they are, writes to them first, and
+/// gives up on one that can't be written to.
 fn only_restricting(attr: MountAttr) -> MountAttr {
     MountAttr {
         clear: attr.clear & libc::MOUNT_ATTR__ATIME,
