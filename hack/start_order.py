@@ -42,12 +42,27 @@ class Program:
 
     def functions_run_by(self, arguments):
         """The names of those that run, when it is called with `arguments`."""
+        def ended(status, traced):
+            if status != 0:
+                sys.exit(f"hack/start-order: {self.path} {' '.join(arguments)}: status {status}")
+            # What it leaves running, as `create` does, has shown what it goes through.
+            for left in traced:
+                kill(left)
+
+        def begin():
+            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+            os.execv(self.path, [self.path, *arguments])
+
+        return self.trace(begin, ended)
+
+    def trace(self, begin, ended):
+        """The names of the functions that are run by what `begin` executes, until nothing of it is left. `ended` is called at
+        the end of the first process, with its status and those that it leaves."""
         child = os.fork()
         if child == 0:
             LIBC.ptrace(TRACEME, 0, None, None)
             os.kill(os.getpid(), signal.SIGSTOP)
-            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-            os.execv(self.path, [self.path, *arguments])
+            begin()
         os.waitpid(child, 0)
         LIBC.ptrace(SETOPTIONS, child, None, OPTIONS)
         LIBC.ptrace(CONT, child, None, None)
@@ -58,12 +73,8 @@ class Program:
             except ChildProcessError:
                 return found
             if not os.WIFSTOPPED(status):
-                if pid == child and status != 0:
-                    sys.exit(f"hack/start-order: {self.path} {' '.join(arguments)}: status {status}")
                 if pid == child:
-                    # What it leaves running, as `create` does, has shown what it goes through.
-                    for left in bases:
-                        kill(left)
+                    ended(status, bases)
                 bases.pop(pid, None)
                 continue
             self.stopped(pid, status, found, bases)
@@ -80,7 +91,7 @@ class Program:
             LIBC.ptrace(GETEVENTMSG, pid, None, ctypes.addressof(forked))
             if pid in bases:
                 bases[forked.value] = bases[pid]
-        elif number == signal.SIGTRAP and pid in bases:
+        elif number == signal.SIGTRAP and self.is_known(pid, bases):
             at = LIBC.ptrace(PEEKUSER, pid, RIP, None) - 1
             place = at - bases[pid]
             if place in self.names:
@@ -91,16 +102,26 @@ class Program:
             deliver = number
         LIBC.ptrace(CONT, pid, None, deliver)
 
+    def is_known(self, pid, bases):
+        """What was just forked may be met before its parent has told of it."""
+        if pid not in bases and identity(f"/proc/{pid}/exe") == self.identity:
+            bases[pid] = base_of(pid)
+        return pid in bases
+
     def put_breakpoints(self, pid):
         """Where the beginning of its file would be in the memory of the process."""
-        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-            line = next(line for line in file if "x" in line.split()[1] and "[" not in line)
-        base = int(line.split("-")[0], 16) - int(line.split()[2], 16)
+        base = base_of(pid)
         memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
         for place in self.names:
             os.pwrite(memory, BREAKPOINT, base + place)
         os.close(memory)
         return base
+
+
+def base_of(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        line = next(line for line in file if "x" in line.split()[1] and "[" not in line)
+    return int(line.split("-")[0], 16) - int(line.split()[2], 16)
 
 
 def write(pid, at, content):
@@ -125,8 +146,38 @@ def told(*line):
     return subprocess.run(line, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+def stand_in(output, program, arguments):
+    """Is `program` to whoever has called it, and adds what it runs to `output` when all that it leaves has ended."""
+    reading, writing = os.pipe()
+    if os.fork() != 0:
+        os.close(writing)
+        status = os.read(reading, 4)
+        os._exit(int(status or b"1"))
+    os.setsid()
+    os.close(reading)
+
+    def begin():
+        os.close(writing)
+        os.execv(program, [program, *arguments])
+
+    def ended(status, _):
+        # The caller reads to the end of these.
+        for descriptor in (0, 1, 2):
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+        os.write(writing, str(os.waitstatus_to_exitcode(status) % 256).encode())
+        os.close(writing)
+
+    found = Program(program).trace(begin, ended)
+    with open(output, "a", encoding="utf-8") as file:
+        file.writelines(f"{name}\n" for name in found)
+
+
 def main():
-    """start_order.py OUTPUT, and on standard input lines: a program and its arguments, with tabs between."""
+    """start_order.py OUTPUT, and on standard input lines: a program and its arguments, with tabs between.
+    start_order.py --as PROGRAM OUTPUT [ARGUMENT]…: in its place, for who wouldn't know that it is traced."""
+    if sys.argv[1] == "--as":
+        _, _, program, output, *arguments = sys.argv
+        return stand_in(output, program, arguments)
     programs, order = {}, {}
     for line in sys.stdin:
         path, *arguments = line.rstrip("\n").split("\t")
@@ -137,6 +188,7 @@ def main():
         order.update(dict.fromkeys(found))
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         file.writelines(f"{name}\n" for name in order)
+    return None
 
 
 main()
