@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use integration::{Bench, Outcome, Tool, program, shifter_imagegw, wait_until};
+use integration::{Bench, Outcome, Tool, program, shifter_imagegw, verity_digest, wait_until};
 use serde_json::{Value, json};
 
 /// Who pulls.
@@ -269,14 +269,8 @@ impl User {
         told
     }
 
-    pub fn sha256(&self, file: &str) -> String {
-        let outcome = Tool::new("sha256sum").arg(self.home.join(file)).expect(0);
-        outcome
-            .stdout
-            .split(' ')
-            .next()
-            .expect("a digest")
-            .to_owned()
+    pub fn digest(&self, file: &str) -> String {
+        verity_digest(self.home.join(file))
     }
 }
 

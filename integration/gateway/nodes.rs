@@ -130,7 +130,10 @@ fn shifter_runs_what_the_gateway_pulled() {
     node.runs("required");
     // One byte of the file is another: the node has the digest from the gateway.
     node.exchange(|_| {});
-    node.refuses("required", "is not the file that was made: its SHA-256 is");
+    node.refuses(
+        "required",
+        "is not the file that was made: its fs-verity digest is",
+    );
     node.assert_unused();
 }
 
@@ -179,7 +182,10 @@ fn what_the_kernel_keeps_to_its_digest_is_measured_and_not_read() {
     // One that it doesn't.
     node.exchange(|_| {});
     node.exchange(|_| {});
-    node.refuses("once", "is not the file that was made: its SHA-256 is");
+    node.refuses(
+        "once",
+        "is not the file that was made: its fs-verity digest is",
+    );
     let told = node.explained("fs-verity");
     assert!(told.starts_with("not compared with its digest"), "{told}");
     node.assert_unused();

@@ -30,7 +30,7 @@ fn an_image_is_pulled_by_tag_and_by_digest_and_is_the_same_bytes_each_time() {
     let digest = registry.push(&layout, "v1", "some/app:v1");
     let by_tag = user.made(PLAIN, &registry.image("some/app:v1"), "tag.erofs");
     assert_eq!(by_tag["manifest"], digest.as_str());
-    assert_eq!(by_tag["sha256"], user.sha256("tag.erofs").as_str());
+    assert_eq!(by_tag["fs-verity"], user.digest("tag.erofs").as_str());
     assert_eq!(by_tag["private"], false);
     assert_eq!(by_tag["left-out"]["set_id"], 1);
     assert_eq!(by_tag["config"]["Entrypoint"][0], "/bin/sh");
@@ -44,10 +44,10 @@ fn an_image_is_pulled_by_tag_and_by_digest_and_is_the_same_bytes_each_time() {
     let apart = &["--plain-http", "--cache", "another"];
     let source = registry.image(&format!("some/app@{digest}"));
     let by_digest = user.made(apart, &source, "digest.erofs");
-    assert_eq!(by_digest["sha256"], by_tag["sha256"]);
+    assert_eq!(by_digest["fs-verity"], by_tag["fs-verity"]);
     let first = user.made(PLAIN, &source, "a.squashfs");
     let second = user.made(apart, &source, "b.squashfs");
-    assert_eq!(first["sha256"], second["sha256"]);
+    assert_eq!(first["fs-verity"], second["fs-verity"]);
     assert_eq!(user.held("a.squashfs"), HELD);
 }
 

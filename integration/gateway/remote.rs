@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use integration::{host, wait_until};
+use integration::{host, verity_digest, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ANN, Gateway, SOON};
@@ -55,8 +55,7 @@ fn assert_whole(gateway: &Gateway, host: &Host) {
     let told = gateway.client(ANN, &["inspect", "tools/x:1"]).expect(0);
     let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
     let image = host.images.join(names[0]);
-    let digest = format!("sha256:{}", crate::origin::sha256(&image));
-    assert_eq!(told["file_digest"], digest);
+    assert_eq!(told["verity_digest"], verity_digest(&image).as_str());
 }
 
 /// ssh and scp of the gateway's.

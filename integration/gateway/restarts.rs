@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::{Tool, host, program, wait_until};
+use integration::{Tool, host, program, verity_digest, wait_until};
 use serde_json::{Value, json};
 
 use crate::serving::{ANN, Gateway, SOON};
@@ -133,8 +133,8 @@ fn a_gateway_that_is_killed_in_any_state_leaves_no_half_image_and_the_next_makes
         let told = gateway.client(ANN, &["inspect", "tools/x:1"]).expect(0);
         let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
         let image = gateway.bench.path("images").join(&whole[0]);
-        let digest = format!("sha256:{}", crate::origin::sha256(&image));
-        assert_eq!(told["file_digest"], digest, "{state}");
+        let digest = verity_digest(&image);
+        assert_eq!(told["verity_digest"], digest.as_str(), "{state}");
         for directory in ["made", "expand"] {
             let left = host::names_in(&gateway.bench.path("state").join(directory));
             assert_eq!(left, [""; 0], "{state}: {directory}");

@@ -209,5 +209,5 @@ fn tokens_are_asked_for_and_asked_for_anew_when_they_have_run_out() {
         .env("no_proxy", &issuer.address)
         .expect(0);
     assert_eq!(issuer.asked(), ["anybody", "alice", "alice"]);
-    assert_eq!(user.sha256("again.erofs"), user.sha256("closed.erofs"));
+    assert_eq!(user.digest("again.erofs"), user.digest("closed.erofs"));
 }

@@ -123,7 +123,7 @@ fn an_update_takes_the_layers_that_stay_from_the_image_before_it_and_is_the_same
     let anew = user.made(APART, &source, "anew.erofs");
     assert_eq!(anew["layers"]["taken-over"], 0);
     app.was_fetched(&registry, 2);
-    assert_eq!(anew["sha256"], user.sha256("c.erofs").as_str());
+    assert_eq!(anew["fs-verity"], user.digest("c.erofs").as_str());
     let allocated = |file| {
         use std::os::unix::fs::MetadataExt;
         user.home.join(file).metadata().expect("metadata").blocks()
@@ -133,7 +133,7 @@ fn an_update_takes_the_layers_that_stay_from_the_image_before_it_and_is_the_same
     fs::remove_file(user.home.join("c.erofs")).expect("remove");
     let last = user.made(PLAIN, &source, "d.erofs");
     assert_eq!(last["layers"]["taken-over"], 0);
-    assert_eq!(anew["sha256"], last["sha256"]);
+    assert_eq!(anew["fs-verity"], last["fs-verity"]);
 }
 
 /// Damages every byte from the middle on, and a length.
@@ -174,11 +174,11 @@ fn an_image_or_a_cache_that_was_written_to_is_of_no_use_and_does_no_harm() {
         change();
         empty(&cache(&user));
         let made = user.made(PLAIN, &source, "a.erofs");
-        assert_eq!(made["sha256"], meant["sha256"], "{what}");
+        assert_eq!(made["fs-verity"], meant["fs-verity"], "{what}");
         assert_eq!(made["layers"]["taken-over"], 0, "{what}");
         app.was_fetched(&registry, times + 2);
         let again = user.made(PLAIN, &source, "a.erofs");
-        assert_eq!(again["sha256"], meant["sha256"], "{what}");
+        assert_eq!(again["fs-verity"], meant["fs-verity"], "{what}");
         assert_eq!(again["layers"]["taken-over"], app.stay.len() + 1, "{what}");
     }
 }
@@ -226,7 +226,7 @@ fn an_update_that_is_killed_at_any_moment_leaves_nothing_that_the_next_trips_ove
     }
     empty(&cache(&user));
     let updated = user.made(PLAIN, &source, "b.erofs");
-    assert_eq!(updated["sha256"], anew["sha256"]);
+    assert_eq!(updated["fs-verity"], anew["fs-verity"]);
     assert!(updated["layers"]["taken-over"].as_u64() >= Some(app.stay.len() as u64));
     app.was_fetched(&registry, 2);
 }

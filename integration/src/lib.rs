@@ -31,6 +31,7 @@ mod skip;
 mod systemd;
 pub mod terminal;
 mod tool;
+mod verity;
 pub mod weaken;
 
 pub use bench::{Bench, NOISE};
@@ -49,3 +50,4 @@ pub use session::Session;
 pub use skip::skip;
 pub use systemd::under_systemd;
 pub use tool::{Running, Tool, wait_until};
+pub use verity::verity_digest;

@@ -189,7 +189,7 @@ fn files_are_verified_by_name_one_line_each() {
     assert!(
         outcome
             .stdout
-            .contains("is the file that was made: its SHA-256"),
+            .contains("is the file that was made: its digest"),
         "{outcome}"
     );
     let copy = site.path("images/copy.squashfs");

@@ -13,7 +13,7 @@ mod superblock;
 mod sys;
 
 pub use behind::write_behind;
-pub use digest::{FileDigests, content_digest, enable_verity, measured_digest};
+pub use digest::{content_digest, enable_verity, measured_digest, processors, verity_digest};
 pub use meta::MetaText;
 pub use patient::run_while_wanted;
 pub use sandbox::SandboxError;

@@ -24,7 +24,7 @@ pub use tool::Watch;
 pub use untrusted::{Most, unpack_untrusted};
 pub use write::{write_erofs, write_squashfs};
 
-use crate::digest::FileDigests;
+use crate::digest::{processors, verity_digest};
 use crate::meta::MetaText;
 use crate::superblock::{FileSystem, Kind};
 use bundles::shifter::image::Digests;
@@ -176,11 +176,10 @@ impl Target {
 
 /// The text of the `.meta` file of the image's file at `made`.
 fn text_of(meta: &MetaText<'_>, format: &str, made: &Path) -> Result<String, ConvertError> {
-    let digests = File::open(made).and_then(|file| FileDigests::of(&file));
-    let digests = digests.map_err(ConvertError::io("read", made))?;
+    let digest = File::open(made).and_then(|file| verity_digest(&file, processors()));
     let digests = Digests {
-        content: Some(digests.content),
-        verity: Some(digests.verity),
+        content: None,
+        verity: Some(digest.map_err(ConvertError::io("read", made))?),
         manifest: meta.digests.manifest.clone(),
     };
     // It was read in such a file: what can't be said there isn't in it.

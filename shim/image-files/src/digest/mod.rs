@@ -1,95 +1,40 @@
 //! What an image's file is: digests of it, for whoever has to see that it is the one that was made.
 
+mod growing;
+mod spans;
 mod verity;
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::thread::available_parallelism;
 
 use ring::digest::{Context, SHA256};
 
-use crate::sys;
-use verity::Tree;
+pub(crate) use growing::Growing;
 
-/// How much is read at once: whole blocks of fs-verity's.
+use crate::sys;
+
+/// How much is read at once.
 const PIECE: usize = 1 << 20;
 
-/// Digests of a file, `sha256:` with 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileDigests {
-    /// Of what is in it.
-    pub content: String,
-    /// What fs-verity calls it, whether or not its file system has that: SHA-256, blocks of 4096 bytes, no salt.
-    pub verity: String,
+/// Threads beyond so many wait for the disk.
+const MOST_THREADS: u64 = 8;
+
+/// What fs-verity calls `file`, whether or not its file system has that: `sha256:` with 64 hexadecimal digits, by blocks
+/// of 4096 bytes, without a salt. All of it is read, by at most so many threads at once.
+///
+/// # Errors
+/// Those of reading it.
+pub fn verity_digest(file: &File, threads: u64) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    let digest = spans::digest(file, length, threads, |_| None)?;
+    Ok(text(&digest))
 }
 
-impl FileDigests {
-    /// Reads all of `file` once, wherever its position is; one of them is computed on a thread of its own.
-    ///
-    /// # Errors
-    /// Those of reading it.
-    pub fn of(file: &File) -> io::Result<Self> {
-        thread::scope(|scope| {
-            let (to, pieces) = sync_channel::<Arc<Vec<u8>>>(1);
-            let verity = scope.spawn(move || {
-                let mut tree = Tree::default();
-                pieces.iter().for_each(|piece| tree.add(&piece));
-                tree.finish()
-            });
-            let mut content = Context::new(&SHA256);
-            let mut buffers = Buffers::default();
-            let mut position = 0;
-            loop {
-                let piece = buffers.fill(|buffer| read_at(file, buffer, position))?;
-                position += piece.len() as u64;
-                let is_last = piece.len() < PIECE;
-                // It takes all, unless it has panicked.
-                let _ = to.send(Arc::clone(&piece));
-                content.update(&piece);
-                if is_last {
-                    break;
-                }
-            }
-            drop(to);
-            let verity = verity.join();
-            let verity = verity.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok(Self {
-                content: text(content.finish().as_ref()),
-                verity: text(&verity),
-            })
-        })
-    }
-}
-
-/// Memory for pieces of a file, which is used again once nobody looks at it any more: one is filled, one waits, one is
-/// looked at.
-#[derive(Debug, Default)]
-struct Buffers(VecDeque<Arc<Vec<u8>>>);
-
-impl Buffers {
-    const SOME: usize = 4;
-
-    fn fill(
-        &mut self,
-        fill: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<Arc<Vec<u8>>> {
-        let used = self.0.pop_front_if(|oldest| Arc::get_mut(oldest).is_some());
-        let used = used.and_then(Arc::into_inner);
-        let mut buffer = used.unwrap_or_default();
-        buffer.resize(PIECE, 0);
-        let length = fill(&mut buffer)?;
-        buffer.truncate(length);
-        let buffer = Arc::new(buffer);
-        self.0.push_back(Arc::clone(&buffer));
-        if self.0.len() > Self::SOME {
-            self.0.pop_front();
-        }
-        Ok(buffer)
-    }
+/// How many threads are of use, to whoever has nothing else to do.
+pub fn processors() -> u64 {
+    available_parallelism().map_or(1, |count| (count.get() as u64).min(MOST_THREADS))
 }
 
 /// The SHA-256 of what is in `file`, all of which is read, as `sha256:…`.
@@ -190,13 +135,11 @@ mod tests {
                 panic!("{line}");
             };
             let file = file(&bytes(length.parse().unwrap()));
-            let found = FileDigests::of(&file).unwrap();
-            assert_eq!(
-                (&*found.content, &*found.verity),
-                (content, verity),
-                "{length}"
-            );
             assert_eq!(content_digest(&file).unwrap(), content, "{length}");
+            for threads in [1, 3] {
+                let found = verity_digest(&file, threads).unwrap();
+                assert_eq!(found, verity, "{length}, {threads}");
+            }
             count += 1;
         }
         assert!(count >= 10, "{count}");

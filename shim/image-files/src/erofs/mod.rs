@@ -19,6 +19,7 @@ pub use directory::{Entry, encode, length};
 pub use format::{Inode, Kind};
 pub use room::Place;
 
+use crate::digest::Growing;
 use format::{BLOCK, INODE, LINKS, ROOT, Super};
 use room::{Done, Open, Room};
 
@@ -28,6 +29,18 @@ pub struct Writer {
     file: File,
     room: Room,
     root: [u8; INODE],
+    growing: Growing,
+}
+
+/// An image that is complete, and isn't on the disk yet.
+#[derive(Debug)]
+pub struct Whole {
+    /// Its file.
+    pub file: File,
+    /// Bytes of it.
+    pub size: u64,
+    /// What fs-verity calls it, `sha256:…`.
+    pub digest: String,
 }
 
 impl Writer {
@@ -37,6 +50,7 @@ impl Writer {
             file,
             room: Room::new(),
             root: [0; INODE],
+            growing: Growing::default(),
         }
     }
 
@@ -71,12 +85,20 @@ impl Writer {
         if !in_blocks.is_empty() {
             let start = u64::from(place.start) * BLOCK as u64;
             self.file.write_all_at(in_blocks, start + at)?;
+            self.growing.wrote(start + at, in_blocks);
         }
         if inline.is_empty() {
             return Ok(());
         }
         let behind = at + in_blocks.len() as u64 - place.in_blocks();
         self.patch(place.at + INODE as u64 + behind, inline)
+    }
+
+    /// Leaves so many zeros of content as they are, `at` so many bytes from its beginning: nothing was put there.
+    pub fn leave_zeros(&mut self, place: &Place, at: u64, count: u64) {
+        let in_blocks = place.in_blocks().saturating_sub(at).min(count);
+        let start = u64::from(place.start) * BLOCK as u64;
+        self.growing.has_zeros(start + at, in_blocks);
     }
 
     /// Reads a piece of content again, `at` so many bytes from its beginning; how many there were, none at its end.
@@ -150,11 +172,11 @@ impl Writer {
         self.settle(done)
     }
 
-    /// Completes it: so many inodes, the youngest of which is of `time`. The file, which isn't on the disk yet.
+    /// Completes it: so many inodes, the youngest of which is of `time`.
     ///
     /// # Errors
     /// Those of writing.
-    pub fn finish(mut self, inodes: u64, time: u32) -> io::Result<File> {
+    pub fn finish(mut self, inodes: u64, time: u32) -> io::Result<Whole> {
         for open in self.room.close_all() {
             self.write(&open)?;
         }
@@ -171,8 +193,15 @@ impl Writer {
             },
         );
         self.file.write_all_at(&first, 0)?;
-        self.file.set_len(u64::from(blocks) * BLOCK as u64)?;
-        Ok(self.file)
+        self.growing.wrote(0, &first);
+        let size = u64::from(blocks) * BLOCK as u64;
+        self.file.set_len(size)?;
+        let digest = self.growing.finish(&self.file, size)?;
+        Ok(Whole {
+            file: self.file,
+            size,
+            digest,
+        })
     }
 
     fn settle(&mut self, done: Done) -> io::Result<()> {
@@ -185,14 +214,17 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&self, open: &Open) -> io::Result<()> {
+    fn write(&mut self, open: &Open) -> io::Result<()> {
         let at = u64::from(open.block) * BLOCK as u64;
-        self.file.write_all_at(&open.bytes[..], at)
+        self.file.write_all_at(&open.bytes[..], at)?;
+        self.growing.wrote(at, &open.bytes[..]);
+        Ok(())
     }
 
     /// Writes into a shared block.
     fn patch(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let Some(open) = self.room.open_at(at) else {
+            self.growing.changed(at, bytes.len() as u64);
             return self.file.write_all_at(bytes, at);
         };
         let begin = usize::try_from(at % BLOCK as u64).unwrap_or(0);
@@ -203,11 +235,12 @@ impl Writer {
     }
 
     /// Has blocks read as zeros, and hold no room on the disk where the file system can do that.
-    fn clear(&self, start: u32, count: u32) -> io::Result<()> {
+    fn clear(&mut self, start: u32, count: u32) -> io::Result<()> {
         let (at, length) = (
             u64::from(start) * BLOCK as u64,
             u64::from(count) * BLOCK as u64,
         );
+        self.growing.changed(at, length);
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         if fallocate(&self.file, flags, at, length).is_ok() {
             return Ok(());

@@ -104,7 +104,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode> {
     let told = json!({
         "file": made.file,
         "format": made.format,
-        "sha256": made.digests.content.trim_start_matches("sha256:"),
+        "fs-verity": made.digest,
         "size": made.size,
         "manifest": made.found.manifest_digest,
         "private": made.found.is_private,

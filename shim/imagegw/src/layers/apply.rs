@@ -24,6 +24,8 @@ const OF_AUFS: &[u8] = b".wh..wh.";
 /// How much of a file is copied at once, bytes; a piece of zeros as long as this becomes a hole.
 const PIECE: usize = 128 << 10;
 
+static ZEROS: [u8; PIECE] = [0; PIECE];
+
 /// What is done for every entry.
 pub(super) struct Applying<'a, U> {
     pub(super) upon: &'a mut U,
@@ -217,7 +219,8 @@ impl<'a, U: Upon> Applying<'a, U> {
                 break;
             }
             written += length as u64;
-            let is_hole = length == PIECE && piece.iter().all(|byte| *byte == 0);
+            // All at once: byte by byte takes ten times as long.
+            let is_hole = piece == ZEROS;
             match is_hole {
                 true => self.upon.put_zeros(file, PIECE as u64),
                 false => self.upon.put(file, piece),

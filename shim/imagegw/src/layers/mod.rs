@@ -25,6 +25,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use apply::Applying;
+use image_files::erofs::Whole;
 
 use crate::blobs::{Algorithm, Digest};
 use crate::pull::LeftOut;
@@ -40,6 +41,16 @@ pub struct Layers {
     left: Rc<bounds::Left>,
     left_out: LeftOut,
     recording: Option<Rc<RefCell<Recording>>>,
+}
+
+/// What came of layers.
+#[derive(Debug)]
+pub(crate) struct Laid {
+    /// The image, if they were laid upon one; it isn't on the disk yet.
+    pub(crate) image: Option<Whole>,
+    pub(crate) left_out: LeftOut,
+    /// What was written down of each, if it was.
+    pub(crate) recorded: Vec<Option<Recorded>>,
 }
 
 #[derive(Debug)]
@@ -124,20 +135,27 @@ impl Layers {
         applied.map(|()| digest)
     }
 
-    /// All are laid: completes the image, if it is one, which isn't on the disk yet. What was written down of each layer,
-    /// if it was.
+    /// All are laid: completes the image, if it is one.
     ///
     /// # Errors
     /// [`LayerError::Io`].
-    pub(crate) fn complete(self) -> Result<Vec<Option<Recorded>>, LayerError> {
-        if let Ground::Image(image) = self.upon {
-            let completed = image.complete();
-            completed.map_err(LayerError::io("complete", b"image"))?;
-        }
+    pub(crate) fn complete(self) -> Result<Laid, LayerError> {
+        let image = match self.upon {
+            Ground::Directory(_) => None,
+            Ground::Image(image) => Some(
+                image
+                    .complete()
+                    .map_err(LayerError::io("complete", b"image"))?,
+            ),
+        };
         // The image's own hold on it is gone.
         let recording = self.recording.and_then(Rc::into_inner);
         let recorded = recording.map(|recording| recording.into_inner().finish());
-        Ok(recorded.unwrap_or_default())
+        Ok(Laid {
+            image,
+            left_out: self.left_out,
+            recorded: recorded.unwrap_or_default(),
+        })
     }
 
     /// What was left out so far.

@@ -68,7 +68,7 @@ pub(super) fn pull(
         config: ImageConfig::default(),
         file: request.destination.clone(),
         format: request.format,
-        digests: made.digests,
+        digest: made.digest,
         size: made.size,
         left_out: LeftOut::default(),
         layers: LayerCount::default(),

@@ -9,19 +9,20 @@ use std::thread;
 use image_files::convert::{
     ConvertError, Place, Scratch, Watch, WriteOptions, clean, write_erofs, write_squashfs,
 };
-use image_files::{FileDigests, write_behind};
+use image_files::{processors, verity_digest, write_behind};
 
 use super::error::PullError;
 use super::meter::Meter;
 use super::request::{Format, Progress, PullRequest, Step};
 use super::scratch::Scratch as Unpacked;
-use super::unpacking::{Laid, Layer, Taker, unpack};
-use crate::layers::{Bounds, Layers, Recording};
+use super::unpacking::{Layer, Taker, unpack};
+use crate::layers::{Bounds, Laid, Layers, Recording};
 
 /// An image file.
 #[derive(Debug)]
 pub(super) struct Made {
-    pub(super) digests: FileDigests,
+    /// What fs-verity calls it.
+    pub(super) digest: String,
     pub(super) size: u64,
 }
 
@@ -48,7 +49,8 @@ pub(super) fn image(
         Format::Squashfs => write_squashfs(tree, &part, wanted, &mut watch),
     })
     .map_err(failed)?;
-    finish(&place, &part, Some(unpacked), progress)
+    let digest = |file: &File| verity_digest(file, processors());
+    finish(&place, &part, Some(unpacked), digest, progress)
 }
 
 /// Whether the image is written as its layers come: an EROFS as usual, and nobody wants to see it unpacked.
@@ -82,7 +84,12 @@ pub(super) fn as_it_comes(
     let begin = || Ok(Layers::image(file, bounds, recording));
     let laid = write_behind(&part, || unpack(begin, layers, progress, fetch))?;
     progress.step(Step::Conversion);
-    let made = finish(&place, &part, None, progress)?;
+    let digest = |_: &File| {
+        let image = laid.image.as_ref();
+        let image = image.ok_or_else(|| io::Error::other("nothing was written"))?;
+        Ok(image.digest.clone())
+    };
+    let made = finish(&place, &part, None, digest, progress)?;
     Ok((made, laid))
 }
 
@@ -98,28 +105,33 @@ fn finish(
     place: &Place<'_>,
     part: &Path,
     unpacked: Option<Unpacked>,
+    digest: impl FnOnce(&File) -> io::Result<String>,
     progress: &dyn Progress,
 ) -> Result<Made, PullError> {
     let file = File::open(part).map_err(PullError::io("open", part))?;
     let size = file.metadata().map_err(PullError::io("look at", part))?;
     let size = size.len();
-    let digests = digests(&file, unpacked).map_err(PullError::io("read", part))?;
+    let digest = sync(&file, unpacked, digest).map_err(PullError::io("read", part))?;
     place.put(part).map_err(failed)?;
     progress.bytes(size, Some(size));
-    Ok(Made { digests, size })
+    Ok(Made { digest, size })
 }
 
-/// The file's digests, while it is brought to the disk, and while what it was made of is taken away: the one keeps the
-/// processor busy, the others the disk.
-fn digests(file: &File, unpacked: Option<Unpacked>) -> io::Result<FileDigests> {
+/// The file's digest, while it is brought to the disk, and while what it was made of is taken away: the one keeps
+/// processors busy, the others the disk.
+fn sync(
+    file: &File,
+    unpacked: Option<Unpacked>,
+    digest: impl FnOnce(&File) -> io::Result<String>,
+) -> io::Result<String> {
     thread::scope(|scope| {
         scope.spawn(move || drop(unpacked));
         let syncing = scope.spawn(|| file.sync_all());
-        let digests = FileDigests::of(file);
+        let digest = digest(file);
         // The kernel tells of a failure once.
         let synced = syncing.join();
         synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        digests
+        digest
     })
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use image_files::FileDigests;
 use serde::{Deserialize, Serialize};
 
 use super::request::Format;
@@ -31,8 +30,8 @@ pub struct Pulled {
     pub file: PathBuf,
     /// What it holds.
     pub format: Format,
-    /// Of the file.
-    pub digests: FileDigests,
+    /// What fs-verity calls the file, `sha256:…`.
+    pub digest: String,
     /// Bytes of the file.
     pub size: u64,
     /// What was left out of it or taken away.

@@ -115,7 +115,7 @@ impl Puller {
             config: configuration.config.unwrap_or_default(),
             file: request.destination.clone(),
             format: request.format,
-            digests: made.digests,
+            digest: made.digest,
             size: made.size,
             left_out,
             layers: LayerCount { all, taken_over },

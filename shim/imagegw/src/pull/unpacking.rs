@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use super::earlier::Record;
 use super::error::PullError;
-use super::pulled::LeftOut;
 use super::request::{Progress, Step};
 use crate::blobs::{Blob, Digest};
-use crate::layers::{LayerError, Layers, Recorded};
+use crate::layers::{Laid, LayerError, Layers};
 
 /// How often progress is told.
 const A_WHILE: Duration = Duration::from_millis(200);
@@ -25,14 +24,6 @@ pub(super) struct Layer<'a> {
     pub meant: &'a Digest,
     /// What it is taken from, if it isn't fetched.
     pub earlier: Option<Record>,
-}
-
-/// What came of layers.
-#[derive(Debug)]
-pub(super) struct Laid {
-    pub left_out: LeftOut,
-    /// What was written down of each, if it was.
-    pub recorded: Vec<Option<Recorded>>,
 }
 
 /// How far the layers are, for the thread that fetches.
@@ -163,9 +154,7 @@ impl Unpacking {
                 });
             }
         }
-        let left_out = layers.left_out();
-        let recorded = layers.complete().map_err(failed(&nothing))?;
-        Ok(Laid { left_out, recorded })
+        layers.complete().map_err(failed(&nothing))
     }
 
     /// The digest that the layer has, unpacked.

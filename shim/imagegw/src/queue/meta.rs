@@ -14,7 +14,7 @@ pub(super) fn meta(image: &Image) -> String {
     let (text, left_out) = MetaText {
         format: image.format.name(),
         digests: Digests {
-            content: Some(image.file_digest.clone()),
+            content: image.file_digest.clone(),
             verity: image.verity_digest.clone(),
             manifest: Some(image.digest.clone()),
         },
@@ -53,7 +53,7 @@ mod tests {
             status: Status::Ready,
             format: Format::Squashfs,
             size: 0,
-            file_digest: digest("0"),
+            file_digest: Some(digest("0")),
             verity_digest: Some(digest("1")),
             digest: digest("2"),
             private: false,

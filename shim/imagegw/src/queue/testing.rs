@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use image_files::FileDigests;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -93,10 +92,7 @@ impl Maker for Table {
             },
             file: request.destination.clone(),
             format: request.format,
-            digests: FileDigests {
-                content: digest.to_string(),
-                verity: digest.to_string(),
-            },
+            digest: digest.to_string(),
             size: 5,
             left_out: LeftOut::default(),
             layers: LayerCount::default(),

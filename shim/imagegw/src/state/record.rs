@@ -94,9 +94,10 @@ pub struct Image {
     pub format: Format,
     /// Length of its file, bytes.
     pub size: u64,
-    /// Digest of its file, `sha256:…`.
-    pub file_digest: String,
-    /// Its fs-verity digest, `sha256:…`: blocks of 4096 bytes, no salt. None of images that older versions made.
+    /// SHA-256 of its file, `sha256:…`: of images that older versions made.
+    #[serde(default)]
+    pub file_digest: Option<String>,
+    /// Its fs-verity digest, `sha256:…`: blocks of 4096 bytes, no salt. None of images that the oldest versions made.
     #[serde(default)]
     pub verity_digest: Option<String>,
     /// Digest of what it was made of, `sha256:…`.

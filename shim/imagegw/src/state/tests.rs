@@ -18,7 +18,7 @@ fn image(id: &str, tags: &[&str]) -> Image {
         status: Status::Ready,
         format: Format::Erofs,
         size: 1,
-        file_digest: "sha256:0".to_owned(),
+        file_digest: None,
         verity_digest: None,
         digest: "sha256:1".to_owned(),
         private: false,

@@ -102,8 +102,8 @@ fn meta_of(pulled: &Pulled, watch: &mut dyn Watch) -> String {
     let (text, left_out) = MetaText {
         format: pulled.format.name(),
         digests: Digests {
-            content: Some(pulled.digests.content.clone()),
-            verity: Some(pulled.digests.verity.clone()),
+            content: None,
+            verity: Some(pulled.digest.clone()),
             manifest: Some(pulled.found.manifest_digest.to_string()),
         },
         entry_point: &config.entrypoint,

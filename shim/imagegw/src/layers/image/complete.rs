@@ -1,10 +1,9 @@
 //! An image's end: its directories, which say where everything else is, and its links.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 
-use image_files::erofs::{Entry, Writer, encode, length};
+use image_files::erofs::{Entry, Whole, Writer, encode, length};
 
 use super::{Image, Node, ROOT, What};
 use crate::layers::time::Seconds;
@@ -14,7 +13,7 @@ impl Image {
     ///
     /// # Errors
     /// Those of writing.
-    pub(in crate::layers) fn complete(self) -> io::Result<File> {
+    pub(in crate::layers) fn complete(self) -> io::Result<Whole> {
         let Self {
             mut writer,
             mut nodes,

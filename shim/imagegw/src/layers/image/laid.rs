@@ -74,6 +74,7 @@ impl Upon for Image {
     }
 
     fn put_zeros(&mut self, file: &mut Filling, count: u64) -> io::Result<()> {
+        self.writer.leave_zeros(&file.place, file.done, count);
         file.done += count;
         Ok(())
     }

@@ -27,7 +27,9 @@ pub(super) fn recorded(bounds: Bounds, layers: &[Vec<u8>]) -> Result<Recorded, S
         let applied = all.apply(&layer[..], Algorithm::Sha256, &mut |_| true);
         applied.map_err(|error| error.to_string())?;
     }
-    let layers = all.complete().map_err(|error| error.to_string())?;
+    let laid = all.complete().map_err(|error| error.to_string())?;
+    must_be_known(&laid);
+    let layers = laid.recorded;
     Ok(Recorded { file: copy, layers })
 }
 
@@ -97,7 +99,8 @@ fn updated(before: &Recorded, layers: &[Vec<u8>]) -> Result<Vec<u8>, String> {
     }
     let applied = all.apply(&last[..], Algorithm::Sha256, &mut |_| true);
     applied.map_err(|error| error.to_string())?;
-    all.complete().map_err(|error| error.to_string())?;
+    let laid = all.complete().map_err(|error| error.to_string())?;
+    must_be_known(&laid);
     Ok(content(&image))
 }
 

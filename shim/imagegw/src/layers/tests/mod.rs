@@ -103,8 +103,17 @@ fn lay(mut all: Layers, layers: &[Vec<u8>]) -> Result<LeftOut, String> {
     let left_out = all.left_out();
     applied
         .and_then(|()| all.complete())
-        .map(|_| left_out)
+        .map(|laid| must_be_known(&laid))
+        .map(|()| left_out)
         .map_err(|error| error.to_string())
+}
+
+/// An image's digest, which was computed while it was written, has to be that of its file.
+fn must_be_known(laid: &Laid) {
+    if let Some(Whole { file, size, digest }) = &laid.image {
+        assert_eq!(file.metadata().unwrap().len(), *size);
+        assert_eq!(&image_files::verity_digest(file, 1).unwrap(), digest);
+    }
 }
 
 /// Applies layers of these entries.

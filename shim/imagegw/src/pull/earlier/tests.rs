@@ -83,7 +83,7 @@ impl Kept {
         let mut layers = Layers::image(file, Bounds::default(), Some(recording));
         let laid = layers.apply(&kept.content[..], Algorithm::Sha256, &mut |_| true);
         assert_eq!(laid.unwrap(), kept.meant);
-        let recorded = layers.complete().unwrap();
+        let recorded = layers.complete().unwrap().recorded;
         let size = fs::metadata(kept.image()).unwrap().len();
         let layer = kept.layer();
         kept.earlier

@@ -11,7 +11,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bundles::shifter::image::{Format, Image};
-use image_files::{content_digest, measured_digest};
+use image_files::{content_digest, measured_digest, verity_digest};
 use runtime::policy::VerifyImages;
 
 pub use known::Known;
@@ -75,10 +75,10 @@ impl fmt::Display for Checked {
                 "is the file that was made: its fs-verity digest, which the kernel keeps it to",
             ),
             Self::Read => {
-                to.write_str("is the file that was made: its SHA-256, all of it was read now")
+                to.write_str("is the file that was made: its digest, all of it was read now")
             }
             Self::ReadBefore => to.write_str(
-                "is the file that was made: its SHA-256, read before and not changed since",
+                "is the file that was made: its digest, read before and not changed since",
             ),
             Self::Not(why) => write!(to, "not compared with its digest: {why}"),
         }
@@ -115,17 +115,27 @@ pub fn check(
     {
         return same(image, "fs-verity digest", measured, named).map(|()| Checked::ByKernel);
     }
-    match (&digests.content, wanted) {
-        (_, VerifyImages::FsVerity) => Ok(Checked::Not("the file has no fs-verity")),
-        (Some(named), _) => by_content(image, &file, named, known),
-        (None, VerifyImages::Required) => Err(CheckError::Unknown(image.path.clone())),
-        (None, _) => Ok(Checked::Not("none is known")),
+    if wanted == VerifyImages::FsVerity {
+        return Ok(Checked::Not("the file has no fs-verity"));
+    }
+    match (&digests.content, &digests.verity) {
+        (Some(named), _) => by_reading(image, &file, ("SHA-256", content_digest), named, known),
+        (None, Some(named)) => by_reading(image, &file, VERITY, named, known),
+        (None, None) => Ok(Checked::Not("none is known")),
     }
 }
 
-fn by_content(
+/// A digest for which a file is read: what it is called, and how it is computed.
+type Reading = (&'static str, fn(&File) -> io::Result<String>);
+
+/// That of fs-verity, where the kernel doesn't keep it. By one thread: one that has ended counts in the kernel a moment
+/// longer, and whoever has several gets no namespace.
+const VERITY: Reading = ("fs-verity digest", |file| verity_digest(file, 1));
+
+fn by_reading(
     image: &Image,
     file: &File,
+    (kind, digest): Reading,
     named: &str,
     known: Option<&Known>,
 ) -> Result<Checked, CheckError> {
@@ -137,11 +147,11 @@ fn by_content(
     if known.is_some_and(|known| known.has(&stamp, named)) {
         return Ok(Checked::ReadBefore);
     }
-    let found = content_digest(file).map_err(failed)?;
+    let found = digest(file).map_err(failed)?;
     if Stamp::of(file).map_err(failed)? != stamp {
         return Err(CheckError::Changing(image.path.clone()));
     }
-    same(image, "SHA-256", found, named)?;
+    same(image, kind, found, named)?;
     if let Some(known) = known {
         known.note(&stamp, named);
     }
@@ -165,71 +175,62 @@ mod tests {
     use std::fs;
 
     use bundles::shifter::image::Digests;
-    use image_files::FileDigests;
 
     use super::*;
 
-    fn image(path: &std::path::Path, content: Option<&str>) -> Image {
+    fn image(path: &std::path::Path, digests: Digests) -> Image {
         let file = File::open(path).unwrap();
         let mut image = Image::of_users(file.into(), path.to_path_buf(), Format::Erofs);
-        image.meta.digests = Digests {
-            content: content.map(str::to_owned),
-            ..Digests::default()
-        };
+        image.meta.digests = digests;
         image
     }
+
+    const READ: &str = "is the file that was made: its digest, all of it was read now";
+    const NO_VERITY: &str = "not compared with its digest: the file has no fs-verity";
+    const UNKNOWN: &str = "not compared with its digest: none is known";
 
     #[test]
     fn what_is_wanted_decides() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("x.erofs");
         fs::write(&path, "an image").unwrap();
-        let right = FileDigests::of(&File::open(&path).unwrap())
-            .unwrap()
-            .content;
-        let wrong = format!("sha256:{}", "0".repeat(64));
+        let file = File::open(&path).unwrap();
+        let content = |named: &str| Digests {
+            content: Some(named.to_owned()),
+            ..Digests::default()
+        };
+        let verity = |named: &str| Digests {
+            verity: Some(named.to_owned()),
+            ..Digests::default()
+        };
+        let wrong = &format!("sha256:{}", "0".repeat(64));
+        let right = content(&content_digest(&file).unwrap());
+        let right_verity = verity(&verity_digest(&file, 1).unwrap());
+        // Older images have both: their SHA-256 is compared.
+        let half = Digests {
+            content: Some(wrong.clone()),
+            ..right_verity.clone()
+        };
+        let none = Digests::default();
         use VerifyImages::{FsVerity, Never, Once, Required};
         for (wanted, named, told) in [
-            (
-                Never,
-                Some(&wrong),
-                "not compared with its digest: the site's policy says never",
-            ),
-            (Once, None, "not compared with its digest: none is known"),
-            (
-                FsVerity,
-                None,
-                "not compared with its digest: none is known",
-            ),
-            (
-                FsVerity,
-                Some(&wrong),
-                "not compared with its digest: the file has no fs-verity",
-            ),
-            (
-                Once,
-                Some(&right),
-                "is the file that was made: its SHA-256, all of it was read now",
-            ),
-            (
-                Required,
-                Some(&right),
-                "is the file that was made: its SHA-256, all of it was read now",
-            ),
-            (Required, None, "no digest of it is known"),
-            (
-                Once,
-                Some(&wrong),
-                "is not the file that was made: its SHA-256 is sha256:",
-            ),
-            (
-                Required,
-                Some(&wrong),
-                "is not the file that was made: its SHA-256 is sha256:",
-            ),
+            (Never, &content(wrong), "the site's policy says never"),
+            (Once, &none, UNKNOWN),
+            (FsVerity, &none, UNKNOWN),
+            (FsVerity, &content(wrong), NO_VERITY),
+            (FsVerity, &verity(wrong), NO_VERITY),
+            (Once, &right, READ),
+            (Required, &right, READ),
+            (Once, &right_verity, READ),
+            (Required, &right_verity, READ),
+            (Required, &none, "no digest of it is known"),
+            (Once, &content(wrong), "its SHA-256 is sha256:"),
+            (Required, &content(wrong), "its SHA-256 is sha256:"),
+            (Once, &verity(wrong), "its fs-verity digest is sha256:"),
+            (Required, &verity(wrong), "its fs-verity digest is sha256:"),
+            (Once, &half, "its SHA-256 is sha256:"),
         ] {
-            let image = image(&path, named.map(String::as_str));
-            let found = match check(&image, wanted, None) {
+            let found = match check(&image(&path, named.clone()), wanted, None) {
                 Ok(checked) => checked.to_string(),
                 Err(error) => error.to_string(),
             };
