@@ -7,7 +7,7 @@
 //! with its digest once more: a power failure may have left something else of it.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -17,13 +17,12 @@ use rustix::io::Errno;
 
 use super::coming::{Blob, Coming};
 use super::digest::{Digest, Hasher};
+use super::receive::Receiving;
 use crate::pull::PullError;
 
 const BUFFER: usize = 256 << 10;
 /// How often another one's fetching is looked at.
 const A_WHILE: Duration = Duration::from_millis(200);
-/// How often a source is asked again that broke off.
-const ATTEMPTS: u32 = 5;
 
 /// Where it is kept which layers images have, which takes up room as blobs do.
 const LAYERS: &str = "layers";
@@ -177,7 +176,16 @@ impl Blobs {
         let coming = Coming::new();
         let copy = file.try_clone().map_err(PullError::io("open", path))?;
         fetch.begins(coming.blob(copy));
-        let found = receive(&mut file, path, digest, size, what, fetch, &coming)?;
+        let receiving = Receiving {
+            file: &mut file,
+            path,
+            algorithm: digest.algorithm(),
+            size,
+            what,
+            fetch,
+            coming: &coming,
+        };
+        let found = receiving.receive()?;
         if found != *digest {
             return Err(PullError::Digest {
                 what: what.to_owned(),
@@ -235,73 +243,6 @@ impl Blobs {
             swept.bytes += size;
         }
         Ok(swept)
-    }
-}
-
-/// Writes what comes, going on where a source breaks off. Its digest.
-fn receive(
-    file: &mut File,
-    path: &Path,
-    digest: &Digest,
-    size: u64,
-    what: &str,
-    fetch: &dyn Fetch,
-    coming: &Coming,
-) -> Result<Digest, PullError> {
-    let mut hasher = Hasher::new(digest.algorithm());
-    let mut buffer = vec![0; BUFFER];
-    let (mut done, mut failures) = (0, 0);
-    loop {
-        let mut failed = None;
-        let before = done;
-        let mut from = match fetch.open(done) {
-            Err(PullError::Registry { .. }) if failures + 1 < ATTEMPTS => {
-                failures += 1;
-                thread::sleep(A_WHILE * failures);
-                continue;
-            }
-            opened => opened?,
-        };
-        loop {
-            let length = match from.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            };
-            done += length as u64;
-            if done > size {
-                return Err(PullError::TooMuch {
-                    what: what.to_owned(),
-                    most: size,
-                    unit: "bytes, which it should have",
-                });
-            }
-            let piece = buffer.get(..length).unwrap_or_default();
-            hasher.update(piece);
-            file.write_all(piece)
-                .map_err(PullError::io("write", path))?;
-            coming.there(done);
-            if !fetch.goes_on(done) {
-                return Err(PullError::Stopped);
-            }
-        }
-        if done == size {
-            return Ok(hasher.finish());
-        }
-        failures = if done > before { 1 } else { failures + 1 };
-        if failures >= ATTEMPTS {
-            let reason = failed.map_or("it ends too early".to_owned(), |error| error.to_string());
-            return Err(PullError::Registry {
-                operation: "read",
-                url: what.to_owned(),
-                reason,
-            });
-        }
-        thread::sleep(A_WHILE * failures);
     }
 }
 

@@ -1,11 +1,12 @@
-//! A layer's bytes, unpacked and hashed on a thread of their own, while what came before is written.
+//! A layer's bytes, unpacked on a thread of their own and hashed on another, while what came before is written.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::unpacked::{Unpacked, unpacked};
-use crate::blobs::{Algorithm, Digest, Hasher};
+use crate::blobs::{Algorithm, Aside, Digest, Pieces};
 
 /// Bytes that are handed over at once.
 const PIECE: usize = 256 << 10;
@@ -22,14 +23,15 @@ pub(super) fn ahead<T>(
 ) -> (T, Option<Digest>) {
     thread::scope(|scope| {
         let (to, pieces) = sync_channel(WAITING);
-        let reading = scope.spawn(move || read(layer, algorithm.map(Hasher::new), &to));
+        let aside = algorithm.map(|algorithm| Aside::begin(scope, algorithm));
+        let reading = scope.spawn(move || read(layer, aside, &to));
         let mut ahead = Ahead {
             pieces,
-            piece: vec![],
+            piece: Arc::default(),
             taken: 0,
         };
         let outcome = work(&mut ahead);
-        // The thread ends at once where nobody wants what is left.
+        // The threads end at once where nobody wants what is left.
         drop(ahead);
         match reading.join() {
             Ok(digest) => (outcome, digest),
@@ -38,23 +40,26 @@ pub(super) fn ahead<T>(
     })
 }
 
-type Piece = io::Result<Vec<u8>>;
+type Piece = io::Result<Arc<Vec<u8>>>;
 
 /// Reads until the end, the first error, or nobody takes the pieces.
-fn read(layer: impl Read, mut hasher: Option<Hasher>, to: &SyncSender<Piece>) -> Option<Digest> {
+fn read(layer: impl Read, aside: Option<Aside<'_>>, to: &SyncSender<Piece>) -> Option<Digest> {
     let hand_over = || -> io::Result<()> {
         let Unpacked { mut from, is_plain } = unpacked(layer)?;
-        if hasher.is_none() && !is_plain {
+        if aside.is_none() && !is_plain {
             let told = "it is compressed, which its digest doesn't say";
             return Err(io::Error::other(told));
         }
+        let mut pieces = Pieces::new(PIECE);
         loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = (&mut from).take(PIECE as u64).read_to_end(&mut piece);
-            let is_end = matches!(read, Ok(0));
-            if let Some(hasher) = &mut hasher {
-                hasher.update(&piece);
+            let mut piece = pieces.room();
+            let (length, read) = fill(&mut from, &mut piece);
+            piece.truncate(length);
+            let piece = pieces.share(piece);
+            if let Some(aside) = &aside {
+                aside.update(Arc::clone(&piece));
             }
+            let is_end = length == 0 && read.is_ok();
             // What was there before an error is told before it.
             if is_end || to.send(Ok(piece)).is_err() {
                 return Ok(());
@@ -66,14 +71,28 @@ fn read(layer: impl Read, mut hasher: Option<Hasher>, to: &SyncSender<Piece>) ->
         // Whoever has given up has a reason of its own.
         let _ = to.send(Err(error));
     }
-    hasher.map(Hasher::finish)
+    aside.map(Aside::finish)
+}
+
+/// Fills `piece` as far as there is something: how much, and whether reading it went well.
+fn fill(from: &mut dyn Read, piece: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
+    while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
 }
 
 /// What was read, in order.
 #[derive(Debug)]
 pub(super) struct Ahead {
     pieces: Receiver<Piece>,
-    piece: Vec<u8>,
+    piece: Arc<Vec<u8>>,
     taken: usize,
 }
 
