@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 
+import extremes
 import measure
 from site_of_gateway import ANN, OWN, SOON, Gateway, Layer, Munged, Registry, as_user, read, wait_for
 from table import LEAST, cell, put, ratio
@@ -28,6 +29,7 @@ def arguments():
     parser.add_argument("--megabytes", type=int, default=100, help="of the image that is converted in every round")
     parser.add_argument("--large", type=int, default=1000, help="megabytes of the one whose memory is looked at; it is converted three times")
     parser.add_argument("--disk-rounds", type=int, default=10, help="of that one beside its bytes alone")
+    parser.add_argument("--extreme-rounds", type=int, default=3, help="of images that aren't like most")
     parser.add_argument("--lookups", type=int, default=20_000, help="of each kind")
     parser.add_argument("--write", metavar="FILE", help="put the tables into this page")
     return parser.parse_args()
@@ -252,6 +254,18 @@ def beside_the_disk(gateway, registry, megabytes, rounds):
     return "\n".join(lines) + f"\n\n{rounds} rounds; median of the rounds' ratios (least and most).\n"
 
 
+# Images that aren't like most
+
+
+def extreme_ones(place, gateway, registry, rounds):
+    works = []
+    for name, make in (("holes", extremes.with_holes), ("many", extremes.of_many_files)):
+        layer = make(place)
+        registry.push(name, "1", layer)
+        works.append((Work(gateway, registry, f"{name}:1"), layer))
+    return extremes.table(works, rounds)
+
+
 # The whole
 
 
@@ -297,6 +311,7 @@ def bench(options, place, running):
     measure.WARM_UP = 0
     texts.append(beside_the_disk(gateway, registry, options.large, options.disk_rounds))
     texts.append(conversions(gateway, registry, "large:1", options.large, 3, with_memory=True))
+    texts.append(extreme_ones(place, gateway, registry, options.extreme_rounds))
     return "\n".join([heading(options, load), *texts])
 
 

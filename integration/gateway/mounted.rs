@@ -46,6 +46,15 @@ fn tree(bench: &Bench) -> PathBuf {
     for length in LENGTHS {
         write(&lengths.join(length.to_string()), &bytes(length));
     }
+    // More holes than a header of tar's has room for, not along blocks, and one at the end.
+    let holes = lengths.join("holes");
+    write(&holes, b"");
+    let file = File::options().write(true).open(holes).expect("open");
+    for number in 0..30 {
+        file.write_all_at(&bytes(5000), number * 300_001)
+            .expect("write");
+    }
+    file.set_len(10 << 20).expect("a hole");
     let names = make(tree.join("names"));
     // Around `.` and `..`, between which a directory has others.
     for name in ["!", "-", "..a", ".a", "...", "\u{e4}", "a b", "a\\b"] {
@@ -154,7 +163,10 @@ fn an_image_is_what_its_layer_is_whatever_is_in_it() {
     let tree = tree(&user.bench);
     let layout = layout(&user.bench);
     let time = "--mtime=@1700000000";
-    image(&layout, &[layer(&user.bench, &layout, &tree, &[time])]);
+    image(
+        &layout,
+        &[layer(&user.bench, &layout, &tree, &[time, "--sparse"])],
+    );
     let source = format!("oci:{}:v1", layout.display());
     user.made(&[], &source, "image.erofs");
     let image = user.home.join("image.erofs");
