@@ -112,8 +112,10 @@ mod tests {
         let room = pieces.room();
         let first = room.as_ptr();
         let piece = pieces.share(room);
-        assert_ne!(pieces.room().as_ptr(), first);
+        let other = pieces.room();
+        assert_ne!(other.as_ptr(), first);
         drop(piece);
-        assert_eq!(pieces.room().as_ptr(), first);
+        let again = pieces.room();
+        assert_eq!(again.as_ptr(), first);
     }
 }
