@@ -250,3 +250,19 @@ impl Writer {
             .try_for_each(|block| self.file.write_all_at(&zeros, at + block * BLOCK as u64))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verity_digest;
+
+    #[test]
+    fn what_is_written_over_in_a_closed_block_is_in_the_digest() {
+        let mut writer = Writer::new(tempfile::tempfile().unwrap());
+        let places: Vec<Place> = (0..3000).map(|_| writer.take(10).unwrap()).collect();
+        writer.put_links(&places[1500], 2).unwrap();
+        writer.give_back(&places[1501]).unwrap();
+        let whole = writer.finish(3000, 0).unwrap();
+        assert_eq!(whole.digest, verity_digest(&whole.file, 1).unwrap());
+    }
+}
