@@ -34,8 +34,9 @@ fn the_same_attack_works_under_runc_and_crun() {
         let store = bench.directory("store");
         let bundle = plain::bundle(&bench, "bundle", &["sleep", "300"]);
         let with = |arguments: &[&str]| {
-            // crun refuses a hybrid of cgroup versions.
-            let plain_v1 = "mount --make-rprivate / && { umount -l /sys/fs/cgroup/unified || :; } 2> /dev/null; \
+            // crun refuses a hybrid of cgroup versions, and makes directories where the second one was.
+            let plain_v1 = "mount --make-rprivate / && if umount -l /sys/fs/cgroup/unified 2> /dev/null; \
+                            then mount -t tmpfs tmpfs /sys/fs/cgroup/unified; fi; \
                             exec \"$@\" > /dev/null 2>&1 < /dev/null";
             Tool::new("unshare")
                 .args(["-m", "sh", "-c", plain_v1, "sh", runtime, "--root"])
