@@ -70,7 +70,8 @@ def must_be_the_same(ours, theirs):
 def theirs(work, layer):
     """What others do with it, without fetching it. umoci knows no file with holes, and takes minutes for so many files."""
     image, tree = f"{work.place}/image.erofs", f"{work.place}/bundle/rootfs"
-    unpack = f"mkdir -p {tree} && tar -C {tree} -xpf {layer.path}"
+    # Else directories would have the times of what comes after their entries.
+    unpack = f"mkdir -p {tree} && tar --delay-directory-restore -C {tree} -xpf {layer.path}"
     return as_user(OWN, "sh", "-euc", f"{unpack} && mkfs.erofs --quiet -x-1 --all-root {image} {tree} && sync {image}")
 
 

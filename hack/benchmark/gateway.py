@@ -307,11 +307,13 @@ def bench(options, place, running):
     os.sched_setaffinity(0, cores)
     texts.append(large_pull(gateway, "large:1", options.large))
     gateway.end()
+    # First, for a mistake found there ends it all.
+    extreme = extreme_ones(place, gateway, registry, options.extreme_rounds)
     texts.append(conversions(gateway, registry, "middle:1", options.megabytes, options.rounds))
     measure.WARM_UP = 0
     texts.append(beside_the_disk(gateway, registry, options.large, options.disk_rounds))
     texts.append(conversions(gateway, registry, "large:1", options.large, 3, with_memory=True))
-    texts.append(extreme_ones(place, gateway, registry, options.extreme_rounds))
+    texts.append(extreme)
     return "\n".join([heading(options, load), *texts])
 
 
