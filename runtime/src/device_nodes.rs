@@ -1,7 +1,7 @@
 //! The devices and links that are in every container's `/dev`, and what a device that a spec lists is to the kernel.
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
-use rustix::fs::{FileType, makedev};
+use rustix::fs::{FileType, Stat, makedev};
 
 /// Name and target.
 pub(crate) type Link = (&'static str, &'static str);
@@ -29,6 +29,12 @@ pub(crate) const DEVICES: [(&str, u32, u32); 6] = [
     ("urandom", 1, 9),
     ("random", 1, 8),
 ];
+
+/// Whether a file is the null device, whatever its name is.
+pub(crate) fn is_null(file: &Stat) -> bool {
+    FileType::from_raw_mode(file.st_mode) == FileType::CharacterDevice
+        && file.st_rdev == makedev(1, 3)
+}
 
 /// What a listed device is; none for the wildcard of cgroup rules, which is no file.
 pub(crate) fn kind_of(device: &LinuxDevice) -> Option<FileType> {

@@ -4,14 +4,13 @@
 use std::path::Path;
 
 use oci_spec::runtime::Spec;
-use rustix::fs::{
-    FileType, Mode, OFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, makedev, open,
-};
+use rustix::fs::{FileType, Mode, OFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, open};
 use rustix::io::Errno;
 
 use super::super::mount_namespace::inside;
 use super::super::{Error, Result};
 use crate::below::open_in_root;
+use crate::device_nodes::is_null;
 
 /// `TMPFS_MAGIC` of linux/magic.h.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
@@ -47,12 +46,11 @@ fn shows(path: &str) -> rustix::io::Result<bool> {
     };
     let status = fstat(&found)?;
     let is_masked = match FileType::from_raw_mode(status.st_mode) {
-        FileType::CharacterDevice => status.st_rdev == makedev(1, 3),
         FileType::Directory => {
             fstatfs(&found)?.f_type == TMPFS
                 && fstatvfs(&found)?.f_flag.contains(StatVfsMountFlags::RDONLY)
         }
-        _ => false,
+        _ => is_null(&status),
     };
     Ok(!is_masked)
 }

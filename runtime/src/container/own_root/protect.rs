@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::errno::Errno as NixErrno;
 use nix::mount::{MsFlags, mount};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, makedev, open, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -15,6 +15,7 @@ use rustix::mount::{
 use crate::below::open_in_root;
 use crate::container::prepare::move_to;
 use crate::container::{Error, Result};
+use crate::device_nodes::is_null;
 
 /// Sets the kernel's parameters `all`, in the procfs `proc` that was mounted for it.
 ///
@@ -97,10 +98,7 @@ fn null_device(root: &OwnedFd) -> Result<OwnedFd> {
     const NULL: &str = "/dev/null";
     let failed = |errno: Errno| Error::io("open", NULL)(errno.into());
     let null = open_in_root(root, Path::new(NULL), OFlags::empty()).map_err(failed)?;
-    let found = fstat(&null).map_err(failed)?;
-    let is_null = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice
-        && found.st_rdev == makedev(1, 3);
-    match is_null {
+    match is_null(&fstat(&null).map_err(failed)?) {
         true => Ok(null),
         false => Err(Error::Preflight {
             path: NULL.into(),
