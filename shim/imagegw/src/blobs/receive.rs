@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 5;
 /// What is received.
 pub(super) struct Receiving<'a> {
     /// Where it goes, and what that is called.
-    pub(super) file: &'a mut File,
+    pub(super) file: &'a File,
     pub(super) path: &'a Path,
     pub(super) algorithm: Algorithm,
     /// How long it is.
@@ -41,20 +41,10 @@ impl Receiving<'_> {
     }
 
     fn through(self, mut hashed: Hashed<'_>) -> Result<Digest, PullError> {
-        let Self {
-            file,
-            path,
-            size,
-            what,
-            fetch,
-            coming,
-            ..
-        } = self;
         let (mut done, mut failures) = (0, 0);
         loop {
-            let mut failed = None;
             let before = done;
-            let mut from = match fetch.open(done) {
+            let from = match self.fetch.open(done) {
                 Err(PullError::Registry { .. }) if failures + 1 < ATTEMPTS => {
                     failures += 1;
                     thread::sleep(A_WHILE * failures);
@@ -62,32 +52,8 @@ impl Receiving<'_> {
                 }
                 opened => opened?,
             };
-            loop {
-                let length = match from.read(hashed.room()) {
-                    Ok(0) => break,
-                    Ok(length) => length,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                };
-                done += length as u64;
-                if done > size {
-                    return Err(PullError::TooMuch {
-                        what: what.to_owned(),
-                        most: size,
-                        unit: "bytes, which it should have",
-                    });
-                }
-                file.write_all(hashed.take(length))
-                    .map_err(PullError::io("write", path))?;
-                coming.there(done);
-                if !fetch.goes_on(done) {
-                    return Err(PullError::Stopped);
-                }
-            }
-            if done == size {
+            let failed = self.take_from(from, &mut done, &mut hashed)?;
+            if done == self.size {
                 return Ok(hashed.finish());
             }
             failures = if done > before { 1 } else { failures + 1 };
@@ -96,11 +62,43 @@ impl Receiving<'_> {
                     failed.map_or("it ends too early".to_owned(), |error| error.to_string());
                 return Err(PullError::Registry {
                     operation: "read",
-                    url: what.to_owned(),
+                    url: self.what.to_owned(),
                     reason,
                 });
             }
             thread::sleep(A_WHILE * failures);
+        }
+    }
+
+    /// Writes all that `from` has, which `done` counts; why it broke off, if it did.
+    fn take_from(
+        &self,
+        mut from: impl Read,
+        done: &mut u64,
+        hashed: &mut Hashed<'_>,
+    ) -> Result<Option<io::Error>, PullError> {
+        loop {
+            let length = match from.read(hashed.room()) {
+                Ok(0) => return Ok(None),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Ok(Some(error)),
+            };
+            *done += length as u64;
+            if *done > self.size {
+                return Err(PullError::TooMuch {
+                    what: self.what.to_owned(),
+                    most: self.size,
+                    unit: "bytes, which it should have",
+                });
+            }
+            let mut file = self.file;
+            file.write_all(hashed.take(length))
+                .map_err(PullError::io("write", self.path))?;
+            self.coming.there(*done);
+            if !self.fetch.goes_on(*done) {
+                return Err(PullError::Stopped);
+            }
         }
     }
 }

@@ -177,7 +177,7 @@ impl Blobs {
         let copy = file.try_clone().map_err(PullError::io("open", path))?;
         fetch.begins(coming.blob(copy));
         let receiving = Receiving {
-            file: &mut file,
+            file: &file,
             path,
             algorithm: digest.algorithm(),
             size,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::fill::fill;
 use super::unpacked::{Unpacked, unpacked};
 use crate::blobs::{Algorithm, Aside, Digest, Pieces};
 
@@ -72,20 +73,6 @@ fn read(layer: impl Read, aside: Option<Aside<'_>>, to: &SyncSender<Piece>) -> O
         let _ = to.send(Err(error));
     }
     aside.map(Aside::finish)
-}
-
-/// Fills `piece` as far as there is something: how much, and whether reading it went well.
-fn fill(from: &mut dyn Read, piece: &mut [u8]) -> (usize, io::Result<()>) {
-    let mut filled = 0;
-    while let Some(rest) = piece.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
 }
 
 /// What was read, in order.

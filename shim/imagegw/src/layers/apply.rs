@@ -9,6 +9,7 @@ use tar::{Entry, EntryType};
 
 use super::bounds::{Leashed, Left};
 use super::error::LayerError;
+use super::fill::fill;
 use super::name::{LONGEST, Name};
 use super::time::{Seconds, nearest};
 use super::upon::Upon;
@@ -245,20 +246,10 @@ impl<'a, U: Upon> Applying<'a, U> {
 
     /// Fills the buffer as far as the entry goes.
     fn piece<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<usize, LayerError> {
-        let mut length = 0;
-        while let Some(rest) = self
-            .buffer
-            .get_mut(length..)
-            .filter(|rest| !rest.is_empty())
-        {
-            match entry.read(rest) {
-                Ok(0) => break,
-                Ok(more) => length += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.left.why(&error)),
-            }
+        match fill(entry, &mut self.buffer) {
+            (length, Ok(())) => Ok(length),
+            (_, Err(error)) => Err(self.left.why(&error)),
         }
-        Ok(length)
     }
 
     fn link<R: Read>(&mut self, head: &Head, entry: &Entry<'_, R>) -> Result<(), LayerError> {

@@ -8,6 +8,7 @@ mod ahead;
 mod apply;
 mod bounds;
 mod error;
+mod fill;
 mod image;
 mod journal;
 mod name;
