@@ -207,13 +207,11 @@ impl Readables {
         // In the order of the paths, all that is below a directory follows it.
         let mut outermost: Vec<(PathBuf, PathBuf)> = vec![];
         self.mounts.retain(|path, readable| {
-            match outermost.last() {
-                Some((directory, source)) if path.starts_with(directory) => {
-                    // What is a mount of its own on the host isn't in a plain bind mount of the directory above.
-                    let shows = directory == source && same_device(&readable.source, source);
-                    return !shows;
-                }
-                _ => {}
+            if let Some((directory, source)) = outermost.last()
+                && path.starts_with(directory)
+            {
+                // What is a mount of its own on the host isn't in a plain bind mount of the directory above.
+                return directory != source || !same_device(&readable.source, source);
             }
             if readable.is_directory {
                 outermost.push((path.clone(), readable.source.clone()));
