@@ -1,4 +1,4 @@
-# Commands on a terminal of their own.
+# Commands on a terminal of their own. script(1) has $SHELL take the words apart, and they are quoted for bash.
 # shellcheck shell=bash
 
 # Runs a command on a terminal of 33 lines and 99 columns, and types what printf makes of $typed on it. The
@@ -6,7 +6,7 @@
 on_a_terminal() {
     local words
     printf -v words '%q ' "$@"
-    try script --quiet --return --command "stty rows 33 cols 99; exec $words" /dev/null < <(
+    SHELL=$BASH try script --quiet --return --command "stty rows 33 cols 99; exec $words" /dev/null < <(
         sleep 0.5
         printf '%b' "${typed-}"
         exec sleep "$WITHIN"
@@ -20,7 +20,7 @@ talk() {
     last="$(printf '%s ' "${@/#"$place"/…}")" out='' err='' code='' seen=0
     rm -f "$place/typed"
     mkfifo "$place/typed"
-    timeout -k 5 "$WITHIN" script --quiet --return --command "stty rows 33 cols 99; exec $words" /dev/null \
+    SHELL=$BASH timeout -k 5 "$WITHIN" script --quiet --return --command "stty rows 33 cols 99; exec $words" /dev/null \
         <"$place/typed" >"$place/shown" 2>&1 &
     talker=$!
     exec {typing}>"$place/typed"

@@ -37,7 +37,8 @@ check_exec_on_a_terminal() {
     podman exec --tty one sh -c 'tty; exit 4'
     gives 4
     prints_only /dev/pts/0
-    on_terminal exec --interactive --tty one stty size
+    # conmon learns of the size from podman and of the terminal from the runtime, which doesn't wait for it.
+    on_terminal exec --interactive --tty one sh -c 'until stty size | grep "33 99"; do sleep 0.1; done 2>&1'
     gives 0
     prints '33 99'
 }
