@@ -1,56 +1,142 @@
-//! JSON for people: a line each, indented. The bytes are those of serde_json's own, which asks the writer for every two blanks.
+//! JSON for people: a line each, indented, the members of every object sorted. The bytes are those of serde_json's `Value`,
+//! which would take longer to make than all the rest of a bundle's text.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
+use std::ops::Range;
+use std::rc::Rc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde::ser::Error as _;
 use serde_json::ser::{Formatter, Serializer};
 
-const BLANKS: &[u8] = &[b' '; 64];
+/// What ends a line, and blanks for the next one.
+const BLANKS: &[u8] = b",\n                                                                ";
 
-/// How deep, and whether anything was written in the list or object.
-#[derive(Debug, Default)]
-struct Lines {
-    depth: usize,
-    has_value: bool,
+/// A value as text, with a line feed at its end: equal values, equal bytes, for a hash map's order doesn't show.
+pub(super) fn to_lines(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut text = Text::default();
+    text.0.borrow_mut().reserve(64 << 10);
+    let lines = Lines {
+        text: text.clone(),
+        open: vec![],
+    };
+    value.serialize(&mut Serializer::with_formatter(&mut text, lines))?;
+    let mut text = text.0.take();
+    text.push(b'\n');
+    String::from_utf8(text).map_err(serde_json::Error::custom)
 }
 
-/// A value as text, with a line feed at its end.
-pub(super) fn to_lines(value: &Value) -> serde_json::Result<String> {
-    let mut text = Vec::with_capacity(32 << 10);
-    value.serialize(&mut Serializer::with_formatter(&mut text, Lines::default()))?;
-    text.push(b'\n');
-    String::from_utf8(text).map_err(serde::ser::Error::custom)
+/// What is written so far: the serializer adds to it, the formatter sorts in it.
+#[derive(Debug, Clone, Default)]
+struct Text(Rc<RefCell<Vec<u8>>>);
+
+impl Text {
+    fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Puts an object's members, which are its end so far, in the order of their keys.
+    fn sort(&self, mut members: Vec<Member>) {
+        let mut text = self.0.borrow_mut();
+        let key = |member: &Member| member.key.clone();
+        if members.is_sorted_by(|one, next| text[key(one)] <= text[key(next)]) {
+            return;
+        }
+        let Some(begin) = members.first().map(|member| member.whole.start) else {
+            return;
+        };
+        let between = text[members[0].whole.end..members[1].whole.start].to_vec();
+        members.sort_by(|one, other| text[key(one)].cmp(&text[key(other)]));
+        let sorted: Vec<&[u8]> = members
+            .iter()
+            .map(|member| &text[member.whole.clone()])
+            .collect();
+        let sorted = sorted.join(&*between);
+        text.truncate(begin);
+        text.extend(sorted);
+    }
+}
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A key with its value, and the key without its quotes, as places in the text.
+#[derive(Debug)]
+struct Member {
+    whole: Range<usize>,
+    key: Range<usize>,
+}
+
+/// A list or object that isn't complete.
+#[derive(Debug)]
+struct Open {
+    /// Where the text is that follows its bracket.
+    begin: usize,
+    members: Vec<Member>,
+}
+
+/// Lays out what is written to `text`.
+#[derive(Debug)]
+struct Lines {
+    text: Text,
+    /// From the outermost to the innermost.
+    open: Vec<Open>,
 }
 
 impl Lines {
     fn begin<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth += 1;
-        self.has_value = false;
-        writer.write_all(bracket)
+        writer.write_all(bracket)?;
+        self.open.push(Open {
+            begin: self.text.len(),
+            members: vec![],
+        });
+        Ok(())
     }
 
     fn end<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth -= 1;
-        if self.has_value {
-            self.line(writer, b"\n")?;
+        if let Some(complete) = self.open.pop()
+            && complete.begin != self.text.len()
+        {
+            self.text.sort(complete.members);
+            self.line(writer, 1)?;
         }
         writer.write_all(bracket)
     }
 
     fn item<W: ?Sized + Write>(&self, writer: &mut W, is_first: bool) -> io::Result<()> {
-        self.line(writer, if is_first { b"\n" } else { b",\n" })
+        self.line(writer, usize::from(is_first))
     }
 
-    fn line<W: ?Sized + Write>(&self, writer: &mut W, end: &[u8]) -> io::Result<()> {
-        writer.write_all(end)?;
-        let mut left = 2 * self.depth;
+    /// Begins a line; without the comma where the first byte of [`BLANKS`] is left out.
+    fn line<W: ?Sized + Write>(&self, writer: &mut W, first: usize) -> io::Result<()> {
+        let mut left = 2 * self.open.len();
+        let now = left.min(BLANKS.len() - 2);
+        writer.write_all(&BLANKS[first..2 + now])?;
+        left -= now;
         while left > 0 {
-            let now = left.min(BLANKS.len());
-            writer.write_all(&BLANKS[..now])?;
+            let now = left.min(BLANKS.len() - 2);
+            writer.write_all(&BLANKS[2..2 + now])?;
             left -= now;
         }
         Ok(())
+    }
+
+    /// The member that is being written.
+    fn member(&mut self) -> Option<&mut Member> {
+        self.open.last_mut()?.members.last_mut()
     }
 }
 
@@ -71,11 +157,6 @@ impl Formatter for Lines {
         self.item(writer, is_first)
     }
 
-    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.has_value = true;
-        Ok(())
-    }
-
     fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.begin(writer, b"{")
     }
@@ -89,7 +170,23 @@ impl Formatter for Lines {
         writer: &mut W,
         is_first: bool,
     ) -> io::Result<()> {
-        self.item(writer, is_first)
+        self.item(writer, is_first)?;
+        let begin = self.text.len();
+        if let Some(object) = self.open.last_mut() {
+            object.members.push(Member {
+                whole: begin..begin,
+                key: begin + 1..begin + 1,
+            });
+        }
+        Ok(())
+    }
+
+    fn end_object_key<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        let end = self.text.len();
+        if let Some(member) = self.member() {
+            member.key.end = end - 1;
+        }
+        Ok(())
     }
 
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -97,16 +194,26 @@ impl Formatter for Lines {
     }
 
     fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.has_value = true;
+        let end = self.text.len();
+        if let Some(member) = self.member() {
+            member.whole.end = end;
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::HashMap;
+
+    use serde_json::{Value, json};
 
     use super::*;
+
+    /// What serde_json writes, which holds an object's members sorted.
+    fn wanted(value: &impl Serialize) -> String {
+        format!("{:#}\n", serde_json::to_value(value).unwrap())
+    }
 
     #[test]
     fn the_bytes_are_those_of_serde_json() {
@@ -114,7 +221,7 @@ mod tests {
         for _ in 0..40 {
             deep = json!([deep]);
         }
-        let values = [
+        let values: [Value; 5] = [
             json!(null),
             json!([]),
             json!({}),
@@ -122,8 +229,46 @@ mod tests {
             deep,
         ];
         for value in values {
-            let wanted = format!("{value:#}\n");
-            assert_eq!(to_lines(&value).unwrap(), wanted);
+            assert_eq!(to_lines(&value).unwrap(), wanted(&value));
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Inner {
+        zeta: [u8; 2],
+        alpha: HashMap<String, Option<HashMap<String, u8>>>,
+    }
+
+    #[derive(Serialize)]
+    struct Outer {
+        second: Inner,
+        first: Vec<Inner>,
+        empty: HashMap<String, u8>,
+    }
+
+    #[test]
+    fn members_are_sorted_at_every_depth_whatever_order_they_are_written_in() {
+        let inner = |names: &[&str]| {
+            let deepest = HashMap::from_iter(names.iter().map(|name| ((*name).to_owned(), 1)));
+            let alpha = names.iter().zip([None, Some(deepest)].into_iter().cycle());
+            Inner {
+                zeta: [1, 2],
+                alpha: alpha
+                    .map(|(name, value)| ((*name).to_owned(), value))
+                    .collect(),
+            }
+        };
+        for names in [
+            &["only"][..],
+            &["b", "a"],
+            &["a", "a!", "a\"", "a ", "", "é", "B", "z", "y", "x"],
+        ] {
+            let value = Outer {
+                second: inner(names),
+                first: vec![inner(names), inner(&[])],
+                empty: HashMap::new(),
+            };
+            assert_eq!(to_lines(&value).unwrap(), wanted(&value), "{names:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! site's.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::Occupied;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
@@ -120,11 +121,12 @@ impl Skeleton {
 
     /// Whether it wasn't there.
     fn add_unless_there(&mut self, path: &Path, entry: Entry) -> bool {
-        let is_absent = matches!(self.entry(path), None | Some(Entry::Absent));
-        if is_absent {
-            self.entries.insert(path.to_path_buf(), entry);
+        let there = self.entries.entry(path.to_path_buf());
+        if matches!(&there, Occupied(there) if *there.get() != Entry::Absent) {
+            return false;
         }
-        is_absent
+        there.insert_entry(entry);
+        true
     }
 
     /// Makes the tree in `root`, a fresh directory of the caller's.

@@ -102,9 +102,7 @@ fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
 
 /// The spec as text, keys and sets in a fixed order: the same request gives the same bytes.
 pub(crate) fn to_json(spec: &Spec) -> serde_json::Result<String> {
-    // The types keep annotations in a hash map; serde_json's own map is sorted.
-    let value = serde_json::to_value(spec)?;
-    super::lines::to_lines(&value)
+    super::lines::to_lines(spec)
 }
 
 /// The symbolic links of a skeleton, as paths inside with their targets, sorted.

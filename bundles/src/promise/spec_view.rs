@@ -39,20 +39,19 @@ pub(super) fn is_recursive(mount: &Mount) -> bool {
 
 /// Whether `option` holds for the mount and for everything below it, and no later option takes it back.
 pub(super) fn enforces(mount: &Mount, option: &str) -> bool {
-    let recursive = format!("r{option}");
     let undone = option.strip_prefix("no").unwrap_or(option);
-    let recursive_undone = format!("r{undone}");
     let mut here = false;
     let mut below = !is_recursive(mount);
     for have in options(mount) {
-        if *have == option {
+        let recursive = have.strip_prefix('r');
+        if have == option {
             here = true;
-        } else if *have == recursive {
+        } else if recursive == Some(option) {
             here = true;
             below = true;
-        } else if *have == undone || *have == recursive_undone {
+        } else if have == undone || recursive == Some(undone) {
             here = false;
-            below = below && *have == undone && !is_recursive(mount);
+            below = below && have == undone && !is_recursive(mount);
         }
     }
     here && below

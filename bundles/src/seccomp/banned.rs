@@ -1,6 +1,6 @@
 //! Calls that no sealed bundle may let pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use super::profile::{EPERM, RuleAction, opt_server};
@@ -106,11 +106,11 @@ pub fn banned_calls() -> Vec<(Call, &'static str)> {
 ///
 /// The rest of what it refuses with ENOSYS is only of no use, and other profiles may well allow it.
 pub fn is_banned_name(name: &str) -> bool {
-    static BANNED: LazyLock<BTreeSet<&str>> = LazyLock::new(banned_names);
+    static BANNED: LazyLock<HashSet<&str>> = LazyLock::new(banned_names);
     BANNED.contains(name)
 }
 
-fn banned_names() -> BTreeSet<&'static str> {
+fn banned_names() -> HashSet<&'static str> {
     let tried: BTreeSet<&str> = ROWS.iter().map(|(name, ..)| *name).collect();
     let rules = opt_server().rules.iter();
     let refused = rules.filter(|rule| rule.action != RuleAction::Allow && rule.args.is_empty());
