@@ -162,7 +162,8 @@ fn the_next_run_sweeps_what_was_begun_and_has_no_state() {
     let namespace = fs::metadata("/proc/self/ns/pid").expect("ours").ino();
     let pid = std::process::id();
     // Another process that had this pid, long ago.
-    symlink("begun", root.join(format!("%run-{pid}-1-{namespace}"))).expect("a link");
+    let runs = bench.directory("state/%runs-0");
+    symlink("begun", runs.join(format!("run-{pid}-1-{namespace}"))).expect("a link");
     fs::create_dir(root.join("begun")).expect("a directory");
     fs::write(root.join("begun/lock"), "").expect("a file");
     fs::write(root.join("begun/config.json.1"), "{").expect("a file");

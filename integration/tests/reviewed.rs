@@ -174,7 +174,7 @@ fn a_sweep_from_another_pid_namespace_leaves_a_live_run_alone() {
     let other = plain::bundle(&bench, "plain", &["true"]);
     let (mut running, names) = holding(&bench);
     assert_ne!(names, [""; 0]);
-    let id = names.iter().find(|name| !name.starts_with('@'));
+    let id = names.iter().find(|name| !name.starts_with(['@', '%']));
     let id = id.expect("an id").clone();
     let cgroups = host::cgroups_of(&id);
     Tool::new("unshare")

@@ -94,7 +94,7 @@ fn shifter() -> [Column; 2] {
     let ids = site.bench.state_names();
     let [id] = ids
         .iter()
-        .filter(|id| !id.starts_with('@'))
+        .filter(|id| !id.starts_with(['@', '%']))
         .collect::<Vec<_>>()[..]
     else {
         panic!("not one container: {ids:?}");

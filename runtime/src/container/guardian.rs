@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::delete::remove_everything;
 use super::process::{ProcessId, children, is_alive};
-use super::store::{RUN_PREFIX, SCRATCH_PREFIX, Store};
+use super::store::Store;
 use super::supervise::Signals;
 use super::terminal::{Attached, CallerTerminal};
 use super::{Error, Result};
@@ -118,7 +118,7 @@ pub(super) fn split(
             end_children();
             if let (Some(id), Some(run)) = (&id, &made_up) {
                 // There is nobody left to tell but the next run, which sweeps.
-                let _ = remove_run(store, id).and_then(|()| store.forget_run(run));
+                let _ = remove_run(store, run, id);
                 when_killed(id);
             }
             128 + Signal::SIGKILL as i32
@@ -242,9 +242,28 @@ fn end_children() {
 }
 
 /// Removes a run's container, and then what was made for it: what was lent goes back when nobody uses it any more.
-fn remove_run(store: &Store, id: &str) -> Result<()> {
+fn remove_run(store: &Store, run: &str, id: &str) -> Result<()> {
     remove_everything(store, id)?;
-    store.remove_scratch(id)
+    store.end_run(run, id)
+}
+
+/// As many others as a run looks at for having ended halfway: what it takes to run doesn't grow with how many do.
+const LOOKED_AT: usize = 32;
+
+/// As [`sweep`], of some runs where there are many: others sweep the others.
+pub(super) fn sweep_some(store: &Store) {
+    let first = getpid().as_raw_nonzero().get();
+    sweep_those(store, &some_of(store.noted_runs(), first.unsigned_abs()));
+}
+
+/// [`LOOKED_AT`] of them at the most, from the one whose place `first` is.
+fn some_of(mut runs: Vec<String>, first: u32) -> Vec<String> {
+    if runs.len() > LOOKED_AT {
+        let first = first as usize % runs.len();
+        runs.rotate_left(first);
+        runs.truncate(LOOKED_AT);
+    }
+    runs
 }
 
 /// Removes the containers and scratch directories of runs that are gone with their guardians. Containers that nobody
@@ -252,20 +271,22 @@ fn remove_run(store: &Store, id: &str) -> Result<()> {
 ///
 /// What can't be removed now is left for the next sweep; the caller's own work must not fail for it.
 pub fn sweep(store: &Store) {
+    sweep_those(store, &store.noted_runs());
+}
+
+fn sweep_those(store: &Store, runs: &[String]) {
     let is_over = |run: &str| made_up_by(run).is_some_and(|run| !is_alive(run));
-    for name in store.names().unwrap_or_default() {
-        if let Some(id) = name.strip_prefix(SCRATCH_PREFIX) {
-            if is_over(id) {
-                let _ = remove_run(store, id);
-            }
-        } else if let Some(run) = name.strip_prefix(RUN_PREFIX) {
-            if is_over(run)
-                && let Some(id) = store.noted_run(run)
-            {
-                let _ = sweep_held(store, &id, run).and_then(|()| store.forget_run(run));
-            }
-        } else if is_over(&name) {
-            let _ = sweep_held(store, &name, &name);
+    for run in runs.iter().filter(|run| is_over(run)) {
+        if let Some(id) = store.noted_run(run) {
+            let _ = sweep_held(store, &id, run).and_then(|()| {
+                // A name that somebody gave may be another's by now.
+                let is_its_own = id == *run;
+                if is_its_own {
+                    store.end_run(run, &id)
+                } else {
+                    store.forget_run(run)
+                }
+            });
         }
     }
 }
@@ -307,6 +328,22 @@ fn made_up_by(id: &str) -> Option<ProcessId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_runs_some_are_looked_at_and_each_by_somebody() {
+        let names = |count: usize| (0..count).map(|run| run.to_string()).collect::<Vec<_>>();
+        assert_eq!(some_of(names(LOOKED_AT), 7), names(LOOKED_AT));
+        let many = names(1000);
+        let mut seen: Vec<String> = vec![];
+        for first in (4000..5000).step_by(LOOKED_AT) {
+            let some = some_of(many.clone(), first);
+            assert_eq!(some.len(), LOOKED_AT);
+            seen.extend(some);
+        }
+        seen.sort_by_key(|run| run.parse::<usize>().unwrap());
+        seen.dedup();
+        assert_eq!(seen, many);
+    }
 
     #[test]
     fn a_made_up_id_names_its_run() {

@@ -1,6 +1,6 @@
 //! A container in the foreground, from its bundle to its end.
 
-use super::guardian::{self, made_up_id, sweep};
+use super::guardian::{self, made_up_id, sweep_some};
 use super::leftovers;
 use super::process::ProcessId;
 use super::store::Store;
@@ -95,13 +95,11 @@ fn run_in_foreground(
     }
     let mut signals = Signals::block()?;
     let guardian = guardian::split(store, options.id.as_deref(), &mut signals, when_killed)?;
-    sweep(store);
+    sweep_some(store);
     let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
     let run = made_up_id(worker);
-    if let Some(id) = &options.id {
-        store.note_run(&run, id)?;
-    }
     let id = options.id.clone().unwrap_or_else(|| run.clone());
+    store.note_run(&run, &id)?;
     let mut hold = Hold {
         signals: &signals,
         guardian: Some(&guardian),
@@ -110,12 +108,10 @@ fn run_in_foreground(
     };
     let ended =
         bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, bounds, &mut hold));
-    // What was lent stays so while a container is there that may use it: the next run sweeps.
-    let cleaned = match store.check_free(&id) {
-        Err(_) if !options.keep => Ok(()),
-        _ => store
-            .remove_scratch(&id)
-            .and_then(|()| store.forget_run(&run)),
+    let cleaned = if options.keep {
+        store.end_run(&run, &id)
+    } else {
+        store.end_run_unless_left(&run, &id)
     };
     let outcome = ended?;
     cleaned?;

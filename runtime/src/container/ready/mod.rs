@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 pub(super) use late_command::LateCommandReader;
 
-use super::guardian::{self, Guardian, made_up_id, sweep};
+use super::guardian::{self, Guardian, made_up_id, sweep_some};
 use super::prepare::attach_late;
 use super::process::ProcessId;
 use super::run::{Prepared, run_bundle};
@@ -72,9 +72,10 @@ impl Ready {
     ) -> Result<Self> {
         let mut signals = Signals::block()?;
         let guardian = guardian::split(store, None, &mut signals, when_killed)?;
-        sweep(store);
+        sweep_some(store);
         let worker = ProcessId::current().map_err(Error::step("look at this process"))?;
         let id = made_up_id(worker);
+        store.note_run(&id, &id)?;
         let made = bundle(&id).and_then(|bundle| {
             // Before they are mounted: what is another file by then is found to be one later.
             let sources = Sources::of(&bundle.spec)?;
@@ -84,7 +85,7 @@ impl Ready {
         });
         if made.is_err() {
             // The first error is the one to report.
-            let _ = store.remove_scratch(&id);
+            let _ = store.end_run_unless_left(&id, &id);
         }
         let (bundle, sources, command, prepared) = made?;
         Ok(Self {
@@ -135,9 +136,8 @@ impl Ready {
     pub fn discard(self) -> Result<()> {
         // With its lock.
         drop(self.prepared);
-        let deleted = delete(&self.store, &self.id, true);
-        self.store.remove_scratch(&self.id)?;
-        deleted
+        delete(&self.store, &self.id, true)?;
+        self.store.end_run(&self.id, &self.id)
     }
 
     /// Runs what is asked for to its end: in this sandbox where it can be completed, else in one made anew. Tells
@@ -181,7 +181,7 @@ impl Ready {
                     })
             }
         };
-        let cleaned = store.remove_scratch(&id);
+        let cleaned = store.end_run_unless_left(&id, &id);
         let execution = ended?;
         cleaned?;
         Ok((execution, completed.is_ok()))

@@ -2,10 +2,11 @@
 
 mod container;
 mod lock;
+mod runs;
 
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use super::snapshot::Snapshot;
 use super::{Error, HostOptions, Result, lend};
 use container::read_spec;
 use lock::{is_held, lock};
+use runs::RUNS_PREFIX;
 
 pub use container::Container;
 
@@ -30,10 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Begins the name of a directory for what is made for one run only; no id can hold it.
-pub(super) const SCRATCH_PREFIX: char = '@';
-
-/// Begins the name of a link from a run in the foreground to the id that its caller gave it; no id can hold it.
-pub(super) const RUN_PREFIX: char = '%';
+const SCRATCH_PREFIX: char = '@';
 
 /// Begins the name of what tasks of one program find each other by; no id can hold it.
 pub const TASKS_PREFIX: char = '&';
@@ -235,41 +234,6 @@ impl Store {
         self.root.join(format!("{SCRATCH_PREFIX}{id}"))
     }
 
-    /// Notes that `run`, a name of it, holds the container `id` in the foreground: whoever sweeps finds it without
-    /// looking into every container.
-    ///
-    /// # Errors
-    /// Where the link can't be made.
-    pub(super) fn note_run(&self, run: &str, id: &str) -> Result<()> {
-        self.make()?;
-        let link = self.run_path(run);
-        symlink(id, &link).map_err(Error::io("link", &link))
-    }
-
-    /// The id that [`Self::note_run`] noted.
-    pub(super) fn noted_run(&self, run: &str) -> Option<String> {
-        let id = fs::read_link(self.run_path(run)).ok()?;
-        id.into_os_string().into_string().ok()
-    }
-
-    /// Ends that; one that wasn't noted is fine.
-    ///
-    /// # Errors
-    /// Where the link can't be removed.
-    pub(super) fn forget_run(&self, run: &str) -> Result<()> {
-        let link = self.run_path(run);
-        match fs::remove_file(&link) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", link)(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn run_path(&self, run: &str) -> PathBuf {
-        self.root.join(format!("{RUN_PREFIX}{run}"))
-    }
-
     pub(super) fn remove_scratch(&self, id: &str) -> Result<()> {
         let path = self.scratch_path(id);
         lend::give_back(&path)?;
@@ -316,22 +280,18 @@ impl Store {
     /// # Errors
     /// Where the store can't be read; a store that doesn't exist is empty.
     pub fn ids(&self) -> Result<Vec<String>> {
-        let mut names = self.names()?;
-        names.retain(|name| !name.starts_with([SCRATCH_PREFIX, RUN_PREFIX, TASKS_PREFIX]));
-        Ok(names)
-    }
-
-    /// Everything in the store: ids, and scratch directories and noted runs behind their prefixes.
-    pub(super) fn names(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
             Err(error) => return Err(Error::io("read", &self.root)(error)),
         };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        Ok(names)
+        let is_id = |name: &String| {
+            !name.starts_with(RUNS_PREFIX) && !name.starts_with([SCRATCH_PREFIX, TASKS_PREFIX])
+        };
+        let mut ids: Vec<String> = names.filter(is_id).collect();
+        ids.sort();
+        Ok(ids)
     }
 }
 
