@@ -43,18 +43,17 @@ impl Text {
         if members.is_sorted_by(|one, next| text[key(one)] <= text[key(next)]) {
             return;
         }
-        let Some(begin) = members.first().map(|member| member.whole.start) else {
-            return;
-        };
-        let between = text[members[0].whole.end..members[1].whole.start].to_vec();
-        members.sort_by(|one, other| text[key(one)].cmp(&text[key(other)]));
-        let sorted: Vec<&[u8]> = members
-            .iter()
-            .map(|member| &text[member.whole.clone()])
-            .collect();
-        let sorted = sorted.join(&*between);
-        text.truncate(begin);
-        text.extend(sorted);
+        // There are two at least, with the same between all of them.
+        let begin = members[0].whole.start;
+        let between = members[0].whole.end - begin..members[1].whole.start - begin;
+        members.sort_unstable_by(|one, other| text[key(one)].cmp(&text[key(other)]));
+        let unsorted = text.split_off(begin);
+        for (index, Member { whole, .. }) in members.iter().enumerate() {
+            if index > 0 {
+                text.extend_from_slice(&unsorted[between.clone()]);
+            }
+            text.extend_from_slice(&unsorted[whole.start - begin..whole.end - begin]);
+        }
     }
 }
 
