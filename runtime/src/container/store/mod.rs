@@ -286,9 +286,8 @@ impl Store {
             Err(error) => return Err(Error::io("read", &self.root)(error)),
         };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let is_id = |name: &String| {
-            !name.starts_with(RUNS_PREFIX) && !name.starts_with([SCRATCH_PREFIX, TASKS_PREFIX])
-        };
+        let others = [SCRATCH_PREFIX, RUNS_PREFIX, TASKS_PREFIX];
+        let is_id = |name: &String| !name.starts_with(others);
         let mut ids: Vec<String> = names.filter(is_id).collect();
         ids.sort();
         Ok(ids)

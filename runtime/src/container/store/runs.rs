@@ -11,8 +11,8 @@ use nix::unistd::geteuid;
 use super::Store;
 use crate::container::{Error, Result, ownership};
 
-/// Begins the directories' names, with the user's number behind it; no id can begin so.
-pub(super) const RUNS_PREFIX: &str = "%runs-";
+/// Begins the directories' names; no id can begin so.
+pub(super) const RUNS_PREFIX: char = '%';
 
 impl Store {
     /// Notes that `run`, a name of it, holds the container `id`, before anything is made for that.
@@ -100,7 +100,7 @@ impl Store {
     }
 
     fn runs(&self) -> PathBuf {
-        self.root.join(format!("{RUNS_PREFIX}{}", geteuid()))
+        self.root.join(format!("{RUNS_PREFIX}runs-{}", geteuid()))
     }
 
     fn run_path(&self, run: &str) -> PathBuf {
