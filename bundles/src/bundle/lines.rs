@@ -1,5 +1,5 @@
 //! JSON for people: a line each, indented, the members of every object sorted. The bytes are those of serde_json's `Value`,
-//! which would take longer to make than all the rest of a bundle's text.
+//! without making one, which takes as long as the text itself.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
