@@ -163,9 +163,9 @@ impl Bench {
         Bundle::at(directory, project)
     }
 
-    /// The ids and other names in the state directory. Where runs are noted there, it is those: the directory stays.
+    /// The ids and other names in the state directory.
     pub fn state_names(&self) -> Vec<String> {
-        host::states_in(&self.root())
+        host::names_in(&self.root())
     }
 
     /// Fails unless `outcome` is a refusal: code 125, one line that holds `text`, and nothing left.

@@ -57,18 +57,6 @@ pub fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// What is in a state directory: the names, but for the directories of noted runs, which stay. What is in them counts.
-pub fn states_in(directory: &Path) -> Vec<String> {
-    let (runs, mut names): (Vec<_>, Vec<_>) = names_in(directory)
-        .into_iter()
-        .partition(|name| name.starts_with("%runs-"));
-    for noted in runs {
-        let runs = names_in(&directory.join(&noted));
-        names.extend(runs.iter().map(|run| format!("{noted}/{run}")));
-    }
-    names
-}
-
 /// The cgroups of every hierarchy whose name begins with `prefix`, at any depth.
 pub fn cgroups(prefix: &str) -> Vec<PathBuf> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
@@ -174,8 +162,8 @@ pub fn snapshot() -> BTreeSet<String> {
     add("hidden", below_version_2());
     add("loop", loop_devices());
     add("process", our_processes());
-    add("state", states_in(Path::new("/run/opt-runtime")));
-    add("state", states_in(Path::new("/run/shifter")));
+    add("state", names_in(Path::new("/run/opt-runtime")));
+    add("state", names_in(Path::new("/run/shifter")));
     for place in ["/tmp", "/var/tmp", "/run", "/root", "/dev/shm"] {
         let mut names = names_in(Path::new(place));
         names.retain(|name| name.starts_with(PREFIX) || name.starts_with("opt-runtime-"));

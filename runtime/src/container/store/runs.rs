@@ -2,7 +2,7 @@
 //! user's. Whoever sweeps up after runs finds them there, however many containers the store has.
 
 use std::fs::{self, DirBuilder};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::PathBuf;
 
@@ -14,6 +14,9 @@ use crate::container::{Error, Result, ownership};
 /// Begins the directories' names; no id can begin so.
 pub(super) const RUNS_PREFIX: char = '%';
 
+/// How often a run makes the directory in which it is to be noted, where others take it away as often.
+const TRIES: u32 = 1000;
+
 impl Store {
     /// Notes that `run`, a name of it, holds the container `id`, before anything is made for that.
     ///
@@ -22,15 +25,24 @@ impl Store {
     pub(in crate::container) fn note_run(&self, run: &str, id: &str) -> Result<()> {
         self.make()?;
         ownership::check_store(&self.root)?;
+        let link = self.run_path(run);
+        for _ in 0..TRIES {
+            self.make_runs()?;
+            match symlink(id, &link) {
+                // The last of the others has just gone, and the directory with it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                made => return made.map_err(Error::io("link", &link)),
+            }
+        }
+        Err(Error::io("link", &link)(ErrorKind::NotFound.into()))
+    }
+
+    fn make_runs(&self) -> Result<()> {
         let directory = self.runs();
         match DirBuilder::new().mode(0o700).create(&directory) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(Error::io("create directory", directory)(error));
-            }
-            _ => self.check_runs()?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.check_runs(),
+            made => made.map_err(Error::io("create directory", directory)),
         }
-        let link = self.run_path(run);
-        symlink(id, &link).map_err(Error::io("link", &link))
     }
 
     /// The runs of this user's that are noted.
@@ -70,25 +82,31 @@ impl Store {
         }
     }
 
-    /// Ends that `run` is noted; one that wasn't is fine.
+    /// Ends that `run` is noted; one that wasn't is fine. The last one's directory goes, too.
     ///
     /// # Errors
     /// Where the link can't be removed.
     pub(in crate::container) fn forget_run(&self, run: &str) -> Result<()> {
-        let link = self.run_path(run);
-        match fs::remove_file(&link) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", link)(error))
-            }
-            _ => Ok(()),
+        if self.check_runs().is_err() {
+            // Nothing of this user's is noted in what is another's.
+            return Ok(());
         }
+        let link = self.run_path(run);
+        unless(&[ErrorKind::NotFound], fs::remove_file(&link))
+            .map_err(Error::io("remove", link))?;
+        let directory = self.runs();
+        let fine = [ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty];
+        unless(&fine, fs::remove_dir(&directory)).map_err(Error::io("remove", directory))
     }
 
     /// Refuses a directory of runs that somebody else has made, who would be asked what to sweep. In a store where others
     /// can make names nobody but its owner can exchange one.
     fn check_runs(&self) -> Result<()> {
         let path = self.runs();
-        let metadata = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
+        let metadata = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            looked => looked.map_err(Error::io("look at", &path))?,
+        };
         let reason = match metadata.uid() {
             uid if uid != geteuid().as_raw() => {
                 format!("it belongs to uid {uid}, not to {}", geteuid())
@@ -108,6 +126,17 @@ impl Store {
     }
 }
 
+/// An error of one of these kinds is none.
+fn unless(fine: &[ErrorKind], done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| {
+        if fine.contains(&error.kind()) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +153,27 @@ mod tests {
         store.end_run("run-1-2-3", "web").unwrap();
         store.end_run("run-1-2-3", "web").unwrap();
         assert_eq!(store.noted_runs(), [""; 0]);
+        assert_eq!(fs::read_dir(store.root()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn runs_that_begin_and_end_at_once_find_their_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::at(Some(place.path().into()));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let store = &store;
+                scope.spawn(move || {
+                    let run = format!("run-{thread}-2-3");
+                    for _ in 0..2000 {
+                        store.note_run(&run, "web").unwrap();
+                        assert!(store.noted_runs().contains(&run));
+                        store.end_run(&run, "web").unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(store.root()).unwrap().count(), 0);
     }
 
     #[test]
@@ -150,6 +200,7 @@ mod tests {
         assert_eq!(store.noted_runs(), [""; 0]);
         let refused = store.note_run("run-4-5-6", "web").unwrap_err();
         assert!(matches!(refused, Error::Config { .. }), "{refused:?}");
+        store.forget_run("run-1-2-3").unwrap();
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
     }
 }
