@@ -124,27 +124,47 @@ fn nothing_is_left_whichever_other_process_of_a_run_is_killed() {
     assert_ne!(killed.count(), 0, "the run is a single process");
 }
 
+/// A run that was killed with all its processes; those, and the cgroups that it had.
+fn killed_whole(bench: &Bench, by: &str) -> (Vec<i32>, Vec<PathBuf>) {
+    let mut running = waiting(bench, by);
+    let processes = tree(running.pid());
+    let cgroups = cgroups_of(bench);
+    // Stopped first, so that none sees another's end and acts.
+    for pid in &processes {
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
+    }
+    processes.iter().for_each(|pid| kill_now(*pid));
+    running.kill();
+    wait_until("all are gone", SOON, || {
+        processes.iter().all(|pid| is_gone(*pid))
+    });
+    assert_ne!(
+        bench.state_names(),
+        [""; 0],
+        "{by}: something cleaned up, so this tests nothing"
+    );
+    (processes, cgroups)
+}
+
+#[test]
+fn delete_takes_away_all_of_a_run_that_was_killed_whole() {
+    for by in ["opt-server", "opt-runtime", "opt-runtime ID"] {
+        let bench = Bench::new();
+        let (processes, cgroups) = killed_whole(&bench, by);
+        let names = bench.state_names();
+        let id = names.iter().find(|name| !name.starts_with(['@', '%']));
+        let id = id.expect("a container");
+        bench.runtime().args(["delete", "--force", id]).expect(0);
+        assert_all_gone(&bench, &processes, &cgroups);
+        assert_eq!(bench.state_names(), [""; 0], "{by}");
+    }
+}
+
 #[test]
 fn the_next_run_sweeps_what_is_left_when_all_are_killed_at_once() {
     for by in ["opt-server", "opt-runtime", "opt-runtime ID"] {
         let bench = Bench::new();
-        let mut running = waiting(&bench, by);
-        let processes = tree(running.pid());
-        let cgroups = cgroups_of(&bench);
-        // Stopped first, so that none sees another's end and acts.
-        for pid in &processes {
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
-        }
-        processes.iter().for_each(|pid| kill_now(*pid));
-        running.kill();
-        wait_until("all are gone", SOON, || {
-            processes.iter().all(|pid| is_gone(*pid))
-        });
-        assert_ne!(
-            bench.state_names(),
-            [""; 0],
-            "{by}: something cleaned up, so this tests nothing"
-        );
+        let (processes, cgroups) = killed_whole(&bench, by);
         bench
             .sealed("next", &Probe::on(&bench).command(), &["ids"])
             .run(&bench)

@@ -3,7 +3,8 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::process::{self, ProcessId, is_foreign};
+use super::guardian::made_up_id;
+use super::process::{self, ProcessId, is_alive, is_foreign};
 use super::remove_tree::remove_tree;
 use super::snapshot::{Snapshot, Status};
 use super::store::{Container, Store};
@@ -33,7 +34,19 @@ pub fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
             status,
         });
     }
-    remove(container)
+    remove_with_note(store, container)
+}
+
+/// As [`remove`], and with what notes that a run held it, which was killed.
+fn remove_with_note(store: &Store, container: Container) -> Result<()> {
+    let id = container.id().to_owned();
+    let holder = container.snapshot.supervisor;
+    remove(container)?;
+    match holder {
+        // Who lives does it by itself.
+        Some(run) if !is_alive(run) => store.end_killed_run(&made_up_id(run), &id),
+        _ => Ok(()),
+    }
 }
 
 /// Kills what runs, then removes cgroup, scratch and state, and runs the poststop hooks.
@@ -100,7 +113,7 @@ fn remove_resources(snapshot: &Snapshot) -> Result<()> {
 /// killed.
 pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
     match store.open_by_force(id) {
-        Ok(container) => remove(container),
+        Ok(container) => remove_with_note(store, container),
         Err(Error::DoesNotExist(_) | Error::Config { .. }) => match store.directory_of(id)? {
             Some(directory) => {
                 cgroup::remove_at(&store.cgroup(id))?;

@@ -278,15 +278,7 @@ fn sweep_those(store: &Store, runs: &[String]) {
     let is_over = |run: &str| made_up_by(run).is_some_and(|run| !is_alive(run));
     for run in runs.iter().filter(|run| is_over(run)) {
         if let Some(id) = store.noted_run(run) {
-            let _ = sweep_held(store, &id, run).and_then(|()| {
-                // A name that somebody gave may be another's by now.
-                let is_its_own = id == *run;
-                if is_its_own {
-                    store.end_run(run, &id)
-                } else {
-                    store.forget_run(run)
-                }
-            });
+            let _ = sweep_held(store, &id, run).and_then(|()| store.end_killed_run(run, &id));
         }
     }
 }

@@ -82,6 +82,18 @@ impl Store {
         }
     }
 
+    /// As [`Self::end_run`] where `run` was killed: what was made for a name that somebody gave may be another run's by now.
+    ///
+    /// # Errors
+    /// As [`Self::end_run`].
+    pub(in crate::container) fn end_killed_run(&self, run: &str, id: &str) -> Result<()> {
+        if id == run {
+            self.end_run(run, id)
+        } else {
+            self.forget_run(run)
+        }
+    }
+
     /// Ends that `run` is noted; one that wasn't is fine. The last one's directory goes, too.
     ///
     /// # Errors
