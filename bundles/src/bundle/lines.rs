@@ -120,17 +120,17 @@ impl Lines {
     }
 
     /// Begins a line; without the comma where the first byte of [`BLANKS`] is left out.
-    fn line<W: ?Sized + Write>(&self, writer: &mut W, first: usize) -> io::Result<()> {
+    fn line<W: ?Sized + Write>(&self, writer: &mut W, mut first: usize) -> io::Result<()> {
         let mut left = 2 * self.open.len();
-        let now = left.min(BLANKS.len() - 2);
-        writer.write_all(&BLANKS[first..2 + now])?;
-        left -= now;
-        while left > 0 {
+        loop {
             let now = left.min(BLANKS.len() - 2);
-            writer.write_all(&BLANKS[2..2 + now])?;
+            writer.write_all(&BLANKS[first..2 + now])?;
             left -= now;
+            if left == 0 {
+                return Ok(());
+            }
+            first = 2;
         }
-        Ok(())
     }
 
     /// The member that is being written.

@@ -3,7 +3,8 @@
 //! The process that was called becomes the *guardian* and the work goes on in its child, the *worker*.
 //! If the worker is killed, the guardian inherits all that the worker had begun, down to libcontainer's
 //! half-done children, ends it and removes the container. If the guardian is killed, the worker sees it
-//! and ends its container itself. If both are killed at once, the next run sweeps.
+//! and ends its container itself. If both are killed at once, the next run sweeps, or one of the next where there are
+//! many at once.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
@@ -252,8 +253,7 @@ const LOOKED_AT: usize = 32;
 
 /// As [`sweep`], of some runs where there are many: others sweep the others.
 pub(super) fn sweep_some(store: &Store) {
-    let first = getpid().as_raw_nonzero().get();
-    sweep_those(store, &some_of(store.noted_runs(), first.unsigned_abs()));
+    sweep_those(store, &some_of(store.noted_runs(), std::process::id()));
 }
 
 /// [`LOOKED_AT`] of them at the most, from the one whose place `first` is.

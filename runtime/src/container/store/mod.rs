@@ -99,8 +99,7 @@ impl Store {
     /// [`Error::Exists`] where the id is taken; where the store is another user's.
     pub(super) fn claim(&self, id: &str) -> Result<StateDirectory> {
         let path = self.path(id)?;
-        self.make()?;
-        ownership::check_store(&self.root)?;
+        self.make_ours()?;
         DirBuilder::new()
             .mode(0o700)
             .create(&path)
@@ -256,13 +255,18 @@ impl Store {
             .map_err(Error::io("create state directory", &self.root))
     }
 
+    /// Makes the store if need be, and refuses one that is another user's.
+    fn make_ours(&self) -> Result<()> {
+        self.make()?;
+        ownership::check_store(&self.root)
+    }
+
     /// The directory, made if need be, for files beside the containers whose names begin with [`TASKS_PREFIX`].
     ///
     /// # Errors
     /// Where it can't be made, or is another user's.
     pub fn for_tasks(&self) -> Result<&Path> {
-        self.make()?;
-        ownership::check_store(&self.root)?;
+        self.make_ours()?;
         Ok(&self.root)
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use nix::unistd::geteuid;
 
 use super::Store;
-use crate::container::{Error, Result, ownership};
+use crate::container::{Error, Result};
 
 /// Begins the directories' names; no id can begin so.
 pub(super) const RUNS_PREFIX: char = '%';
@@ -23,8 +23,7 @@ impl Store {
     /// # Errors
     /// Where the link can't be made; [`Error::Config`] where the place for it is another user's.
     pub(in crate::container) fn note_run(&self, run: &str, id: &str) -> Result<()> {
-        self.make()?;
-        ownership::check_store(&self.root)?;
+        self.make_ours()?;
         let link = self.run_path(run);
         for _ in 0..TRIES {
             self.make_runs()?;
@@ -214,5 +213,17 @@ mod tests {
         assert!(matches!(refused, Error::Config { .. }), "{refused:?}");
         store.forget_run("run-1-2-3").unwrap();
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+
+        // Only root can give it to somebody else.
+        if geteuid().is_root() {
+            fs::remove_file(store.runs()).unwrap();
+            fs::rename(&elsewhere, store.runs()).unwrap();
+            std::os::unix::fs::chown(store.runs(), Some(12_345), None).unwrap();
+            assert_eq!(store.noted_runs(), [""; 0]);
+            let refused = store.note_run("run-4-5-6", "web").unwrap_err();
+            assert!(refused.to_string().contains("uid 12345"), "{refused}");
+            store.forget_run("run-1-2-3").unwrap();
+            assert_eq!(fs::read_dir(store.runs()).unwrap().count(), 1);
+        }
     }
 }
