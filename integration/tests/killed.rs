@@ -133,7 +133,8 @@ fn killed_whole(bench: &Bench, by: &str) -> (Vec<i32>, Vec<PathBuf>) {
     for pid in &processes {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
     }
-    processes.iter().for_each(|pid| kill_now(*pid));
+    // Children first: with its parent gone, the kernel would have a stopped group go on (setpgid(2)).
+    processes.iter().rev().for_each(|pid| kill_now(*pid));
     running.kill();
     wait_until("all are gone", SOON, || {
         processes.iter().all(|pid| is_gone(*pid))
@@ -153,7 +154,7 @@ fn delete_takes_away_all_of_a_run_that_was_killed_whole() {
         let (processes, cgroups) = killed_whole(&bench, by);
         let names = bench.state_names();
         let id = names.iter().find(|name| !name.starts_with(['@', '%']));
-        let id = id.expect("a container");
+        let id = id.unwrap_or_else(|| panic!("{by}: no container: {names:?}"));
         bench.runtime().args(["delete", "--force", id]).expect(0);
         assert_all_gone(&bench, &processes, &cgroups);
         assert_eq!(bench.state_names(), [""; 0], "{by}");
