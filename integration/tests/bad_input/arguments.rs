@@ -75,7 +75,7 @@ fn a_log_that_can_not_be_written_is_named() {
     for (log, says) in [
         (bench.path("no/such/log"), "open log"),
         (directory, "Is a directory"),
-        (looping, "symbolic links"),
+        (looping, "(os error 40)"),
         ("/dev/full".into(), "No space left on device"),
         ("".into(), "log"),
     ] {

@@ -27,7 +27,7 @@ fn a_bundle_that_is_none_is_named() {
             "empty/config.json: No such file or directory",
         ),
         (file.join("below"), "a-file/below: Not a directory"),
-        (bench.path(&"x".repeat(300)), "File name too long"),
+        (bench.path(&"x".repeat(300)), "(os error 36)"),
         (
             bench.path(OsStr::from_bytes(b"odd\x1b[2J\n").to_str().expect("text")),
             "odd\\u{1b}[2J",
@@ -110,10 +110,8 @@ fn a_config_that_is_no_file_is_named_and_nobody_waits_for_it() {
     drop(socket);
     for (target, says) in [
         ("nowhere", "config.json: No such file or directory"),
-        (
-            "config.json",
-            "config.json: Too many levels of symbolic links",
-        ),
+        // ELOOP, for which each C library has its own words.
+        ("config.json", "(os error 40)"),
         ("/dev/zero", "config.json: not a regular file"),
         ("/dev/tty", "config.json"),
     ] {
@@ -143,7 +141,7 @@ fn a_root_that_is_no_directory_is_named() {
     refuse("a file", "rootfs is not a directory");
     for (target, says) in [
         ("nowhere", "rootfs: No such file or directory"),
-        ("rootfs", "rootfs: Too many levels of symbolic links"),
+        ("rootfs", "(os error 40)"),
         ("config.json", "config.json is not a directory"),
     ] {
         fs::remove_file(&rootfs).expect("remove");

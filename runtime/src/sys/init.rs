@@ -56,9 +56,10 @@ pub(crate) fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     change_between(first.cast_unsigned(), libc::c_uint::MAX, flags)
 }
 
+/// By its number: musl has no function for it.
 fn change_between(first: libc::c_uint, last: libc::c_uint, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: neither closing nor marking harms memory; of what is closed the caller gives up the descriptors.
-    let result = unsafe { libc::close_range(first, last, flags) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     if result == 0 {
         return Ok(());
     }

@@ -17,7 +17,7 @@ pub(crate) fn bring_up_loopback(socket: impl AsFd) -> io::Result<()> {
     }
     let number = socket.as_fd().as_raw_fd();
     // SAFETY: the kernel reads the name and writes the flags, both within `request`.
-    if unsafe { libc::ioctl(number, libc::SIOCGIFFLAGS, &raw mut request) } != 0 {
+    if unsafe { libc::ioctl(number, libc::SIOCGIFFLAGS as libc::Ioctl, &raw mut request) } != 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: flags are what the call has just put there.
@@ -28,7 +28,14 @@ pub(crate) fn bring_up_loopback(socket: impl AsFd) -> io::Result<()> {
         ifru_flags: flags | up,
     };
     // SAFETY: the kernel reads `request`.
-    if unsafe { libc::ioctl(number, libc::SIOCSIFFLAGS, &raw const request) } != 0 {
+    if unsafe {
+        libc::ioctl(
+            number,
+            libc::SIOCSIFFLAGS as libc::Ioctl,
+            &raw const request,
+        )
+    } != 0
+    {
         return Err(io::Error::last_os_error());
     }
     Ok(())

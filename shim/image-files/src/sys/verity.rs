@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 /// `FS_IOC_ENABLE_VERITY`.
-const ENABLE: libc::c_ulong = 0x4080_6685;
-/// `FS_IOC_MEASURE_VERITY`.
-const MEASURE: libc::c_ulong = 0xC004_6686;
+const ENABLE: libc::Ioctl = libc::_IOW::<EnableArgument>(b'f' as u32, 133);
+/// `FS_IOC_MEASURE_VERITY`: its size is that of what is before the digest.
+const MEASURE: libc::Ioctl = libc::_IOWR::<[u16; 2]>(b'f' as u32, 134);
 /// `FS_VERITY_HASH_ALG_SHA256`.
 const SHA256: u16 = 1;
 
