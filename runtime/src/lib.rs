@@ -11,6 +11,7 @@ mod commands;
 pub mod container;
 mod device_nodes;
 pub mod doctor;
+mod enter_mounts;
 pub mod features;
 pub mod first_steps;
 mod global;
@@ -28,6 +29,8 @@ pub mod starter;
 pub mod sys;
 pub mod telling;
 mod users;
+
+pub use enter_mounts::enter_mount_namespace;
 
 // The commands use the library as a shim does, by its name.
 extern crate self as runtime;

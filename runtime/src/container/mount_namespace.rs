@@ -12,6 +12,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, chroot, pidfd_open};
 
 use super::{Error, Result, namespaces};
+use crate::enter_mount_namespace;
 use crate::sys::fork_child;
 use crate::telling;
 
@@ -35,7 +36,7 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
     } else {
         let path = format!("/proc/{pid}/ns/mnt");
         let theirs = File::open(&path).map_err(Error::io("open", &path))?;
-        setns(&theirs, CloneFlags::CLONE_NEWNS)
+        enter_mount_namespace(&theirs)
             .map_err(Error::step("enter the container's mount namespace"))?;
     }
     let outcome = body();
@@ -140,7 +141,7 @@ impl WayBack {
     /// Goes back there.
     pub(super) fn go(self) -> Result<()> {
         let back = || -> std::io::Result<()> {
-            setns(&self.namespace, CloneFlags::CLONE_NEWNS)?;
+            enter_mount_namespace(&self.namespace)?;
             rustix::process::fchdir(self.root.as_fd())?;
             chroot(".")?;
             rustix::process::fchdir(self.working_directory.as_fd())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use libcontainer::oci_spec::runtime::Spec;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -22,6 +22,7 @@ use super::super::{Bundle, CgroupManager, Error, HostOptions, Outcome, Result, d
 use super::criu::{Criu, CriuOptions};
 use super::external;
 use super::verify::verify;
+use crate::enter_mount_namespace;
 use crate::preflight;
 
 /// How to restore.
@@ -206,8 +207,7 @@ fn with_root_mounted(rootfs: &Path, body: impl FnOnce() -> Result<()>) -> Result
         })
         .map_err(|errno| Error::io("mount", rootfs)(errno.into()))
         .and_then(|()| body());
-    setns(before, CloneFlags::CLONE_NEWNS)
-        .map_err(Error::step("go back to the mount namespace"))?;
+    enter_mount_namespace(before).map_err(Error::step("go back to the mount namespace"))?;
     // setns(2) has left us at its root.
     std::env::set_current_dir(&directory).map_err(Error::io("go back to", &directory))?;
     mounted

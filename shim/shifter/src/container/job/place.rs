@@ -12,7 +12,7 @@ use bundles::shifter::Config;
 use bundles::shifter::image::Caller;
 use bundles::shifter::trusted::{self, ROOT};
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns};
+use runtime::enter_mount_namespace;
 use rustix::fs::{CWD, FileType, FlockOperation, flock};
 use rustix::mount::{OpenTreeFlags, UnmountFlags, open_tree, unmount};
 
@@ -108,7 +108,7 @@ impl Jobs {
         let host = File::open("/proc/self/ns/mnt").context("open this mount namespace")?;
         Mode::Rootful.leave_hosts_mounts(None)?;
         let filled = self.fill(&path, whose, fill);
-        setns(&host, CloneFlags::CLONE_NEWNS).context("come back to the host's mounts")?;
+        enter_mount_namespace(&host).context("come back to the host's mounts")?;
         let tree = filled?;
         let _lock = self.lock()?;
         self.sweep();
