@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::guardian::made_up_id;
+use super::guardian::{made_up_id, sweep_notes_of};
 use super::process::{self, ProcessId, is_alive, is_foreign};
 use super::remove_tree::remove_tree;
 use super::snapshot::{Snapshot, Status};
@@ -119,7 +119,7 @@ pub(super) fn remove_everything(store: &Store, id: &str) -> Result<()> {
                 cgroup::remove_at(&store.cgroup(id))?;
                 remove_tree(&directory)
             }
-            None => Ok(()),
+            None => sweep_notes_of(store, id),
         },
         Err(error) => Err(error),
     }

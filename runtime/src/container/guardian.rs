@@ -274,8 +274,23 @@ pub fn sweep(store: &Store) {
     sweep_those(store, &store.noted_runs());
 }
 
+/// Ends that runs are noted which held the container `id`, where all of them and it are gone: such a run was killed in its last
+/// step.
+///
+/// # Errors
+/// Where a note can't be removed.
+pub(super) fn sweep_notes_of(store: &Store, id: &str) -> Result<()> {
+    let is_its = |run: &String| store.noted_run(run).is_some_and(|noted| noted == id);
+    let noted = store.noted_runs();
+    let mut its = noted.iter().filter(|run| is_over(run) && is_its(run));
+    its.try_for_each(|run| store.end_killed_run(run, id))
+}
+
+fn is_over(run: &str) -> bool {
+    made_up_by(run).is_some_and(|run| !is_alive(run))
+}
+
 fn sweep_those(store: &Store, runs: &[String]) {
-    let is_over = |run: &str| made_up_by(run).is_some_and(|run| !is_alive(run));
     for run in runs.iter().filter(|run| is_over(run)) {
         if let Some(id) = store.noted_run(run) {
             let _ = sweep_held(store, &id, run).and_then(|()| store.end_killed_run(run, &id));
@@ -335,6 +350,29 @@ mod tests {
         seen.sort_by_key(|run| run.parse::<usize>().unwrap());
         seen.dedup();
         assert_eq!(seen, many);
+    }
+
+    #[test]
+    fn what_a_run_left_in_its_last_step_goes_with_what_it_held() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::at(Some(place.path().into()));
+        let us = ProcessId::current().unwrap();
+        let ended = |pid| {
+            made_up_id(ProcessId {
+                pid,
+                start_time: 0,
+                ..us
+            })
+        };
+        for (run, id) in [(ended(1), "web"), (ended(2), "db"), (made_up_id(us), "web")] {
+            store.note_run(&run, id).unwrap();
+        }
+        remove_everything(&store, "web").unwrap();
+        let mut left = store.noted_runs();
+        left.sort();
+        let mut others = [ended(2), made_up_id(us)];
+        others.sort();
+        assert_eq!(left, others);
     }
 
     #[test]
