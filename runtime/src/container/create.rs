@@ -292,7 +292,10 @@ fn make(
         .map_err(|error| Error::Libcontainer(error.to_string()))?;
     set_oom_score(normalised)?;
     let is_rootless = options.host.is_rootless();
-    in_cgroup::claim(container, &normalised.spec, is_rootless)?;
+    if is_rootless {
+        // Before it is decided what is mounted: some hierarchies may be refused.
+        in_cgroup::claim(container, &normalised.spec, true)?;
+    }
     let handed_over = HandedOver::of(
         normalised,
         &container.snapshot,
@@ -302,7 +305,14 @@ fn make(
         // An Opt-Server's is made for the one run, and Shifter's images are read-only.
         payload.has_init,
     )?;
-    if !handed_over.taken_out.is_direct {
+    let is_direct = handed_over.taken_out.is_direct;
+    let is_made_beside = is_direct && !is_rootless;
+    if is_made_beside {
+        in_cgroup::claim_birthplace(container)?;
+    } else if !is_rootless {
+        in_cgroup::claim(container, &normalised.spec, false)?;
+    }
+    if !is_direct {
         // What is made for a process that is direct is saved with it, before it is in any of that.
         container.save()?;
     }
@@ -318,6 +328,7 @@ fn make(
     };
     socket_activation::forget();
     let mut place = InCgroup::new(container, &normalised.spec, is_rootless, sealed)?;
+    place.is_made_beside = is_made_beside;
     let pid = first_process::make(&arguments, &ours, &mut place)?;
     Ok((pid, ours.listener.and_then(HandOver::kept)))
 }

@@ -21,6 +21,8 @@ pub(super) struct InCgroup<'a> {
     is_rootless: bool,
     keeps_affinity: bool,
     birthplace: Option<File>,
+    /// Whether most of it is still to be made and limited, beside the process: see [`claim_birthplace`].
+    pub(super) is_made_beside: bool,
 }
 
 /// Makes the cgroup with the limits of `spec`, unless systemd is to make it around the process. To be saved before a process
@@ -35,6 +37,19 @@ pub(super) fn claim(container: &mut Container, spec: &Spec, is_rootless: bool) -
     }
     container.snapshot.cgroup.claim(is_rootless)?;
     limit(container, resources(spec), is_rootless)
+}
+
+/// Makes as much of it as the first process is born into, if it is into any. [`InCgroup`] makes and limits the rest while that
+/// process is busy with what doesn't depend on it.
+///
+/// # Errors
+/// Where it can't be made.
+pub(super) fn claim_birthplace(container: &mut Container) -> Result<()> {
+    let cgroup = &mut container.snapshot.cgroup;
+    match cgroup.unit() {
+        Some(_) => Ok(()),
+        None => cgroup.claim_birthplace(),
+    }
 }
 
 fn limit(
@@ -55,8 +70,8 @@ fn resources(spec: &Spec) -> Option<&LinuxResources> {
 }
 
 impl<'a> InCgroup<'a> {
-    /// The way into the cgroup that [`claim`] made, or that systemd is to make. With `keeps_affinity` the process
-    /// keeps to the processors that its caller keeps to.
+    /// The way into the cgroup that [`claim`] made, or [`claim_birthplace`] in part, or that systemd is to make. With
+    /// `keeps_affinity` the process keeps to the processors that its caller keeps to.
     ///
     /// # Errors
     /// Where the cgroup can't be opened.
@@ -77,7 +92,16 @@ impl<'a> InCgroup<'a> {
             is_rootless,
             keeps_affinity,
             birthplace,
+            is_made_beside: false,
         })
+    }
+
+    fn make_the_rest(&mut self) -> Result<()> {
+        if !self.is_made_beside {
+            return Ok(());
+        }
+        self.container.snapshot.cgroup.claim_others()?;
+        limit(self.container, self.resources, self.is_rootless)
     }
 
     fn start_unit(&mut self, pid: i32) -> Result<()> {
@@ -113,7 +137,7 @@ impl Place for InCgroup<'_> {
 
     fn put_in(&mut self, pid: i32) -> Result<()> {
         if self.container.snapshot.cgroup.unit().is_none() {
-            return Ok(());
+            return self.make_the_rest();
         }
         self.start_unit(pid)?;
         self.container.snapshot.cgroup.put_in(pid)

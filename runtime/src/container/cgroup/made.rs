@@ -133,7 +133,7 @@ impl Made {
 
     /// Whether every hierarchy had it already, or there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.own.is_empty()
+        self.own.is_empty() && self.intended.is_empty()
     }
 
     /// Whether `directory` was made for the container.

@@ -127,9 +127,38 @@ impl Placement {
     /// Where a directory can't be made, or one that is there has processes in it, whose limits the
     /// container would change; what was made is removed again.
     pub(in crate::container) fn claim(&mut self, is_rootless: bool) -> Result<()> {
+        self.claim_those(is_rootless, |_| true)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Likewise, in the hierarchy that its first process is to be born into: see [`Self::birthplace`]. To be followed by
+    /// [`Self::claim_others`]; not for an ordinary user, for whom the places may become fewer.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
+    pub(in crate::container) fn claim_birthplace(&mut self) -> Result<()> {
+        self.claim_those(false, |place| place.kind == Kind::Unified)
+    }
+
+    /// Likewise, in all the others.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
+    pub(in crate::container) fn claim_others(&mut self) -> Result<()> {
+        self.claim_those(false, |place| place.kind != Kind::Unified)?;
+        self.settle();
+        Ok(())
+    }
+
+    fn claim_those(&mut self, is_rootless: bool, which: impl Fn(&Place) -> bool) -> Result<()> {
         let is_tolerant = is_rootless && self.has_own_name;
         let (is_unified, is_made) = (self.is_unified, self.unit.is_some());
         for place in std::mem::take(&mut self.places) {
+            if !which(&place) {
+                self.places.push(place);
+                continue;
+            }
             let path = place.directory.strip_prefix(&place.mount_point);
             let outcome = self.made.make(
                 &place.mount_point,
@@ -152,10 +181,13 @@ impl Placement {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn settle(&mut self) {
         self.made.settle();
         let anothers = self.place_of("memory").filter(|place| !self.owns(place));
         self.kills_before = anothers.map_or(0, |_| self.memory_use().killed);
-        Ok(())
     }
 
     /// Removes what was made. `with_processes`: kills every process in it and in its children first, as in one that is
@@ -187,7 +219,7 @@ impl Placement {
         all.try_for_each(|place| made::remove(&place.directory, true))
     }
 
-    /// Whether nothing was made for the container: every hierarchy had its cgroup already, or there is none.
+    /// Whether nothing was made for the container, nor is to be: every hierarchy had its cgroup already, or there is none.
     pub(in crate::container) fn is_anothers(&self) -> bool {
         self.made.is_empty() && !self.is_started
     }

@@ -13,13 +13,15 @@ use oci_spec::runtime::LinuxNamespaceType;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::super::failure::Failure;
+use super::super::own_root::OwnRoot;
 use super::super::{Error, Result, namespaces};
 use super::intermediate::{become_first, get_ready, wait_for_the_runtime};
 use super::{Born, Ours, Place, Unfinished, broken};
 use crate::sys::clone_child_into;
 use crate::telling;
 
-/// Makes it. It is noted as the container's before it is in a cgroup.
+/// Makes it. While its cgroup is made and limited it enters its namespaces, and then waits: what it makes from there on is
+/// the cgroup's. It is noted as the container's before it goes there.
 ///
 /// # Errors
 /// The step that failed.
@@ -37,6 +39,8 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     let first = clone_child_into(place.birthplace(), born_into, |is_born| {
         drop(go.take());
         let enter = || {
+            let own_root = ours.taken_out.own_root.as_ref();
+            own_root.map_or(Ok(()), OwnRoot::enter_namespaces)?;
             wait_for_the_runtime(placed.as_fd())?;
             Ok(place.enter(is_born)?)
         };

@@ -108,7 +108,7 @@ fn make_first(
     Ok(())
 }
 
-/// What comes before the container's namespaces. `enter` puts the process into its cgroup.
+/// What comes before the container's namespaces, or before its root. `enter` puts the process into its cgroup.
 pub(super) fn get_ready(spec: &Spec, ours: &Ours, enter: impl FnOnce() -> Step) -> Step {
     // What the runtime forwards is blocked there, and hooks in the container inherit from here.
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
@@ -188,6 +188,11 @@ fn make_sibling(
 ) -> std::result::Result<Pid, Box<dyn StdError>> {
     let first = clone_child(true, || {
         let _ = ends.to_main.close();
+        let own_root = ours.taken_out.own_root.as_ref();
+        if let Some(Err(error)) = own_root.map(OwnRoot::enter_namespaces) {
+            let _ = ends.init_to_main.exec_failed(telling::line(&error));
+            return OURS.into();
+        }
         become_first(
             arguments,
             ours,
@@ -199,7 +204,8 @@ fn make_sibling(
     Ok(first)
 }
 
-/// The first process's life until it executes the command; its value is its exit code where it doesn't.
+/// The life of the first process, in its namespaces and its cgroup, until it executes the command; its value is its exit
+/// code where it doesn't.
 pub(super) fn become_first(
     arguments: &ContainerArgs,
     ours: &Ours,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use libcontainer::oci_spec::runtime::Mount;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::unshare;
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, open, openat};
 use rustix::io::Errno;
@@ -22,13 +22,23 @@ use crate::preflight;
 use crate::sys::{MountAttr, mount_setattr};
 
 impl OwnRoot {
-    /// Makes all of it, in this process, which is in its cgroup, its user and its pid namespace already; moves there.
+    /// Makes the namespaces but the cgroup namespace, in this process, which is in its user and its pid namespace already:
+    /// what takes longest of all, and can be done while its cgroup is being made.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub(in crate::container) fn enter_namespaces(&self) -> Result<()> {
+        enter_new(self.namespaces - CloneFlags::CLONE_NEWCGROUP)?;
+        self.set_up_others()
+    }
+
+    /// Makes all the rest, in this process, which is in its cgroup, too; moves there.
     ///
     /// # Errors
     /// The step that failed.
     pub(in crate::container) fn make(&self) -> Result<()> {
-        unshare(self.namespaces).map_err(Error::step("make the container's namespaces"))?;
-        self.set_up_others()?;
+        // Its root is the cgroup that the process is in now.
+        enter_new(self.namespaces & CloneFlags::CLONE_NEWCGROUP)?;
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | self.propagation, none).map_err(Error::step(
             "keep mounts to the container's mount namespace",
@@ -105,6 +115,13 @@ impl OwnRoot {
         }
         set(attr)
     }
+}
+
+fn enter_new(namespaces: CloneFlags) -> Result<()> {
+    if namespaces.is_empty() {
+        return Ok(());
+    }
+    unshare(namespaces).map_err(Error::step("make the container's namespaces"))
 }
 
 /// Makes `mount` and attaches it where it belongs below `root`.
