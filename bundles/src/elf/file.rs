@@ -75,6 +75,7 @@ impl Source {
 
     /// Up to `length` bytes from `offset`; fewer only at the end of the file.
     pub(super) fn read_up_to(&self, offset: u64, length: usize) -> Result<Bytes, ElfError> {
+        let length = self.at_most(offset, length);
         let mut bytes = Bytes::zeroed(length);
         if let Some(known) = self.known(offset, length) {
             bytes.as_mut().copy_from_slice(known);
@@ -101,6 +102,18 @@ impl Source {
         }
         bytes.length = filled;
         Ok(bytes)
+    }
+
+    /// `length`, or a little more than is there, for a limit is far beyond what a file has. Files of the kernel's that are made
+    /// when they are read have no size.
+    fn at_most(&self, offset: u64, length: usize) -> usize {
+        match self.metadata.len() {
+            0 => length,
+            size => {
+                let left = size.saturating_sub(offset).saturating_add(1);
+                usize::try_from(left).map_or(length, |left| left.min(length))
+            }
+        }
     }
 
     fn known(&self, offset: u64, length: usize) -> Option<&[u8]> {
