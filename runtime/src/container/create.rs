@@ -116,8 +116,9 @@ pub fn create(
     preflight::working_directory(&bundle.rootfs, &bundle.spec)?;
     preflight::make_room(&bundle.rootfs, &bundle.spec)?;
     debug!(bundle = %bundle.directory.display(), "looked at the bundle and its root file system");
-    #[cfg_attr(not(feature = "fault-points"), expect(unused_mut))]
-    let (mut normalised, mut options) = (normalise(bundle, &mount_targets)?, options.clone());
+    let mut normalised = normalise(bundle, &mount_targets)?;
+    let mut options = options.clone();
+    options.host = options.host.settled();
     #[cfg(feature = "fault-points")]
     super::fault::weaken(&mut normalised, &mut options);
     if let Some(filter) = &mut normalised.filter {

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
 
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, setpgid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
@@ -106,8 +106,6 @@ pub(super) fn split(
         return Ok(Guardian { process, socket });
     };
     drop(socket);
-    let made_up = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
-    let id = id.map(str::to_owned).or_else(|| made_up.clone());
     let code = match guard(worker, signals, &own_socket) {
         Some(ended) => {
             if ended.was_interrupted && ended.code == 128 + Signal::SIGINT as i32 {
@@ -116,8 +114,11 @@ pub(super) fn split(
             ended.code
         }
         None => {
+            // It hasn't been waited for yet, and so is still to be seen.
+            let run = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
             end_children();
-            if let (Some(id), Some(run)) = (&id, &made_up) {
+            if let Some(run) = &run {
+                let id = id.unwrap_or(run);
                 // There is nobody left to tell but the next run, which sweeps.
                 let _ = remove_run(store, run, id);
                 when_killed(id);
@@ -144,7 +145,8 @@ fn end_by_interrupt() {
     let _ = interrupts.thread_unblock();
 }
 
-/// Passes signals on, and what goes between two terminals, until the worker ends; `None` where it was killed.
+/// Passes signals on, and what goes between two terminals, until the worker ends; `None` where it was killed, and is to be
+/// waited for.
 fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<Ended> {
     let pid = rustix::process::Pid::from_raw(worker.as_raw())?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
@@ -169,9 +171,11 @@ fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<Ended> 
         {
             socket = None;
         }
-        match waitpid(worker, Some(WaitPidFlag::WNOHANG)) {
+        let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match waitid(Id::Pid(worker), options) {
             Ok(WaitStatus::StillAlive) => {}
             Ok(WaitStatus::Exited(_, code)) => {
+                let _ = waitpid(worker, None);
                 return Some(Ended {
                     code,
                     was_interrupted,

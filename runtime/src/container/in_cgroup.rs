@@ -100,7 +100,12 @@ impl<'a> InCgroup<'a> {
         if !self.is_made_beside {
             return Ok(());
         }
-        self.container.snapshot.cgroup.claim_others()?;
+        let snapshot = &mut self.container.snapshot;
+        snapshot.cgroup.claim_others()?;
+        if !snapshot.has_pid_namespace && !snapshot.cgroup.has_own_name() {
+            // Neither the first process's end nor a name would tell what is to be ended in there.
+            self.container.save()?;
+        }
         limit(self.container, self.resources, self.is_rootless)
     }
 

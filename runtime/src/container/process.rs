@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
 
 use crate::kernel_file;
 use crate::process_stat;
+use crate::sys;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -42,14 +44,38 @@ impl ProcessId {
     /// # Errors
     /// Where `/proc` can't be read.
     pub fn current() -> io::Result<Self> {
-        Self::of(nix::unistd::getpid().as_raw())
+        CURRENT.get_or(|| Self::of(nix::unistd::getpid().as_raw()))
+    }
+}
+
+/// What a process has found out about itself and what never changes; a child finds it out anew.
+#[derive(Debug)]
+struct Known<T>(Mutex<Option<(u32, T)>>);
+
+static CURRENT: Known<ProcessId> = Known(Mutex::new(None));
+static NAMESPACE: Known<u64> = Known(Mutex::new(None));
+
+impl<T: Copy> Known<T> {
+    fn get(&self) -> Option<T> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.and_then(|(generation, it)| (generation == sys::generation()).then_some(it))
+    }
+
+    fn get_or(&self, find: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if let Some(it) = self.get() {
+            return Ok(it);
+        }
+        let found = find()?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((sys::generation(), found));
+        Ok(found)
     }
 }
 
 /// Whether `process` still runs; a zombie doesn't. One of another pid namespace can't be seen from here, so
 /// it counts as running: nothing of its container may be taken away.
 pub fn is_alive(process: ProcessId) -> bool {
-    if is_foreign(process) {
+    if CURRENT.get() == Some(process) || is_foreign(process) {
         return true;
     }
     stat(process.pid).is_ok_and(|stat| stat.is_running(process))
@@ -68,8 +94,9 @@ pub fn is_foreign(process: ProcessId) -> bool {
     own_namespace().map_or(true, |own| own != process.namespace)
 }
 
+/// That of this process, which moves its children at most to another (pid_namespaces(7)).
 fn own_namespace() -> io::Result<u64> {
-    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
+    NAMESPACE.get_or(|| Ok(fs::metadata("/proc/self/ns/pid")?.ino()))
 }
 
 /// A descriptor of `process`, if that one still runs.
@@ -201,5 +228,20 @@ mod tests {
             ..reused
         };
         assert!(is_foreign(foreign) && is_alive(foreign));
+    }
+
+    #[test]
+    fn a_child_is_not_taken_for_the_process_that_made_it() {
+        let us = ProcessId::current().unwrap();
+        let child = sys::fork_child(|| {
+            let child = ProcessId::current().unwrap();
+            let is_told = child.pid == nix::unistd::getpid().as_raw() && child != us;
+            i32::from(!is_told || !is_alive(us) || child.namespace != us.namespace)
+        });
+        let ended = nix::sys::wait::waitpid(child.unwrap(), None).unwrap();
+        assert!(
+            matches!(ended, nix::sys::wait::WaitStatus::Exited(_, 0)),
+            "{ended:?}"
+        );
     }
 }

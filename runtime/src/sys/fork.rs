@@ -3,9 +3,23 @@
 use std::io;
 use std::mem::size_of_val;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::CloneFlags;
 use nix::unistd::{ForkResult, Pid};
+
+/// How many processes of this program lie between the one that was executed and this one.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// A number that differs between this process and those from which it was forked here: what they have found out about themselves
+/// is in its memory as well.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+fn note_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Forks: the child's pid in the parent, `None` in the child.
 ///
@@ -16,7 +30,10 @@ pub(crate) fn fork() -> io::Result<Option<Pid>> {
     // the child may use the heap and any lock as it finds them.
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Some(child)),
-        ForkResult::Child => Ok(None),
+        ForkResult::Child => {
+            note_child();
+            Ok(None)
+        }
     }
 }
 
@@ -66,6 +83,7 @@ fn in_child(pid: i32, body: impl FnOnce() -> i32) -> io::Result<Pid> {
     if pid > 0 {
         return Ok(Pid::from_raw(pid));
     }
+    note_child();
     let code = body();
     // SAFETY: ends the child at once, as it is meant to.
     unsafe { libc::_exit(code) }

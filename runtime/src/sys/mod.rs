@@ -24,7 +24,7 @@ pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal
 pub(crate) use descriptor::{duplicate, read_from, write_to};
 pub(crate) use environment::remove_variable;
 pub use fork::{clone_child, fork_child};
-pub(crate) use fork::{clone_child_into, fork};
+pub(crate) use fork::{clone_child_into, fork, generation};
 pub use init::close_descriptors_except;
 pub use init::forget_arguments_and_environment;
 pub(crate) use init::{

@@ -14,6 +14,9 @@ use super::tree;
 /// How long processes killed in a cgroup may take to go.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a process may take to go that finds its maker gone.
+const GONE_BY_ITSELF_WITHIN: Duration = Duration::from_millis(200);
+
 /// What was made for one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Made {
@@ -53,17 +56,27 @@ impl Made {
         self.intended.extend(absent);
     }
 
+    /// Notes `directory` alone, which is nobody else's, as one that [`Self::make`] would make.
+    pub(super) fn intend_own(&mut self, directory: &Path) {
+        self.intended.push(directory.to_path_buf());
+    }
+
     /// All is made, and noted: nothing else of what was intended is the container's.
     pub(super) fn settle(&mut self) {
         self.intended.clear();
     }
 
-    /// Removes what was intended and may have been made. No process of the container's can be in it, for it
-    /// is settled before one goes there; so whatever is in use, or has a cgroup below it, is another's who
-    /// came for the same name, and stays.
+    /// Removes what was intended and may have been made. No process of the container's can be in it but the first one, which
+    /// may have been born there and goes when it finds its maker gone; so whatever stays in use, or has a cgroup below it, is
+    /// another's who came for the same name, and stays.
     pub(super) fn remove_intended(&self) {
+        let deadline = Instant::now() + GONE_BY_ITSELF_WITHIN;
         for directory in self.intended.iter().rev() {
-            let _ = fs::remove_dir(directory);
+            while fs::remove_dir(directory).is_err_and(|error| is_busy(&error))
+                && Instant::now() < deadline
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 
@@ -142,6 +155,10 @@ impl Made {
     }
 }
 
+fn is_busy(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EBUSY)
+}
+
 /// Removes one directory and those below it; see [`Made::remove`].
 ///
 /// # Errors
@@ -159,7 +176,7 @@ pub(super) fn remove(directory: &Path, with_processes: bool) -> Result<()> {
         let Err(error) = tree::remove(directory) else {
             return Ok(());
         };
-        let is_busy = error.raw_os_error() == Some(libc::EBUSY);
+        let is_busy = is_busy(&error);
         let is_late = Instant::now() > deadline;
         if is_busy && !with_processes && (is_late || tree::is_populated(directory)) {
             return Ok(());

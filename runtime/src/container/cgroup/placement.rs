@@ -116,7 +116,11 @@ impl Placement {
 
     fn intend(&mut self) {
         for place in &self.places {
-            self.made.intend(&place.mount_point, &place.directory);
+            match self.has_own_name {
+                // Its own by its name, whether it is there or not.
+                true => self.made.intend_own(&place.directory),
+                false => self.made.intend(&place.mount_point, &place.directory),
+            }
         }
     }
 
@@ -292,6 +296,11 @@ impl Placement {
     /// Whether the cgroup at `place` was made for the container.
     pub(super) fn owns(&self, place: &Place) -> bool {
         self.is_started || self.made.has(&place.directory)
+    }
+
+    /// Whether it is named after the container, and so is its own by its name.
+    pub(in crate::container) fn has_own_name(&self) -> bool {
+        self.has_own_name
     }
 
     /// The unit that it is, where systemd makes it: then it is made around its first process.

@@ -14,6 +14,15 @@ impl HostOptions {
             Rootless::Auto => !geteuid().is_root() || is_in_user_namespace(),
         }
     }
+
+    /// The same, found out once and for all.
+    pub(in crate::container) fn settled(self) -> Self {
+        let rootless = match self.is_rootless() {
+            true => Rootless::Yes,
+            false => Rootless::No,
+        };
+        Self { rootless, ..self }
+    }
 }
 
 /// Whether this process's ids are another namespace's. What can't be told is taken for the host's: then a

@@ -21,7 +21,7 @@ use crate::sys::clone_child_into;
 use crate::telling;
 
 /// Makes it. While its cgroup is made and limited it enters its namespaces, and then waits: what it makes from there on is
-/// the cgroup's. It is noted as the container's before it goes there.
+/// the cgroup's.
 ///
 /// # Errors
 /// The step that failed.
@@ -59,8 +59,9 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     unfinished.add(first);
     to_main.close().map_err(broken)?;
     drop(placed);
-    place.put_in(first.as_raw())?;
+    // Noted at once: if this process is killed while the cgroup is made, whoever deletes the container finds it.
     place.born(first.as_raw())?;
+    place.put_in(first.as_raw())?;
     if let Some(mut go) = go.take() {
         go.write_all(b"1")
             .map_err(Error::step("let the first process go on"))?;
