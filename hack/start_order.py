@@ -13,7 +13,8 @@ import sys
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 LIBC.ptrace.restype = ctypes.c_long
-TRACEME, PEEKUSER, POKEUSER, CONT, SETOPTIONS, GETEVENTMSG = 0, 3, 6, 7, 0x4200, 0x4201
+TRACEME, PEEKUSER, POKEUSER, CONT, SETOPTIONS, GETEVENTMSG, GETSIGINFO = 0, 3, 6, 7, 0x4200, 0x4201, 0x4202
+SIGINFO_SIZE = 128
 FORKED, EXECUTED = (1, 2, 3), 4  # fork, vfork, clone; exec
 OPTIONS = 0x0E | 0x10 | 0x100000  # those events, and that the tracer's end is the traced's
 RIP = 16 * 8  # in struct user_regs_struct
@@ -31,6 +32,7 @@ class Program:
             words = line.split()
             if words[:1] == ["LOAD"] and "E" in words[6:8]:
                 offset, address, size = (int(words[number], 16) for number in (1, 2, 4))
+        self.begun = set()
         self.names = {}
         for line in told("nm", "--defined-only", self.path):
             words = line.split()
@@ -64,6 +66,7 @@ class Program:
             os.kill(os.getpid(), signal.SIGSTOP)
             begin()
         os.waitpid(child, 0)
+        self.begun.add(child)
         LIBC.ptrace(SETOPTIONS, child, None, OPTIONS)
         LIBC.ptrace(CONT, child, None, None)
         found, bases = {}, {}
@@ -98,8 +101,15 @@ class Program:
                 found.update(dict.fromkeys(self.names[place]))
                 write(pid, at, self.first_bytes[place])
                 LIBC.ptrace(POKEUSER, pid, RIP, at)
+        elif number == signal.SIGSTOP and pid in self.begun:
+            # One that stops itself, and then is stopped, until somebody kills it or lets it go on.
+            if LIBC.ptrace(GETSIGINFO, pid, None, ctypes.create_string_buffer(SIGINFO_SIZE)) != 0:
+                return
+            deliver = number
         elif number not in (signal.SIGSTOP, signal.SIGTRAP):
             deliver = number
+        # Each begins with such a stop, which is the tracing's.
+        self.begun.add(pid)
         LIBC.ptrace(CONT, pid, None, deliver)
 
     def is_known(self, pid, bases):
