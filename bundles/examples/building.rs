@@ -13,8 +13,6 @@ use bundles::elf::Resolver;
 use bundles::opt_server::config::{Config, Limits};
 use bundles::opt_server::{Identity, Request, Sandbox};
 use bundles::promise::{Kind, check};
-// The programs that make bundles have their memory from there.
-use runtime as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
