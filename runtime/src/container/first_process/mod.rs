@@ -46,7 +46,7 @@ pub(super) trait Place {
     /// The cgroup that it can be born into: of version 2 only, and much faster than moving it there.
     fn birthplace(&self) -> Option<BorrowedFd<'_>>;
 
-    /// In the runtime: has it put into its cgroup by whoever else is to do that.
+    /// In the runtime: makes what isn't there yet of its cgroup, or has it put there by whoever else is to do that.
     fn put_in(&mut self, pid: i32) -> Result<()>;
 
     /// In the process itself, afterwards: goes there, as far as it isn't there already, by birth or otherwise.
