@@ -5,12 +5,12 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import bundles
+import in_memory
 import mounts
 import reading
 import runtimes
@@ -117,23 +117,20 @@ def main():
         "mounts": lambda: mounts.table(program("opt-server"), scratch, options.rounds, options.mounts),
         "images": lambda: reading.table(program("shifter"), scratch),
     }
-    # As below /run: what states cost on a disk is another matter.
-    state = os.path.join(scratch, "state")
-    os.mkdir(state)
-    subprocess.run(["mount", "-t", "tmpfs", "state", state], check=True)
     try:
-        bench = bundles.Bundles(scratch, program("opt-runtime"))
-        bench.runtimes = runtimes.found(program("opt-runtime"), "", scratch, [])[1]
-        before = os.getloadavg()[0]
-        tables = [make() for name, make in makers.items() if not options.only or options.only in name]
-        head = (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} processors; {options.rounds} rounds in random order; "
-                f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after.\n")
+        # Of the runtimes' states.
+        with in_memory.directory(scratch, "state"):
+            bench = bundles.Bundles(scratch, program("opt-runtime"))
+            bench.runtimes = runtimes.found(program("opt-runtime"), "", scratch, [])[1]
+            before = os.getloadavg()[0]
+            tables = [make() for name, make in makers.items() if not options.only or options.only in name]
+            head = (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} processors; {options.rounds} rounds in random order; "
+                    f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after.\n")
         text = "\n".join([head, *tables])
         print(text)
         if options.write:
             put(options.write, text)
     finally:
-        subprocess.run(["umount", state], check=False)
         shutil.rmtree(scratch)
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import bundles
+import in_memory
 import plot
 import podman
 import rows
@@ -141,22 +142,19 @@ def main():
     if options.rounds < 2:
         sys.exit("hack/bench: --rounds must be 2 at least")
     scratch = tempfile.mkdtemp(prefix="opt-bench-", dir="/var/tmp")
-    # As below /run: what states cost on a disk is another matter.
-    state = os.path.join(scratch, "state")
-    os.mkdir(state)
-    subprocess.run(["mount", "-t", "tmpfs", "state", state], check=True)
     try:
-        bench = Bench(options, scratch)
-        head = heading(bench)
-        tables = list(bench.tables())
-        text = "\n".join([head.format(after=os.getloadavg()[0]), *(table.markdown() for table in tables)])
+        # Of the runtimes' states.
+        with in_memory.directory(scratch, "state"):
+            bench = Bench(options, scratch)
+            head = heading(bench)
+            tables = list(bench.tables())
+            text = "\n".join([head.format(after=os.getloadavg()[0]), *(table.markdown() for table in tables)])
         print(text)
         if options.output and tables:
             for name, content in (("md", text), ("svg", plot.bars(tables[0]))):
                 with open(os.path.join(options.output, f"benchmark.{name}"), "w", encoding="utf-8") as file:
                     file.write(content)
     finally:
-        subprocess.run(["umount", state], check=False)
         shutil.rmtree(scratch)
 
 

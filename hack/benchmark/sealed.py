@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import in_memory
 from measure import WARM_UP, in_turns, timed
 from rows import a_name
 
@@ -62,11 +63,7 @@ def building(rounds, program, scratch):
         told = subprocess.run([program, config, project, str(times), "it", "-c", "0"], check=True, capture_output=True, text=True)
         return json.loads(told.stdout)
 
-    # As /run mostly is. The mount namespace is hack/bench's own.
-    memory = os.path.join(scratch, "memory")
-    os.mkdir(memory)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", memory], check=True)
-    try:
+    with in_memory.directory(scratch, "memory") as memory:
         taken = {}
         for where, above in (("in memory", memory), ("on disk", scratch)):
             project = os.path.join(above, "project-of-building")
@@ -75,5 +72,3 @@ def building(rounds, program, scratch):
             built = build(project, parts[:max(MOUNTS - there, 0)], rounds + WARM_UP)
             taken[where] = built["mounts"], built["milliseconds"][WARM_UP:]
         return taken
-    finally:
-        subprocess.run(["umount", memory], check=True)

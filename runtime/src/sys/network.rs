@@ -3,6 +3,10 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+// As wide as this C library's ioctl has them.
+const GET_FLAGS: libc::Ioctl = libc::SIOCGIFFLAGS as libc::Ioctl;
+const SET_FLAGS: libc::Ioctl = libc::SIOCSIFFLAGS as libc::Ioctl;
+
 /// Brings the interface `lo` of this process's network namespace up. `socket` is any of that namespace's.
 ///
 /// # Errors
@@ -17,7 +21,7 @@ pub(crate) fn bring_up_loopback(socket: impl AsFd) -> io::Result<()> {
     }
     let number = socket.as_fd().as_raw_fd();
     // SAFETY: the kernel reads the name and writes the flags, both within `request`.
-    if unsafe { libc::ioctl(number, libc::SIOCGIFFLAGS as libc::Ioctl, &raw mut request) } != 0 {
+    if unsafe { libc::ioctl(number, GET_FLAGS, &raw mut request) } != 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: flags are what the call has just put there.
@@ -28,14 +32,7 @@ pub(crate) fn bring_up_loopback(socket: impl AsFd) -> io::Result<()> {
         ifru_flags: flags | up,
     };
     // SAFETY: the kernel reads `request`.
-    if unsafe {
-        libc::ioctl(
-            number,
-            libc::SIOCSIFFLAGS as libc::Ioctl,
-            &raw const request,
-        )
-    } != 0
-    {
+    if unsafe { libc::ioctl(number, SET_FLAGS, &raw const request) } != 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
