@@ -66,67 +66,92 @@ impl Cli {
     /// which is half of what a start touches of the heap. Where another was meant, or anything is wrong, this fails: no
     /// word but a subcommand's name can be where one is expected.
     fn of_named(arguments: &[OsString]) -> Option<Self> {
-        let all = Command::augment_subcommands(clap::Command::new("all"));
         let mut words = arguments.iter().skip(1);
-        let named = words.find_map(|word| all.find_subcommand(word))?;
+        let named = words.find_map(|word| Command::alone(word.to_str()?))?;
         let alone = Before::augment_args(clap::Command::new("alone"))
             .version(VERSION.as_str())
             .disable_help_subcommand(true)
             .disable_version_flag(true)
-            .subcommand(named.clone());
+            .subcommand(named);
         let found = alone.try_get_matches_from(arguments).ok()?;
         Self::from_arg_matches(&found).ok()
     }
 }
 
-/// What to do. clap makes the options of the one that is named, and no others': a start is most of a short command.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub enum Command {
+/// Declares the subcommands: each one's line of help, how it is called, and its arguments, if it has any.
+macro_rules! subcommands {
+    ($(#[doc = $about:literal] $name:ident: $variant:ident $(($module:ident::Arguments))?,)*) => {
+        /// What to do. clap makes the options of the one that is named, and no others': a start is most of a short command.
+        #[derive(Debug, Subcommand)]
+        #[command(defer = true)]
+        pub enum Command {
+            $(
+                #[doc = $about]
+                #[command(name = stringify!($name))]
+                $variant $((commands::$module::Arguments))?,
+            )*
+        }
+
+        impl Command {
+            /// The subcommand of this name as [`Subcommand`] makes it, without the others.
+            fn alone(name: &str) -> Option<clap::Command> {
+                $(
+                    if name == stringify!($name) {
+                        let alone = clap::Command::new(stringify!($name)).about($about.trim());
+                        return Some(alone$(.defer(commands::$module::Arguments::augment_args))?);
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+subcommands! {
     /// Create a container; its command waits for `start`
-    Create(commands::create::Arguments),
+    create: Create(create::Arguments),
     /// Let a created container execute its command
-    Start(commands::start::Arguments),
+    start: Start(start::Arguments),
     /// Print a container's state as JSON
-    State(commands::state::Arguments),
+    state: State(state::Arguments),
     /// Send a signal to a container
-    Kill(commands::kill::Arguments),
+    kill: Kill(kill::Arguments),
     /// Stop a container's processes where they are
-    Pause(commands::pause::Arguments),
+    pause: Pause(pause::Arguments),
     /// Let a paused container go on
-    Resume(commands::resume::Arguments),
+    resume: Resume(resume::Arguments),
     /// Print what a container uses, and what happens to it, as lines of JSON
-    Events(commands::events::Arguments),
+    events: Events(events::Arguments),
     /// Change a container's limits
-    Update(commands::update::Arguments),
+    update: Update(update::Arguments),
     /// Print a container's processes
-    Ps(commands::ps::Arguments),
+    ps: Ps(ps::Arguments),
     /// Delete a container
-    Delete(commands::delete::Arguments),
+    delete: Delete(delete::Arguments),
     /// Create, start, wait and delete
-    Run(commands::run::Arguments),
+    run: Run(run::Arguments),
     /// Execute another command in a container
-    Exec(commands::exec::Arguments),
+    exec: Exec(exec::Arguments),
     /// List containers
-    List(commands::list::Arguments),
+    list: List(list::Arguments),
     /// Write a config.json to begin with
-    Spec(commands::spec::Arguments),
+    spec: Spec(spec::Arguments),
     /// Save a running container's processes in files, by criu
-    Checkpoint(commands::checkpoint::Arguments),
+    checkpoint: Checkpoint(checkpoint::Arguments),
     /// Make a container again from what `checkpoint` saved
-    Restore(commands::restore::Arguments),
+    restore: Restore(restore::Arguments),
     /// Print what this runtime can do, as JSON
-    Features,
+    features: Features,
     /// Make a bundle and stop there
-    Bundle(commands::bundle::Arguments),
+    bundle: Bundle(bundle::Arguments),
     /// Check a bundle against the promise; exit code 1 when a protection is broken
-    Check(commands::check::Arguments),
+    check: Check(check::Arguments),
     /// Tell what this host can and can't do, each with the remedy
-    Doctor(commands::doctor::Arguments),
+    doctor: Doctor(doctor::Arguments),
     /// Seal someone else's bundle into a new one, and print what changed
-    Seal(commands::seal::Arguments),
+    seal: Seal(seal::Arguments),
     /// Show what a bundle exposes, and why
-    Explain(commands::explain::Arguments),
+    explain: Explain(explain::Arguments),
 }
 
 #[cfg(test)]
@@ -151,6 +176,18 @@ mod tests {
             let among_all = Cli::try_parse_from(words(line)).expect(line);
             assert_eq!(format!("{alone:?}"), format!("{among_all:?}"));
         }
+    }
+
+    #[test]
+    fn each_subcommand_alone_is_as_among_all() {
+        let mut all = Command::augment_subcommands(clap::Command::new("all"));
+        assert_eq!(all.get_subcommands().count(), 22);
+        for among_all in all.get_subcommands_mut() {
+            let mut alone = Command::alone(among_all.get_name()).unwrap();
+            let (alone, among_all) = (alone.render_long_help(), among_all.render_long_help());
+            assert_eq!(alone.to_string(), among_all.to_string());
+        }
+        assert!(Command::alone("nonsense").is_none());
     }
 
     #[test]
