@@ -3,8 +3,6 @@
 //! [`container`] takes a bundle to a running, observed container and back to nothing; [`preflight`] looks
 //! at root file systems before libcontainer does. The `opt-runtime` binary and the shims drive both.
 
-#[cfg(target_env = "musl")]
-mod allocator;
 mod below;
 mod cli;
 mod commands;
