@@ -25,6 +25,7 @@ mod ranges;
 mod refusal;
 mod refused;
 mod remembered;
+mod row;
 mod simulate;
 mod strict;
 mod table;

@@ -7,8 +7,9 @@ use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, LinuxSyscall};
 use super::condition::Condition;
 use super::error::SeccompError;
 use super::multiplexed::{Multiplexer, multiplexer};
+use super::row::Row;
 use super::simulate::Decision;
-use super::table::{Architecture, Row, row};
+use super::table::{Architecture, row};
 
 /// The rules of a profile, in its order, with what doesn't depend on an architecture worked out.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Rules {
             for conditions in rule.alternatives.iter() {
                 let add = |number, conditions| {
                     let action = rule.action;
-                    named.push((number, rule.call.0, Clause { conditions, action }));
+                    named.push((number, rule.call.name(), Clause { conditions, action }));
                 };
                 for_each_number(architecture, rule.call, conditions, add);
             }
@@ -208,7 +209,7 @@ fn for_each_number(
             false => condition.narrowed(),
         })
         .collect();
-    if let Some(Multiplexer { number, selector }) = multiplexer(architecture, call.0) {
+    if let Some(Multiplexer { number, selector }) = multiplexer(architecture, call.name()) {
         // The first argument selects the call; the others are what they are, and not the call's own,
         // which are in memory. libseccomp compares them all the same.
         let others = own.iter().filter(|condition| condition.index != 0);

@@ -3,6 +3,7 @@
 use oci_spec::runtime::Arch;
 
 use super::numbers::ROWS;
+use super::row::Row;
 
 /// `AUDIT_ARCH_I386`: 32-bit programs on x86_64 (`int 0x80`, where `socketcall` hides its arguments).
 pub const AUDIT_ARCH_I386: u32 = 0x4000_0003;
@@ -16,9 +17,6 @@ pub const AUDIT_ARCH_AARCH64: u32 = 0xc000_00b7;
 /// Set in an x86_64 call number that means the x32 call of that number. The audit architecture is the
 /// same, so a filter has to look at the number.
 pub const X32_BIT: u32 = 0x4000_0000;
-
-/// A call's name, and its number on each [`Architecture`], in their order; `u32::MAX` where it has none.
-pub(super) type Row = (&'static str, [u32; 5]);
 
 /// An architecture with a table of its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +58,7 @@ impl Architecture {
 
     /// Number of a call, as the kernel gives it to a filter.
     pub fn number(self, row: &Row) -> Option<u32> {
-        let number = row.1[self as usize];
+        let number = row.numbers[self as usize];
         let bit = if self == Self::X32 { X32_BIT } else { 0 };
         (number != u32::MAX).then_some(number | bit)
     }
@@ -122,7 +120,9 @@ impl Machine {
 
 /// A call by its name, of any architecture.
 pub(super) fn row(name: &str) -> Option<&'static Row> {
-    let at = ROWS.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    let at = ROWS
+        .binary_search_by(|known| known.letters().cmp(name.as_bytes()))
+        .ok()?;
     ROWS.get(at)
 }
 
@@ -147,7 +147,7 @@ pub fn syscall_name(number: i64) -> Option<&'static str> {
 pub fn syscalls() -> impl Iterator<Item = (&'static str, i64)> {
     let native = machine().map(|machine| machine.native);
     ROWS.iter()
-        .filter_map(move |row| Some((row.0, i64::from(native?.number(row)?))))
+        .filter_map(move |row| Some((row.name(), i64::from(native?.number(row)?))))
 }
 
 #[cfg(test)]
@@ -168,12 +168,13 @@ mod tests {
     #[test]
     fn the_table_is_sorted_without_duplicates() {
         for pair in ROWS.windows(2) {
-            assert!(pair[0].0 < pair[1].0, "{} before {}", pair[0].0, pair[1].0);
+            let (first, second) = (pair[0].name(), pair[1].name());
+            assert!(first < second, "{first} before {second}");
         }
         for architecture in ALL {
             let mut numbers: Vec<(u32, &str)> = ROWS
                 .iter()
-                .filter_map(|row| Some((architecture.number(row)?, row.0)))
+                .filter_map(|row| Some((architecture.number(row)?, row.name())))
                 .collect();
             numbers.sort_unstable();
             for pair in numbers.windows(2) {
@@ -198,7 +199,7 @@ mod tests {
     /// Numbers since 424 are the same everywhere: a slip in one column shows in the other.
     #[test]
     fn new_numbers_are_common() {
-        for row in ROWS {
+        for row in &ROWS {
             let numbers: Vec<u32> = ALL
                 .iter()
                 .filter_map(|architecture| architecture.number(row))
@@ -209,7 +210,7 @@ mod tests {
             assert!(
                 numbers.windows(2).all(|pair| pair[0] == pair[1]),
                 "{}",
-                row.0
+                row.name()
             );
         }
         let newest = ROWS.iter().filter_map(|row| ALL[0].number(row)).max();
