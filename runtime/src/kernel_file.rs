@@ -3,11 +3,11 @@
 //! Their size is given as 0, so the standard library asks for it in vain, begins with 32 bytes and doubles:
 //! nine system calls for a line. A container's start reads dozens of them.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{read as read_some, retry_on_intr};
 
 /// What is read at once, in bytes: most files whole, and the kernel gives a page at most of many.
@@ -18,7 +18,12 @@ const AT_ONCE: usize = 4096;
 /// # Errors
 /// Those of open(2) and read(2), and `InvalidData` where it isn't UTF-8.
 pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
-    let file = File::open(path)?;
+    // Not the standard library's: musl sets close-on-exec once more in a call of its own.
+    let file = open(
+        path.as_ref(),
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
     let mut content = Vec::with_capacity(AT_ONCE);
     while retry_on_intr(|| read_some(&file, spare_capacity(&mut content)))? > 0 {
         if content.len() == content.capacity() {

@@ -253,7 +253,7 @@ fn remove_run(store: &Store, run: &str, id: &str) -> Result<()> {
 }
 
 /// As many others as a run looks at for having ended halfway: what it takes to run doesn't grow with how many do.
-const LOOKED_AT: usize = 32;
+const LOOKED_AT: usize = 4;
 
 /// As [`sweep`], of some runs where there are many: others sweep the others.
 pub(super) fn sweep_some(store: &Store) {

@@ -132,8 +132,7 @@ impl Snapshot {
     /// Writes it into the container's directory, whole or not at all.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let path = directory.join(STATE_FILE);
-        let text =
-            serde_json::to_vec(self).map_err(|error| Error::io("write", &path)(error.into()))?;
+        let text = json::text_of(self).map_err(|error| Error::io("write", &path)(error.into()))?;
         write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
     }
 

@@ -10,6 +10,7 @@ mod words;
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -41,6 +42,19 @@ impl fmt::Display for Fault {
         let colon = if key.is_empty() { "" } else { ": " };
         write!(f, "{key}{colon}{reason}, at line {line}, column {column}")
     }
+}
+
+/// As long as a container's state and most bundles are, in bytes: what begins small is copied whenever it has doubled.
+const USUAL: usize = 4096;
+
+/// The text of `value`, for a file of ours.
+///
+/// # Errors
+/// Where it has no text.
+pub(crate) fn text_of<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut text, value)?;
+    Ok(text)
 }
 
 /// Reads `text` as a `T`.

@@ -1,8 +1,10 @@
 //! Putting a process into a container's cgroup.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, open};
 
 use super::super::exec::SubCgroup;
 use super::super::snapshot::Snapshot;
@@ -117,9 +119,10 @@ pub(super) fn put(directory: &Path, pid: i32) -> io::Result<()> {
 }
 
 fn write_to(list: &Path, pid: i32) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).open(list)?;
-    // One write: the kernel reads one pid from each.
-    file.write_all(pid.to_string().as_bytes())
+    let file = open(list, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // One write: the kernel reads one pid from each, whole or not at all.
+    rustix::io::write(&file, pid.to_string().as_bytes())?;
+    Ok(())
 }
 
 /// Puts this process, which has one thread, into `directory`.

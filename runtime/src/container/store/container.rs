@@ -136,7 +136,7 @@ impl Container {
 
 fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
     let path = directory.join(SPEC_FILE);
-    let text = serde_json::to_vec(spec).map_err(|error| Error::io("write", &path)(error.into()))?;
+    let text = json::text_of(spec).map_err(|error| Error::io("write", &path)(error.into()))?;
     write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
 }
 
