@@ -1,13 +1,18 @@
 //! `run`.
 
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use runtime::container::{self, CONFIG, RunOptions};
-use runtime::{own_executable, telling};
+use nix::unistd::Pid;
+use runtime::container::{self, CONFIG, RunOptions, early_guardian};
+use runtime::own_executable;
+use runtime::telling::{self, OURS};
 
 use super::creating::Creating;
+use crate::cli::{Cli, Command};
 use crate::global::Global;
 
 /// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
@@ -66,6 +71,23 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         telling::say("opt-runtime: the kernel killed the command for want of memory\n");
     }
     Ok(ExitCode::from(outcome.code))
+}
+
+/// Guards the process `worker`, which runs a bundle for this one and asks it through `socket`; exits with its code.
+pub fn guard(worker: Pid, socket: &OwnedFd, arguments: &[OsString]) -> ExitCode {
+    // Where they say nothing that makes a container, the worker has told so.
+    let made = match Cli::of(arguments) {
+        Ok(Cli {
+            before,
+            command: Command::Run(run),
+        }) => {
+            let (_, id) = split(run.bundle, run.target, run.config.as_deref());
+            Some((before.global.store(), id))
+        }
+        _ => None,
+    };
+    let code = early_guardian::guard(worker, socket, made);
+    ExitCode::from(u8::try_from(code).unwrap_or(OURS))
 }
 
 /// `run ID` in a bundle's directory is the OCI form without `--bundle`, unless a bundle of this name is there, and

@@ -8,6 +8,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::dup3;
 use rustix::fs::{Mode, OFlags, open};
 
+use super::guardian::early;
 use super::{Error, Result};
 use crate::own_executable;
 use crate::sys::{close_descriptors_from, close_on_exec_from};
@@ -40,6 +41,7 @@ pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
     }
     if own_executable::is_second() {
         let mut named: Vec<RawFd> = own_executable::named_descriptors().collect();
+        named.extend(early::descriptor());
         close_descriptors_from(first_closed, &mut named)
             .map_err(Error::step("close what the caller has left open"))?;
     }

@@ -88,6 +88,7 @@ pub use exec::{
     Changes, ExecOptions, ExecRequest, SubCgroup, SubCgroupError, UserArgument, UserError, exec,
     exec_detached,
 };
+pub(crate) use guardian::early as early_guardian;
 pub use guardian::sweep as sweep_runs;
 pub use host_options::{CgroupManager, HostOptions, Rootless};
 pub use kill::kill;

@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::Spec;
 
+use super::guardian::early;
 use super::{Error, Result};
 use crate::sys::remove_variable;
 
@@ -12,7 +13,7 @@ pub fn activated_sockets() -> u16 {
     count(
         variable("LISTEN_PID").as_deref(),
         variable("LISTEN_FDS").as_deref(),
-        std::process::id(),
+        early::called().map_or_else(std::process::id, |called| called.as_raw().cast_unsigned()),
     )
 }
 

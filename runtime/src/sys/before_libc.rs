@@ -5,11 +5,14 @@
 //!
 //! It is a short cut and no protection: where anything doesn't go as it should, the program begins as usual, and
 //! `own_executable::protect`, which looks for itself, makes the view or tells why it can't. A program's `build.rs`
-//! names its entry: `opt_runtime_start`, which does this for the subcommands that make a process in a container, or
-//! `opt_runtime_start_always`; programs that name none begin as ever.
+//! names its entry: `opt_runtime_start`, which does this for the subcommands that make a process in a container,
+//! `opt_runtime_start_always`, or `opt_runtime_start_guarding`; programs that name none begin as ever.
 //!
 //! No descriptor is marked yet that this execution should close; the second one closes them
 //! ([`crate::container::make_descriptors_sane`]).
+//!
+//! A `run` needs a second process anyway, which outlives the first one's being killed: with `opt_runtime_start_guarding` that one
+//! executes, and this one guards it (`guard_before_libc`).
 //!
 //! In assembly, for nothing is set up yet that a compiler counts on: no relocations, so no address from a table, not
 //! even that of `memcpy`.
@@ -24,24 +27,37 @@ global_asm!(
     "mov rbp, rsp",
     "lea r13, [rsp + 8]",
     "mov rsi, r13",
+    "xor r9d, r9d",
     "jmp 3f",
+    ".globl opt_runtime_start_guarding",
+    ".type opt_runtime_start_guarding, @function",
+    "opt_runtime_start_guarding:",
+    "mov r8d, 1",
+    "jmp 1f",
     ".globl opt_runtime_start",
     ".type opt_runtime_start, @function",
     "opt_runtime_start:",
+    "xor r8d, r8d",
+    "1:",
     // The stack holds argc, argv, a null pointer, the environment, a null pointer. rdx and rsp are all that `_start` reads.
     "mov r12, rdx",
     "mov rbp, rsp",
     "lea r13, [rsp + 8]",
     // Is an argument a subcommand that makes a process in a container? The same word as somebody's name costs an
     // execution too many and nothing else. Eight bytes can be read of any argument: the stack ends with eight of zero.
+    // r9: whether it is one to guard.
     "mov rsi, r13",
+    "xor r9d, r9d",
     "2:",
     "lodsq",
     "test rax, rax",
     "jz 9f",
     "mov rax, [rax]",
     "cmp eax, {run}",
-    "je 3f",
+    "jne 1f",
+    "mov r9d, r8d",
+    "jmp 3f",
+    "1:",
     "mov rcx, rax",
     "shl rcx, 24",
     "mov rdx, {exec}",
@@ -133,6 +149,11 @@ global_asm!(
     "syscall",
     "test rax, rax",
     "jnz 8f",
+    "test r9d, r9d",
+    "jnz opt_runtime_guard",
+    ".globl opt_runtime_execute",
+    ".hidden opt_runtime_execute",
+    "opt_runtime_execute:",
     // Returns where it fails only.
     "mov rdi, rbx",
     "lea rsi, [rip + 22f]",
@@ -146,6 +167,9 @@ global_asm!(
     "mov eax, {close}",
     "syscall",
     "9:",
+    ".globl opt_runtime_begin",
+    ".hidden opt_runtime_begin",
+    "opt_runtime_begin:",
     "mov rsp, rbp",
     "mov rdx, r12",
     "jmp _start",

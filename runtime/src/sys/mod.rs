@@ -9,6 +9,7 @@ mod controlling_terminal;
 mod descriptor;
 mod environment;
 mod fork;
+mod guard_before_libc;
 mod init;
 mod keyring;
 mod mount_attr;
@@ -27,6 +28,7 @@ pub(crate) use descriptor::{duplicate, read_from, write_to};
 pub(crate) use environment::remove_variable;
 pub use fork::{clone_child, fork_child};
 pub(crate) use fork::{clone_child_into, fork, generation};
+pub(crate) use guard_before_libc::{guardian, worker};
 pub use init::close_descriptors_except;
 pub use init::forget_arguments_and_environment;
 pub(crate) use init::{

@@ -1,0 +1,174 @@
+//! The guardian of `opt-runtime run`, which mostly is there before the program begins: it waits, and no more, until there is more
+//! to do than that.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::time::Duration;
+
+use integration::plain;
+use integration::{Bench, Running, Tool, host, wait_until};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn run(bench: &Bench, script: &str) -> Tool {
+    plain::bundle(bench, "image", &["sh", "-c", script]).run(bench)
+}
+
+fn waiting(bench: &Bench, before: impl FnOnce(&mut Tool)) -> Running {
+    let mut tool = run(
+        bench,
+        "trap 'echo got it; exit 9' USR1; echo ready; while :; do sleep 0.05; done",
+    );
+    before(&mut tool);
+    let mut running = tool.start();
+    running.wait_for("ready");
+    running
+}
+
+fn open_in(pid: i32) -> Vec<i32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let mut numbers: Vec<i32> = names
+        .map(|name| name.to_string_lossy().parse().expect("a number"))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn is_waiting_only(guardian: i32) -> bool {
+    open_in(guardian) == [0, 1, 2, 3]
+}
+
+#[test]
+fn it_has_nothing_open_but_its_socket_and_a_process_group_of_its_own() {
+    let bench = Bench::new();
+    let mut running = waiting(&bench, |_| {});
+    let guardian = running.pid();
+    assert!(is_waiting_only(guardian), "{:?}", open_in(guardian));
+    let socket = fs::read_link(format!("/proc/{guardian}/fd/3")).expect("the socket");
+    assert!(
+        socket.to_string_lossy().starts_with("socket:"),
+        "{socket:?}"
+    );
+    let group = |pid: i32| nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid)));
+    let worker = host::child_of(guardian);
+    assert_ne!(
+        group(guardian),
+        group(worker),
+        "the terminal's keys would come twice"
+    );
+    running.kill();
+    wait_until("its worker's end", SOON, || {
+        !Path::new(&format!("/proc/{worker}/exe")).exists()
+    });
+    assert!(bench.state_names().is_empty());
+}
+
+#[test]
+fn a_signal_begins_the_program_which_passes_it_on_and_those_that_follow() {
+    let bench = Bench::new();
+    let running = waiting(&bench, |_| {});
+    // One that the command handles not at all, and of which the kernel lets it alone.
+    running.signal(libc::SIGWINCH);
+    let guardian = running.pid();
+    wait_until("its begin", SOON, || !is_waiting_only(guardian));
+    running.signal(libc::SIGUSR1);
+    let outcome = running.wait();
+    outcome.says("got it");
+    assert_eq!(outcome.code, Some(9), "{outcome}");
+    bench.assert_nothing_left_by(&outcome);
+}
+
+#[test]
+fn one_that_is_stopped_and_goes_on_waits_as_before() {
+    let bench = Bench::new();
+    let running = waiting(&bench, |_| {});
+    let guardian = running.pid();
+    host::stop(guardian);
+    running.signal(libc::SIGCONT);
+    assert!(is_waiting_only(guardian));
+    running.signal(libc::SIGUSR1);
+    assert_eq!(running.wait().code, Some(9));
+}
+
+#[test]
+fn whatever_its_caller_blocks_the_code_and_signals_come_through() {
+    let bench = Bench::new();
+    let running = waiting(&bench, |tool| {
+        // SAFETY: between fork and exec only one system call is made, which allocates nothing.
+        unsafe {
+            tool.command().pre_exec(|| {
+                sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?;
+                Ok(())
+            });
+        }
+    });
+    running.signal(Signal::SIGUSR1 as i32);
+    assert_eq!(running.wait().code, Some(9));
+}
+
+#[test]
+fn what_becomes_its_child_does_not_end_it() {
+    let bench = Bench::new();
+    // The worker's hook leaves a process behind, which becomes the worker's, and at its end the guardian's.
+    let bundle = plain::bundle(&bench, "image", &["sh", "-c", "sleep 0.3; exit 4"]);
+    bundle.edit(|spec| {
+        spec["hooks"] = serde_json::json!({ "prestart": [{
+            "path": "/bin/sh", "args": ["sh", "-c", "sleep 0.1 >/dev/null 2>&1 &"],
+        }] });
+    });
+    bundle.run(&bench).expect(4);
+}
+
+#[test]
+fn nobody_is_taken_for_a_guardian_by_his_word() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "image", &["sh", "-c", "env; echo ran"]);
+    let forged = |letters: &str| {
+        bundle
+            .run(&bench)
+            .env("OPT_RUNTIME_EXECUTABLE", "/nowhere")
+            .env("OPT_RUNTIME_GUARDIAN", letters)
+    };
+    let programs = integration::opt_runtime();
+    let programs = programs.parent().expect("its directory").display();
+    let protected = format!(
+        "mount --bind {programs} {programs} && mount -o remount,bind,ro {programs} && exec \"$@\""
+    );
+    for letters in ["aaaaaaab", "aaaaaaaj", "pppppppp", "x"] {
+        // It executes itself, and by then nobody has said anything.
+        let outcome = forged(letters).expect(0);
+        assert!(!outcome.stdout.contains("OPT_RUNTIME"), "{outcome}");
+        bench.assert_nothing_left_by(&outcome);
+        // Where it need not, a number that is a descriptor's is looked at.
+        let outcome = forged(letters).within("unshare", &["--mount", "sh", "-c", &protected, "sh"]);
+        let outcome = match letters {
+            "aaaaaaab" => outcome.expect(125),
+            _ => outcome.expect(0),
+        };
+        let is_told = outcome
+            .stderr
+            .contains("find the first process of this run");
+        assert_eq!(is_told, letters == "aaaaaaab", "{outcome}");
+        bench.assert_nothing_left_by(&outcome);
+    }
+}
+
+#[test]
+fn the_word_run_is_nothing_by_itself() {
+    let bench = Bench::new();
+    let outcome = bench.runtime().args(["state", "run"]).expect(1);
+    assert!(
+        outcome.one_line().contains("container does not exist"),
+        "{outcome}"
+    );
+    bench
+        .runtime()
+        .args(["run", "--help"])
+        .expect(0)
+        .says("Usage");
+    let outcome = bench.runtime().args(["run"]).expect(125);
+    outcome.one_line();
+}
