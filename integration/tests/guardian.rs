@@ -147,6 +147,23 @@ fn nobody_is_taken_for_a_guardian_by_his_word() {
     }
 }
 
+/// Its caller knows the process that he called, which is the guardian by then.
+#[test]
+fn sockets_for_the_process_that_was_called_are_the_commands() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "image", &["sh", "-c", "echo $LISTEN_FDS; cat <&3"]);
+    let from_caller = bench.file("from-caller", "read on");
+    let hand_over = format!(
+        "exec 3<{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"",
+        from_caller.display()
+    );
+    let tool = bundle.run(&bench).within("sh", &["-c", &hand_over, "sh"]);
+    tool.expect(0).says("1\nread on");
+    let to_another = hand_over.replace("$$", "1");
+    let tool = bundle.run(&bench).within("sh", &["-c", &to_another, "sh"]);
+    assert_ne!(tool.run().code, Some(0));
+}
+
 #[test]
 fn the_word_run_is_nothing_by_itself() {
     let bench = Bench::new();
