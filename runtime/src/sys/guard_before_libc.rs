@@ -5,8 +5,9 @@
 //! worker that either would have to copy, and ends with the worker's code. As soon as there is anything else to do (a signal to pass
 //! on, a terminal to connect, a worker that was killed) the program begins as usual, and finds in [`worker`] whom it guards.
 //!
-//! The worker is told of its end of a socket by a variable, and is in a group of its own as a worker of ours is. Where anything
-//! doesn't go as it should, this process executes itself, and splits later.
+//! The worker is told of its end of a socket by a variable. It begins with the signals blocked, and leaves this process's group when it
+//! begins to run something: until then it may tell the caller's terminal what is wrong. Where anything doesn't go as it should, this
+//! process executes itself, and splits later.
 //!
 //! In assembly for the reasons that are told there.
 
@@ -151,10 +152,6 @@ global_asm!(
     "js 6f",
     "jnz 3f",
     // The worker.
-    "xor edi, edi",
-    "xor esi, esi",
-    "mov eax, {setpgid}",
-    "syscall",
     "mov edi, [rsp + {ends} + 4]",
     "mov esi, {setfd}",
     "xor edx, edx",
@@ -291,7 +288,6 @@ global_asm!(
     rt_sigaction = const libc::SYS_rt_sigaction,
     prctl = const libc::SYS_prctl,
     vfork = const libc::SYS_vfork,
-    setpgid = const libc::SYS_setpgid,
     fcntl = const libc::SYS_fcntl,
     execveat = const libc::SYS_execveat,
     exit = const libc::SYS_exit_group,
