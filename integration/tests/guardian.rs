@@ -109,6 +109,74 @@ fn whatever_its_caller_blocks_the_code_and_signals_come_through() {
     assert_eq!(running.wait().code, Some(9));
 }
 
+#[test]
+fn the_signal_that_ended_its_worker_is_told() {
+    let bench = Bench::new();
+    let running = waiting(&bench, |_| {});
+    let worker = nix::unistd::Pid::from_raw(host::child_of(running.pid()));
+    nix::sys::signal::kill(worker, Signal::SIGABRT).expect("kill");
+    let outcome = running.wait();
+    assert_eq!(outcome.code, Some(128 + libc::SIGABRT), "{outcome}");
+    bench.assert_nothing_left_by(&outcome);
+}
+
+#[test]
+fn a_worker_that_is_killed_before_it_begins_takes_nothing_of_anothers_with_it() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "image", &["sh", "-c", "sleep 60"]);
+    bundle.create(&bench, "web").quietly().expect(0);
+    let run = || {
+        let tool = bench.runtime().args(["run", "--bundle"]);
+        tool.arg(&bundle.directory).arg("web")
+    };
+    // As it looks whether the name is free.
+    let place = bench.root().join("web");
+    let inject = "inject=stat,statx,newfstatat:signal=KILL";
+    let words = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-P",
+        place.to_str().expect("a name"),
+        "-e",
+        inject,
+    ];
+    let outcome = run().within("strace", &words).run();
+    assert_eq!(outcome.code, Some(137), "{outcome}");
+    bench
+        .runtime()
+        .args(["state", "web"])
+        .expect(0)
+        .says("created");
+    let outcome = run().expect(125);
+    assert!(outcome.one_line().contains("web"), "{outcome}");
+    bench.runtime().args(["delete", "--force", "web"]).expect(0);
+}
+
+#[test]
+fn one_that_is_to_be_left_alone_is_ended_by_a_signal_until_it_is() {
+    let bench = Bench::new();
+    let bundle = plain::bundle(&bench, "image", &["sleep", "60"]);
+    let begun = bench.path("begun");
+    bundle.edit(|spec| {
+        let hook = serde_json::json!({ "path": "/bin/sh", "args": ["sh", "-c", format!("echo > {}; exec sleep 3 >/dev/null 2>&1", begun.display())] });
+        spec["hooks"] = serde_json::json!({ "createRuntime": [hook] });
+    });
+    let running = bench
+        .runtime()
+        .args(["run", "--detach", "--bundle"])
+        .arg(&bundle.directory)
+        .arg("web")
+        .quietly()
+        .start();
+    wait_until("the hook", SOON, || begun.exists());
+    running.signal(libc::SIGTERM);
+    let outcome = running.wait();
+    assert_eq!(outcome.code, Some(128 + libc::SIGTERM), "{outcome}");
+    bench.runtime().args(["delete", "--force", "web"]).expect(0);
+}
+
 /// Its standard input is a socket that another process than its parent has made.
 const WITH_A_SOCKET: &str = "import socket, subprocess, sys
 _, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

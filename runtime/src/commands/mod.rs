@@ -27,7 +27,7 @@ pub mod update;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime::container::{Error, activated_sockets};
+use runtime::container::{Error, activated_sockets, early_guardian};
 use runtime::first_steps;
 use runtime::telling::{self, Log, OURS};
 
@@ -103,6 +103,9 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     let Cli { before, command } = cli;
     let global = before.global;
     let fails_with_one = command.fails_with_one();
+    if !matches!(command, Command::Run(_)) {
+        early_guardian::let_go();
+    }
     let (log, outcome) = match prepare(&global, &command) {
         Ok(log) => (log, command.execute(&global)),
         Err(error) => (Log::default(), Err(error)),

@@ -49,6 +49,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
     let create = arguments.creating.options(global, !arguments.detach);
     let store = global.store();
     if arguments.detach {
+        early_guardian::let_go();
         let id = id.context("a detached container needs an id; hint: run --detach -b BUNDLE ID")?;
         let (bundle, changes) = global.bundle(&directory, config)?;
         container::run_detached(&store, &id, &bundle, &create)?;
@@ -75,18 +76,11 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
 
 /// Guards the process `worker`, which runs a bundle for this one and asks it through `socket`; exits with its code.
 pub fn guard(worker: Pid, socket: &OwnedFd, arguments: &[OsString]) -> ExitCode {
-    // Where they say nothing that makes a container, the worker has told so.
-    let made = match Cli::of(arguments) {
-        Ok(Cli {
-            before,
-            command: Command::Run(run),
-        }) => {
-            let (_, id) = split(run.bundle, run.target, run.config.as_deref());
-            Some((before.global.store(), id))
-        }
-        _ => None,
-    };
-    let code = early_guardian::guard(worker, socket, made);
+    // Where they say nothing that makes a container, the worker tells so.
+    let parsed = Cli::of(arguments).ok();
+    let run = parsed.filter(|cli| matches!(cli.command, Command::Run(_)));
+    let store = run.map(|cli| cli.before.global.store());
+    let code = early_guardian::guard(worker, socket, store.as_ref());
     ExitCode::from(u8::try_from(code).unwrap_or(OURS))
 }
 

@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Pid, getppid};
 use rustix::net::sockopt::socket_peercred;
 
@@ -56,9 +57,15 @@ pub(super) fn take() -> Result<Option<Guardian>> {
     Ok(Some(Guardian::new(guardian, socket)))
 }
 
-/// Guards `worker`, which asks through `socket`, to its end; gives the code to exit with. `made` is where a container may have been
-/// made, and what it is called, where the caller says so.
-pub(crate) fn guard(worker: Pid, socket: &OwnedFd, made: Option<(Store, Option<String>)>) -> i32 {
+/// Lets this process be as if it had no guardian: what it does holds nothing in the foreground, and any signal may end it.
+pub(crate) fn let_go() {
+    if socket().take().is_some() {
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::all()), None);
+    }
+}
+
+/// Guards `worker`, which asks through `socket`, to its end; gives the code to exit with. `store` is where it may make a container.
+pub(crate) fn guard(worker: Pid, socket: &OwnedFd, store: Option<&Store>) -> i32 {
     // The worker looks, too, and tells.
     if set_id::refuse().is_err() {
         return OURS.into();
@@ -66,13 +73,5 @@ pub(crate) fn guard(worker: Pid, socket: &OwnedFd, made: Option<(Store, Option<S
     let Ok(mut signals) = Signals::block() else {
         return OURS.into();
     };
-    let (store, id) = made.unzip();
-    stand_by(
-        worker,
-        &mut signals,
-        socket,
-        store.as_ref(),
-        id.flatten().as_deref(),
-        |_| {},
-    )
+    stand_by(worker, &mut signals, socket, store, |_| {})
 }

@@ -16,17 +16,20 @@ use crate::passing;
 use crate::telling;
 
 /// How the worker ended.
-pub(super) struct Ended {
-    pub code: i32,
-    /// Whether the caller has typed the key that interrupts.
-    pub was_interrupted: bool,
+pub(super) enum Ended {
+    /// With this code. Whether the caller has typed the key that interrupts.
+    Exited { code: i32, was_interrupted: bool },
+    /// By this signal; it is to be waited for.
+    Killed(i32),
 }
 
-/// Passes signals on, and what goes between two terminals, until the worker ends; `None` where it was killed, and is to be
-/// waited for.
-pub(super) fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Option<Ended> {
-    let pid = rustix::process::Pid::from_raw(worker.as_raw())?;
-    let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+/// Passes signals on, and what goes between two terminals, until the worker ends.
+pub(super) fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Ended {
+    let process = rustix::process::Pid::from_raw(worker.as_raw())
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(process) = process else {
+        return Ended::Killed(libc::SIGKILL);
+    };
     let mut terminal: Option<Attached> = None;
     let mut was_interrupted = false;
     // Its end stays to be read when the worker has closed the other one on its way out.
@@ -53,12 +56,13 @@ pub(super) fn guard(worker: Pid, signals: &mut Signals, socket: &OwnedFd) -> Opt
             Ok(WaitStatus::StillAlive) => {}
             Ok(WaitStatus::Exited(_, code)) => {
                 let _ = waitpid(worker, None);
-                return Some(Ended {
+                return Ended::Exited {
                     code,
                     was_interrupted,
-                });
+                };
             }
-            _ => return None,
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ended::Killed(signal as i32),
+            _ => return Ended::Killed(libc::SIGKILL),
         }
     }
 }

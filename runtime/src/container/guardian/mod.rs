@@ -30,7 +30,7 @@ use super::{Error, Result};
 use crate::passing;
 use crate::sys::fork;
 use crate::telling;
-use guard::guard;
+use guard::{Ended, guard};
 
 /// Splits this process. Returns in the worker only; the guardian exits with the worker's code.
 ///
@@ -58,14 +58,9 @@ pub(super) fn split(
         return Ok(Guardian::new(called, socket));
     };
     drop(socket);
-    exit(stand_by(
-        worker,
-        signals,
-        &own_socket,
-        Some(store),
-        id,
-        when_killed,
-    ))
+    exit(stand_by(worker, signals, &own_socket, Some(store), |run| {
+        when_killed(id.unwrap_or(run))
+    }))
 }
 
 fn become_worker() -> Result<()> {
@@ -82,35 +77,49 @@ fn adopt(what: &'static str) -> Result<()> {
     rustix::process::set_child_subreaper(Some(own)).map_err(Error::step(what))
 }
 
-/// The guardian's life: gives the code to exit with. `store` is where the worker makes a container, if it is known to.
+/// The guardian's life: gives the code to exit with. `store` is where the worker notes what it makes, if it is known to make
+/// anything; where it was killed, `when_killed` is called with the run's name.
 fn stand_by(
     worker: Pid,
     signals: &mut Signals,
     socket: &OwnedFd,
     store: Option<&Store>,
-    id: Option<&str>,
     when_killed: impl FnOnce(&str),
 ) -> i32 {
     match guard(worker, signals, socket) {
-        Some(ended) => {
-            if ended.was_interrupted && ended.code == 128 + Signal::SIGINT as i32 {
+        Ended::Exited {
+            code,
+            was_interrupted,
+        } => {
+            if was_interrupted && code == 128 + Signal::SIGINT as i32 {
                 end_by_interrupt();
             }
-            ended.code
+            code
         }
-        None => {
+        Ended::Killed(signal) => {
             // It hasn't been waited for yet, and so is still to be seen.
             let run = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
-            end_children();
-            if let (Some(store), Some(run)) = (store, &run) {
-                let id = id.unwrap_or(run);
-                // There is nobody left to tell but the next run, which sweeps.
-                let _ = remove_run(store, run, id);
-                when_killed(id);
+            if let (Some(store), Some(run)) = (store, run) {
+                clean_up(store, &run);
+                when_killed(&run);
             }
-            128 + Signal::SIGKILL as i32
+            let _ = waitpid(worker, None);
+            128 + signal
         }
     }
+}
+
+/// Ends and removes what the killed `run` had begun. What it hasn't noted it hasn't begun, and a container of the name that its
+/// caller gave is another's then.
+fn clean_up(store: &Store, run: &str) {
+    // There is nobody left to tell but the next run, which sweeps.
+    let _ = match store.noted_run(run) {
+        Some(id) => {
+            end_children();
+            remove_run(store, run, &id)
+        }
+        None => store.forget_run(run),
+    };
 }
 
 /// Ends this process as the command was ended: a shell that runs a script goes on to the next line otherwise, as if
