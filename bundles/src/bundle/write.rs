@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Spec;
 
 use super::Skeleton;
+use super::lines::Lines;
 use super::skeleton::set_mode;
 
 /// The root file system's directory in a bundle of ours.
@@ -83,11 +84,12 @@ fn fill(directory: &Path, skeleton: &Skeleton) -> Result<(), BundleError> {
         .map_err(|(path, source)| BundleError::Io { path, source })
 }
 
-/// It comes last: a bundle without one is no bundle.
+/// It comes last: a bundle without one is no bundle. Keys and sets are in a fixed order: the same request gives the same
+/// bytes.
 fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
     let failed = |path: PathBuf| move |source| BundleError::Io { path, source };
     let path = directory.join("config.json");
-    let text = to_json(spec).map_err(|error| failed(path.clone())(error.into()))?;
+    let text = Lines::of(spec).map_err(|error| failed(path.clone())(error.into()))?;
     // Under its name it is whole, wherever the writer is killed.
     let begun = directory.join("config.json.new");
     fs::OpenOptions::new()
@@ -95,14 +97,9 @@ fn write_config(directory: &Path, spec: &Spec) -> Result<(), BundleError> {
         .create_new(true)
         .mode(0o600)
         .open(&begun)
-        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+        .and_then(|file| text.write_to(file))
         .and_then(|()| fs::rename(&begun, &path))
         .map_err(failed(path))
-}
-
-/// The spec as text, keys and sets in a fixed order: the same request gives the same bytes.
-pub(crate) fn to_json(spec: &Spec) -> serde_json::Result<String> {
-    super::lines::to_lines(spec)
 }
 
 /// The symbolic links of a skeleton, as paths inside with their targets, sorted.
