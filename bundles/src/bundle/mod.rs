@@ -2,6 +2,7 @@
 
 mod host_path;
 mod lines;
+mod maker;
 mod read_back;
 mod skeleton;
 mod write;

@@ -6,7 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Skeleton;
-use super::skeleton::{Entry, inside, is_hiding};
+use super::maker::is_hiding;
+use super::skeleton::{Entry, inside};
 
 /// The most that the files of a tree may hold together, in bytes: they are in memory.
 const MAX_SIZE: u64 = 64 << 20;
@@ -35,7 +36,7 @@ impl Skeleton {
                 if matches!(found, Entry::Directory { .. }) && !mounted.contains(&path) {
                     directories.push(path.clone());
                 }
-                skeleton.insert(path, found);
+                skeleton.insert(&path, found);
             }
         }
         Ok(skeleton)

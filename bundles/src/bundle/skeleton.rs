@@ -2,14 +2,11 @@
 //! site's.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry::Occupied;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat};
-use rustix::io::Errno;
+use super::maker::Maker;
 
 /// What stands at a path of the skeleton.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,19 +33,37 @@ impl Entry {
     };
 }
 
-/// The attribute by which overlayfs knows that a directory hides the one below it.
-const HIDES: &str = "trusted.overlay.opaque";
-
 /// A tree of directories, files and links, by path inside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skeleton {
-    entries: BTreeMap<PathBuf, Entry>,
+    root: Node,
+}
+
+/// An entry, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub entry: Entry,
+    pub inside: BTreeMap<OsString, Self>,
+}
+
+impl Node {
+    fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            inside: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self::new(Entry::DIRECTORY)
+    }
 }
 
 impl Skeleton {
     /// Adds a mount target with the directories above it. What stands there already stays.
     pub fn add_target(&mut self, path: &Path, is_directory: bool) {
-        self.add_parents(path);
         let entry = if is_directory {
             Entry::DIRECTORY
         } else {
@@ -63,70 +78,66 @@ impl Skeleton {
     /// Hides what a layer below has at `path`, where the skeleton is a layer of an overlay. What is added there later
     /// counts.
     pub fn add_absent(&mut self, path: &Path) {
-        self.add_parents(path);
         self.add_unless_there(path, Entry::Absent);
     }
 
     /// Adds a directory of this mode with the directories above it.
     pub fn add_directory(&mut self, path: &Path, mode: u32) {
-        self.add_parents(path);
-        let entry = Entry::Directory { mode, hides: false };
-        self.entries.insert(path.to_path_buf(), entry);
+        self.insert(path, Entry::Directory { mode, hides: false });
     }
 
     /// Adds a directory that hides the one of the layer below, where the skeleton is a layer of an overlay. Only root
     /// can make it.
     pub fn add_hiding(&mut self, path: &Path) {
-        self.add_parents(path);
         let entry = Entry::Directory {
             mode: 0o755,
             hides: true,
         };
-        self.entries.insert(path.to_path_buf(), entry);
+        self.insert(path, entry);
     }
 
     /// Adds a file with the directories above it.
     pub fn add_file(&mut self, path: &Path, content: Vec<u8>) {
-        self.add_parents(path);
         let mode = 0o644;
-        self.entries
-            .insert(path.to_path_buf(), Entry::File { content, mode });
-    }
-
-    /// What stands at `path`.
-    pub(crate) fn entry(&self, path: &Path) -> Option<&Entry> {
-        self.entries.get(path)
+        self.insert(path, Entry::File { content, mode });
     }
 
     /// Adds a symbolic link with the directories above it.
     pub fn add_link(&mut self, path: &Path, target: &Path) {
-        self.add_parents(path);
-        self.entries
-            .insert(path.to_path_buf(), Entry::Link(target.to_path_buf()));
+        self.insert(path, Entry::Link(target.to_path_buf()));
     }
 
-    pub(super) fn insert(&mut self, path: PathBuf, entry: Entry) {
-        self.entries.insert(path, entry);
+    /// What stands at `path`.
+    pub(crate) fn entry(&self, path: &Path) -> Option<&Entry> {
+        let mut node = None;
+        for name in names(path) {
+            node = Some(node.unwrap_or(&self.root).inside.get(name)?);
+        }
+        node.map(|node| &node.entry)
     }
 
-    fn add_parents(&mut self, path: &Path) {
-        let parents = path.ancestors().skip(1);
-        for parent in parents.take_while(|parent| parent.parent().is_some()) {
-            // What is there has its own parents.
-            if !self.add_unless_there(parent, Entry::DIRECTORY) {
-                return;
+    pub(super) fn insert(&mut self, path: &Path, entry: Entry) {
+        self.node(path).entry = entry;
+    }
+
+    fn add_unless_there(&mut self, path: &Path, entry: Entry) {
+        let node = self.node(path);
+        if node.entry == Entry::Absent {
+            node.entry = entry;
+        }
+    }
+
+    /// The one at `path`, below directories: absent where nothing was.
+    fn node(&mut self, path: &Path) -> &mut Node {
+        let mut node = &mut self.root;
+        for name in names(path) {
+            if node.entry == Entry::Absent {
+                node.entry = Entry::DIRECTORY;
             }
+            let inside = node.inside.entry(name.to_owned());
+            node = inside.or_insert_with(|| Node::new(Entry::Absent));
         }
-    }
-
-    /// Whether it wasn't there.
-    fn add_unless_there(&mut self, path: &Path, entry: Entry) -> bool {
-        let there = self.entries.entry(path.to_path_buf());
-        if matches!(&there, Occupied(there) if *there.get() != Entry::Absent) {
-            return false;
-        }
-        there.insert_entry(entry);
-        true
+        node
     }
 
     /// Makes the tree in `root`, a fresh directory of the caller's.
@@ -134,103 +145,28 @@ impl Skeleton {
     /// # Errors
     /// The path inside and the cause.
     pub fn make(&self, root: &Path) -> Result<(), (PathBuf, io::Error)> {
-        let mut maker = Maker::within(root).map_err(|error| (PathBuf::from("/"), error))?;
-        // The map is sorted, so a directory comes before what is in it.
-        for (path, entry) in &self.entries {
-            maker
-                .make(&inside(root, path), entry)
-                .map_err(|error| (path.clone(), error))?;
-        }
-        Ok(())
+        Maker::make(root, &self.root)
     }
 }
 
-/// Makes entries of one tree.
-#[derive(Debug)]
-struct Maker {
-    /// Bits of a mode that something here was given as asked: neither the caller's umask nor a default access list takes
-    /// them, and nobody has to set them again.
-    given: u32,
-    /// Whether a directory hands on the bit of its group, so that another is given more than was asked.
-    hands_on: bool,
-}
-
-impl Maker {
-    fn within(root: &Path) -> io::Result<Self> {
-        let mode = root.metadata()?.permissions().mode();
-        Ok(Self {
-            given: 0,
-            hands_on: mode & libc::S_ISGID != 0,
-        })
-    }
-
-    fn make(&mut self, path: &Path, entry: &Entry) -> io::Result<()> {
-        match entry {
-            Entry::Directory { mode, hides } => {
-                DirBuilder::new().mode(*mode).create(path)?;
-                if *hides {
-                    rustix::fs::setxattr(path, HIDES, b"y", XattrFlags::CREATE)?;
-                }
-                self.see_to_mode(path, *mode)
-            }
-            Entry::File { content, mode } => {
-                let mut options = OpenOptions::new();
-                let made = options.write(true).create_new(true).mode(*mode).open(path);
-                made?.write_all(content)?;
-                self.see_to_mode(path, *mode)
-            }
-            Entry::Link(target) => symlink(target, path),
-            Entry::Absent => make_whiteout(path),
-        }
-    }
-
-    /// Whatever the caller's umask is, the sandbox's own user must be able to pass.
-    fn see_to_mode(&mut self, path: &Path, mode: u32) -> io::Result<()> {
-        self.hands_on |= mode & libc::S_ISGID != 0;
-        if !self.hands_on && mode & !self.given == 0 {
-            return Ok(());
-        }
-        let has = path.symlink_metadata()?.permissions().mode() & 0o7777;
-        if has != mode {
-            return set_mode(path, mode);
-        }
-        self.given |= mode;
-        Ok(())
-    }
-}
-
-/// Anybody can make one: the kernel knows that this device leads nowhere.
-fn make_whiteout(path: &Path) -> io::Result<()> {
-    let kind = FileType::CharacterDevice;
-    Ok(mknodat(CWD, path, kind, Mode::empty(), 0)?)
-}
-
-/// Whether the directory hides the one of a layer below.
-pub(super) fn is_hiding(path: &Path) -> io::Result<bool> {
-    let mut value = [0];
-    match rustix::fs::lgetxattr(path, HIDES, &mut value) {
-        Ok(_) => Ok(true),
-        // Without root's privileges there is no such attribute.
-        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+fn names(path: &Path) -> impl Iterator<Item = &OsStr> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    })
 }
 
 /// The tree is made by us in a fresh directory and holds no link that we follow, so joining is safe here.
 pub(super) fn inside(root: &Path, path: &Path) -> PathBuf {
-    let names = path
-        .components()
-        .filter(|component| matches!(component, Component::Normal(_)));
-    root.join(names.collect::<PathBuf>())
+    root.join(names(path).collect::<PathBuf>())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::bundle::maker::set_mode;
 
     #[test]
     fn a_tree_is_made_from_its_leaves() {
@@ -276,5 +212,47 @@ mod tests {
             let found = root.path().join(path).metadata().unwrap();
             assert_eq!(found.permissions().mode() & 0o7777, mode, "{path}");
         }
+    }
+
+    #[test]
+    fn what_stands_at_a_path_is_what_was_added_there() {
+        let mut skeleton = Skeleton::default();
+        assert_eq!(skeleton.entry(Path::new("/")), None);
+        skeleton.add_absent(Path::new("/a/b"));
+        assert_eq!(skeleton.entry(Path::new("/a")), Some(&Entry::DIRECTORY));
+        assert_eq!(skeleton.entry(Path::new("/a/b")), Some(&Entry::Absent));
+        assert_eq!(skeleton.entry(Path::new("/a/b/c")), None);
+        skeleton.add_target(Path::new("/a/b/c/"), true);
+        assert_eq!(skeleton.entry(Path::new("/a/b")), Some(&Entry::DIRECTORY));
+        skeleton.add_link(Path::new("/a/b/c"), Path::new("d"));
+        skeleton.add_target(Path::new("/a/b//c"), true);
+        let link = Entry::Link("d".into());
+        assert_eq!(skeleton.entry(Path::new("/a/b/c")), Some(&link));
+    }
+
+    /// Neither outside by a link, nor into what isn't there.
+    #[test]
+    fn what_cannot_be_made_is_told_with_its_path() {
+        let outside = tempfile::tempdir().unwrap();
+        let made = |skeleton: &Skeleton| {
+            let root = tempfile::tempdir().unwrap();
+            skeleton.make(root.path()).map_err(|(path, _)| path)
+        };
+        for entry in [
+            Entry::Link(outside.path().to_path_buf()),
+            Entry::File {
+                content: vec![],
+                mode: 0o644,
+            },
+        ] {
+            let mut skeleton = Skeleton::default();
+            skeleton.add_target(Path::new("/a/link/below"), true);
+            skeleton.insert(Path::new("/a/link"), entry);
+            assert_eq!(made(&skeleton), Err("/a/link".into()));
+        }
+        assert_eq!(outside.path().read_dir().unwrap().count(), 0);
+        let mut skeleton = Skeleton::default();
+        skeleton.add_directory(Path::new("/"), 0o700);
+        assert_eq!(made(&skeleton), Err("/".into()));
     }
 }

@@ -9,7 +9,7 @@ use oci_spec::runtime::Spec;
 
 use super::Skeleton;
 use super::lines::Lines;
-use super::skeleton::set_mode;
+use super::maker::set_mode;
 
 /// The root file system's directory in a bundle of ours.
 pub(crate) const ROOTFS: &str = "rootfs";
