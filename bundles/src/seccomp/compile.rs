@@ -8,7 +8,7 @@ use super::flags::Flags;
 use super::policy::{Clause, Rules};
 use super::program::{ARCHITECTURE, ARGUMENTS, Comparison, Instruction, NUMBER, Program, Target};
 use super::ranges::{Fate, Range, Ranges};
-use super::remembered::remembered;
+use super::remembered::{Judge, judged, remembered};
 use super::simulate::{Call, Decision, answers, decide};
 use super::strict;
 use super::table::{Architecture, Machine, machine};
@@ -60,6 +60,19 @@ impl Filter {
 /// The first rule that isn't so.
 pub fn compile_strict(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {
     remembered(profile, compile_strictly)
+}
+
+/// What `judge` finds in such a profile and its filter. It is asked once for equal profiles in a row, so it must go by nothing
+/// but what it is given.
+///
+/// # Errors
+/// As [`compile_strict`].
+pub(crate) fn judged_strictly(
+    profile: &LinuxSeccomp,
+    excepted: &[String],
+    judge: Judge,
+) -> Result<Vec<String>, SeccompError> {
+    judged(profile, excepted, judge, compile_strictly)
 }
 
 fn compile_strictly(profile: &LinuxSeccomp) -> Result<Filter, SeccompError> {

@@ -35,6 +35,7 @@ mod tests;
 
 pub use additions::{addition_refused, refused_additions, with_calls};
 pub use banned::{banned_calls, is_banned_name};
+pub(crate) use compile::judged_strictly;
 pub use compile::{Filter, compile, compile_strict};
 pub use error::SeccompError;
 pub use flags::Flags;

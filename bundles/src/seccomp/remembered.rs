@@ -1,5 +1,5 @@
-//! The last profile that was compiled strictly, with its filter: sealing, checking and loading one bundle ask for the same
-//! one in turn, and a server's bundles mostly have it in common.
+//! The last profile that was compiled strictly, with its filter and what was found in that: sealing, checking and loading one
+//! bundle ask for the same one in turn, and a server's bundles mostly have it in common.
 
 use std::sync::{Mutex, TryLockError};
 
@@ -8,33 +8,91 @@ use oci_spec::runtime::LinuxSeccomp;
 use super::compile::Filter;
 use super::error::SeccompError;
 
-static LAST: Mutex<Option<(LinuxSeccomp, Filter)>> = Mutex::new(None);
+/// Finds what is wrong with a profile and its filter, where some calls are excepted.
+pub(super) type Judge = fn(&LinuxSeccomp, &Filter, &[String]) -> Vec<String>;
 
-/// What `compile` makes of `profile`, or made of an equal one. Nobody waits: a process that was forked while another
-/// thread held the lock would wait for ever, and compiling takes a moment.
+#[derive(Debug)]
+struct Known {
+    profile: LinuxSeccomp,
+    filter: Filter,
+    judged: Option<Judged>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    judge: Judge,
+    excepted: Vec<String>,
+    found: Vec<String>,
+}
+
+static LAST: Mutex<Option<Known>> = Mutex::new(None);
+
+/// What `compile` makes of `profile`, or made of an equal one.
 pub(super) fn remembered(
     profile: &LinuxSeccomp,
-    compile: impl FnOnce(&LinuxSeccomp) -> Result<Filter, SeccompError>,
+    compile: impl Fn(&LinuxSeccomp) -> Result<Filter, SeccompError>,
 ) -> Result<Filter, SeccompError> {
+    with_last(profile, compile, |known| known.filter.clone())
+}
+
+/// What `judge` finds in `profile`, or found in an equal one where the same calls were excepted.
+pub(super) fn judged(
+    profile: &LinuxSeccomp,
+    excepted: &[String],
+    judge: Judge,
+    compile: impl Fn(&LinuxSeccomp) -> Result<Filter, SeccompError>,
+) -> Result<Vec<String>, SeccompError> {
+    with_last(profile, compile, |known| {
+        if let Some(judged) = &known.judged
+            && std::ptr::fn_addr_eq(judged.judge, judge)
+            && judged.excepted == excepted
+        {
+            return judged.found.clone();
+        }
+        let found = judge(&known.profile, &known.filter, excepted);
+        known.judged = Some(Judged {
+            judge,
+            excepted: excepted.to_vec(),
+            found: found.clone(),
+        });
+        found
+    })
+}
+
+/// What `ask` makes of what is known of `profile`. Nobody waits: a process that was forked while another thread held the lock
+/// would wait for ever, and compiling takes a moment.
+fn with_last<T>(
+    profile: &LinuxSeccomp,
+    compile: impl Fn(&LinuxSeccomp) -> Result<Filter, SeccompError>,
+    ask: impl FnOnce(&mut Known) -> T,
+) -> Result<T, SeccompError> {
+    let compiled = || {
+        Ok(Known {
+            filter: compile(profile)?,
+            profile: profile.clone(),
+            judged: None,
+        })
+    };
     let mut last = match LAST.try_lock() {
         Ok(last) => last,
         // What a thread that panicked had put there is whole: it is put there in one assignment.
         Err(TryLockError::Poisoned(last)) => last.into_inner(),
-        Err(TryLockError::WouldBlock) => return compile(profile),
+        Err(TryLockError::WouldBlock) => return Ok(ask(&mut compiled()?)),
     };
-    if let Some((known, filter)) = &*last
-        && known == profile
-    {
-        return Ok(filter.clone());
-    }
-    let filter = compile(profile)?;
-    *last = Some((profile.clone(), filter.clone()));
-    Ok(filter)
+    let known = match last.take() {
+        Some(known) if known.profile == *profile => known,
+        other => {
+            // An error doesn't make anybody forget.
+            compiled().inspect_err(|_| *last = other)?
+        }
+    };
+    Ok(ask(last.insert(known)))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::seccomp::compile::compile_for;
+    use super::{Filter, LinuxSeccomp};
+    use crate::seccomp::compile::{compile_for, judged_strictly};
     use crate::seccomp::table::machine;
     use crate::seccomp::{compile_strict, networked, opt_server, parallel};
 
@@ -69,5 +127,32 @@ mod tests {
         for _ in 0..2 {
             assert!(compile_strict(&profile).is_err());
         }
+    }
+
+    /// Whatever was asked for before, by whom, and with which exceptions.
+    #[test]
+    fn what_is_found_is_of_the_profile_the_exceptions_and_the_judge() {
+        fn count(profile: &LinuxSeccomp, _: &Filter, excepted: &[String]) -> Vec<String> {
+            let entries = profile.syscalls().iter().flatten().count();
+            vec![format!("{entries} {excepted:?}")]
+        }
+        fn nothing(_: &LinuxSeccomp, _: &Filter, _: &[String]) -> Vec<String> {
+            vec![]
+        }
+        let profiles = [opt_server(), networked()].map(|profile| profile.to_oci());
+        let excepted = [vec![], vec!["ptrace".to_owned()]];
+        for turn in 0..16 {
+            let (profile, excepted) = (&profiles[turn / 2 % 2], &excepted[turn / 4 % 2]);
+            let filter = compile_strict(profile).unwrap();
+            let found = judged_strictly(profile, excepted, count).unwrap();
+            assert_eq!(found, count(profile, &filter, excepted), "{turn}");
+            if turn % 3 == 0 {
+                let found = judged_strictly(profile, excepted, nothing).unwrap();
+                assert!(found.is_empty(), "{turn}");
+            }
+        }
+        let mut refused = profiles[0].clone();
+        refused.set_listener_path(Some("/run/listener".into()));
+        assert!(judged_strictly(&refused, &[], nothing).is_err());
     }
 }

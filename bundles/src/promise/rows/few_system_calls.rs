@@ -24,14 +24,15 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
     let Some(profile) = profile(spec) else {
         return vec!["linux.seccomp is absent".to_owned()];
     };
-    let filter = match seccomp::compile_strict(profile) {
-        Ok(filter) => filter,
-        Err(error) => return vec![format!("linux.seccomp does not compile: {error}")],
-    };
     let mut excepted = exceptions::system_calls(spec);
     if kind == Kind::Shifter {
         excepted.extend(seccomp::CROSS_MEMORY.map(str::to_owned));
     }
+    seccomp::judged_strictly(profile, &excepted, broken)
+        .unwrap_or_else(|error| vec![format!("linux.seccomp does not compile: {error}")])
+}
+
+fn broken(profile: &LinuxSeccomp, filter: &seccomp::Filter, excepted: &[String]) -> Vec<String> {
     let is_excepted = |call: &seccomp::Call| {
         seccomp::native_audit_arch() == Some(call.arch)
             && excepted
@@ -44,7 +45,7 @@ fn in_config(spec: &Spec, kind: Kind) -> Vec<String> {
         .filter(|(call, _)| !filter.decide(call).refuses())
         .map(|(_, name)| format!("linux.seccomp lets {name} pass"))
         .collect();
-    broken.extend(named(profile, &excepted));
+    broken.extend(named(profile, excepted));
     if profile.default_errno_ret() != Some(seccomp::ENOSYS) {
         broken.push("linux.seccomp.defaultErrnoRet must be 38 (ENOSYS)".to_owned());
     }
