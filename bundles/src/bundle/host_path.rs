@@ -76,21 +76,28 @@ impl Follower {
             source,
         };
         let mut canonical = PathBuf::from("/");
+        let mut is_directory = true;
         let mut links = vec![];
         let mut ahead = names(spelled);
         while let Some(name) = ahead.pop_front() {
+            // What something is in is a directory.
+            is_directory = true;
             if name == ".." {
                 canonical.pop();
                 continue;
             }
             canonical.push(&name);
-            let Stands::Link(target) = self.look(&canonical).map_err(failed)? else {
-                continue;
+            let target = match self.look(&canonical).map_err(failed)? {
+                Stands::Link(target) => target,
+                Stands::Directory => continue,
+                Stands::Other => {
+                    is_directory = false;
+                    continue;
+                }
             };
             if links.len() == MAX_LINKS {
                 return Err(HostPathError::TooManyLinks(spelled.to_path_buf()));
             }
-            let target = target.clone();
             let here = canonical.clone();
             canonical.pop();
             if target.is_absolute() {
@@ -101,25 +108,33 @@ impl Follower {
             }
             links.push((here, target));
         }
-        let stands = self.look(&canonical).map_err(failed)?;
         Ok(HostPath {
-            is_directory: matches!(stands, Stands::Directory),
             canonical,
             links,
+            is_directory,
         })
     }
 
-    fn look(&mut self, path: &Path) -> io::Result<&Stands> {
-        if !self.known.contains_key(path.as_os_str()) {
-            let metadata = path.symlink_metadata()?;
-            let stands = match metadata.file_type() {
-                kind if kind.is_symlink() => Stands::Link(path.read_link()?),
-                kind if kind.is_dir() => Stands::Directory,
-                _ => Stands::Other,
-            };
-            self.known.insert(path.into(), stands);
+    /// As realpath(3).
+    pub fn canonicalize(&mut self, path: &Path) -> io::Result<PathBuf> {
+        match self.follow(path) {
+            Ok(followed) => Ok(followed.canonical),
+            Err(HostPathError::Io { source, .. }) => Err(source),
+            Err(HostPathError::Relative(_) | HostPathError::TooManyLinks(_)) => path.canonicalize(),
         }
-        Ok(&self.known[path.as_os_str()])
+    }
+
+    fn look(&mut self, path: &Path) -> io::Result<Stands> {
+        if let Some(known) = self.known.get(path.as_os_str()) {
+            return Ok(known.clone());
+        }
+        let stands = match path.symlink_metadata()?.file_type() {
+            kind if kind.is_symlink() => Stands::Link(path.read_link()?),
+            kind if kind.is_dir() => Stands::Directory,
+            _ => Stands::Other,
+        };
+        self.known.insert(path.into(), stands.clone());
+        Ok(stands)
     }
 }
 
@@ -190,6 +205,12 @@ mod tests {
                 let path = base.join(spelled[(at * 4 + turn) % spelled.len()]);
                 let together = told(follower.follow(&path));
                 assert_eq!(together, told(HostPath::follow(&path)), "{path:?}");
+                let real = follower.canonicalize(&path).map_err(|error| error.kind());
+                assert_eq!(
+                    real,
+                    path.canonicalize().map_err(|error| error.kind()),
+                    "{path:?}"
+                );
             }
         }
     }

@@ -59,6 +59,8 @@ pub(super) fn collect(
     files: &mut Collector,
 ) -> Result<(), ElfError> {
     let path = program.path.clone();
+    // The kernel gives the program's real path as its origin.
+    let canonical = files.canonicalize(&path)?;
     let searcher = Searcher::new(resolver, &path, program.image.arch, &interpreter.path)?;
     let mut closure = Closure {
         resolver,
@@ -67,11 +69,6 @@ pub(super) fn collect(
         queue: VecDeque::new(),
         files,
     };
-    // The kernel gives the program's real path as its origin.
-    let canonical = std::fs::canonicalize(&path).map_err(|source| ElfError::Read {
-        path: path.clone(),
-        source,
-    })?;
     closure.insert(program, &canonical, None, None);
     // Present from the start, so that libraries can need it by name; its own needs are its business.
     let interpreter_path = interpreter.path.clone();

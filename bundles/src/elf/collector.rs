@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::ElfError;
 use super::{Dependency, Resolution, Role};
+use crate::bundle::Follower;
 
 #[derive(Debug)]
 pub(super) struct Collector {
     files: Vec<Dependency>,
     seen: HashSet<PathBuf>,
+    follower: Follower,
     limit: usize,
     loader_config: Option<PathBuf>,
     notes: Vec<String>,
@@ -19,6 +21,7 @@ impl Collector {
         Self {
             files: Vec::new(),
             seen: HashSet::new(),
+            follower: Follower::default(),
             limit,
             loader_config: None,
             notes: Vec::new(),
@@ -37,10 +40,7 @@ impl Collector {
                 limit: self.limit,
             });
         }
-        let canonical = std::fs::canonicalize(path).map_err(|source| ElfError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let canonical = self.canonicalize(path)?;
         self.seen.insert(path.to_owned());
         self.files.push(Dependency {
             path: path.to_owned(),
@@ -49,6 +49,14 @@ impl Collector {
             reason,
         });
         Ok(())
+    }
+
+    pub(super) fn canonicalize(&mut self, path: &Path) -> Result<PathBuf, ElfError> {
+        let canonical = self.follower.canonicalize(path);
+        canonical.map_err(|source| ElfError::Read {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     pub(super) fn need_loader_config(&mut self, path: &Path) {
@@ -60,11 +68,13 @@ impl Collector {
         self.notes.push(text);
     }
 
-    pub(super) fn finish(self) -> Resolution {
-        Resolution {
+    /// The list, and what was learnt of paths on the way.
+    pub(super) fn finish(self) -> (Resolution, Follower) {
+        let resolution = Resolution {
             files: self.files,
             loader_config: self.loader_config,
             notes: self.notes,
-        }
+        };
+        (resolution, self.follower)
     }
 }

@@ -14,6 +14,7 @@ use super::image::Image;
 use super::ldcache::LdCache;
 use super::script::{HEAD, Shebang};
 use super::{Resolution, Role};
+use crate::bundle::Follower;
 
 const LD_SO_CACHE: &str = "/etc/ld.so.cache";
 
@@ -105,6 +106,16 @@ impl Resolver {
         executable: &Path,
         found_at_run_time: &[PathBuf],
     ) -> Result<Resolution, ElfError> {
+        let resolved = self.resolve_and_follow(executable, found_at_run_time);
+        resolved.map(|(resolution, _)| resolution)
+    }
+
+    /// Likewise, with what was learnt of the paths: for whoever follows them, too.
+    pub(crate) fn resolve_and_follow(
+        &self,
+        executable: &Path,
+        found_at_run_time: &[PathBuf],
+    ) -> Result<(Resolution, Follower), ElfError> {
         let mut files = Collector::new(self.limits.files);
         let program = self.open(executable)?;
         let reason = "the command itself".to_owned();

@@ -28,8 +28,8 @@ impl HostSide {
 fn readables(request: &Request<'_>, resolver: &Resolver) -> Result<Readables, SandboxError> {
     let executable = &request.command.executable;
     let declared = &request.command.extensions.dlopen;
-    let all = resolver
-        .resolve_with(executable, declared)
+    let (all, follower) = resolver
+        .resolve_and_follow(executable, declared)
         .map_err(|source| {
             let command = request.origin();
             // Whose fault it is shows without what was declared.
@@ -38,7 +38,7 @@ fn readables(request: &Request<'_>, resolver: &Resolver) -> Result<Readables, Sa
                 Ok(_) => SandboxError::Dlopen { command, source },
             }
         })?;
-    mounts::plan(request, &all)
+    mounts::plan(request, &all, follower)
 }
 
 /// What would be readable in the other mode of `mount-dependencies`.

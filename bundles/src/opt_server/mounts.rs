@@ -68,13 +68,13 @@ impl Wanted {
     }
 }
 
-/// Finds out what has to be mounted for `request`, whose executable needs `resolution`.
+/// Finds out what has to be mounted for `request`, whose executable needs `resolution`; `follower` has looked for that.
 pub(super) fn plan(
     request: &Request<'_>,
     resolution: &Resolution,
+    mut follower: Follower,
 ) -> Result<Readables, SandboxError> {
     let mut plan = Readables::default();
-    let mut follower = Follower::default();
     for wanted in wanted(request, resolution) {
         let followed = follower
             .follow(&wanted.path)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::config::{Config, Limits};
 use super::mounts::{self, Readables};
 use super::*;
+use crate::bundle::Follower;
 use crate::elf::{Dependency, Resolution, Role};
 
 /// A directory outside of `/tmp`, which inside is a file system of its own.
@@ -78,7 +79,8 @@ fn merged_usr(base: &Path) -> Resolution {
 fn planned(command: &str, base: &Path) -> Result<Readables, SandboxError> {
     let resolution = merged_usr(base);
     let config = config(&command.replace("@", &base.display().to_string()));
-    mounts::plan(&request(&config, &[], base), &resolution)
+    let request = request(&config, &[], base);
+    mounts::plan(&request, &resolution, Follower::default())
 }
 
 fn below(base: &Path, paths: &[&str]) -> Vec<PathBuf> {
