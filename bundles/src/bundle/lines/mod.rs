@@ -4,6 +4,7 @@
 mod serializer;
 
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -47,6 +48,7 @@ impl Lines {
     pub(super) fn of(value: &impl Serialize) -> serde_json::Result<Self> {
         let mut lines = Self::default();
         lines.text.reserve(CAPACITY);
+        lines.parts.reserve(CAPACITY / 64);
         value.serialize(&mut lines)?;
         lines.text.push('\n');
         lines.cut();
@@ -72,15 +74,17 @@ impl Lines {
 
     /// Begins a line; without the comma where the first byte of [`BLANKS`] is left out.
     fn line(&mut self, first: usize) {
-        let mut left = 2 * self.depth;
-        let now = left.min(BLANKS.len() - 2);
-        self.text.push_str(&BLANKS[first..2 + now]);
-        left -= now;
-        self.text.extend(std::iter::repeat_n(' ', left));
+        let blanks = 2 * self.depth;
+        if let Some(line) = BLANKS.get(first..2 + blanks) {
+            self.text.push_str(line);
+        } else {
+            self.text.push_str(&BLANKS[first..2]);
+            self.text.extend(iter::repeat_n(' ', blanks));
+        }
     }
 
     fn string(&mut self, text: &str) -> serde_json::Result<()> {
-        if text.bytes().any(is_escaped) {
+        if has_escaped(text) {
             self.text.push_str(&serde_json::to_string(text)?);
             return Ok(());
         }
@@ -113,9 +117,19 @@ impl Lines {
     }
 }
 
-/// Whether JSON has another spelling for it.
-fn is_escaped(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
+/// Whether JSON has another spelling for something in `text`.
+fn has_escaped(text: &str) -> bool {
+    let (words, rest) = text.as_bytes().as_chunks();
+    let is_escaped = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    words.iter().any(|word| word_has_escaped(*word)) || rest.iter().any(is_escaped)
+}
+
+/// Looks at eight bytes at once: that of each which is below a limit borrows from its own highest bit, which it hadn't set.
+fn word_has_escaped(word: [u8; 8]) -> bool {
+    let word = u64::from_le_bytes(word);
+    let all = |byte: u8| u64::from_le_bytes([byte; 8]);
+    let has_below = |word: u64, limit: u8| word.wrapping_sub(all(limit)) & !word & all(0x80) != 0;
+    has_below(word, b' ') || has_below(word ^ all(b'"'), 1) || has_below(word ^ all(b'\\'), 1)
 }
 
 #[cfg(test)]
@@ -152,6 +166,18 @@ mod tests {
         ];
         for value in values {
             assert_eq!(to_lines(&value).unwrap(), wanted(&value));
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_is_found_wherever_it_is() {
+        let told = |text: &str| serde_json::to_string(text).unwrap();
+        for character in (0..0x180).filter_map(char::from_u32) {
+            for (before, after) in [(0, 0), (0, 7), (7, 0), (3, 4), (8, 0), (9, 7), (0, 16)] {
+                let text = format!("{}{character}{}", "~".repeat(before), "é!".repeat(after));
+                let is_escaped = told(&text) != format!("\"{text}\"");
+                assert_eq!(has_escaped(&text), is_escaped, "{text:?}");
+            }
         }
     }
 
