@@ -148,17 +148,16 @@ pub(super) fn refuse_reserved(
     wanted: &Wanted,
     canonical: &Path,
 ) -> Result<(), SandboxError> {
-    let within = |directory: &str| canonical.starts_with(directory);
-    let reason = if canonical == Path::new("/") {
-        "that would show the whole host"
-    } else if canonical.to_str().is_none() {
-        NOT_UTF8
-    } else if within("/proc") || within("/dev") {
-        "the sandbox has its own"
-    } else if canonical == Path::new(TEMPORARY) || within(PROJECT) {
-        "the sandbox has its own; name what is needed below it"
-    } else {
-        return Ok(());
+    let reason = match canonical.to_str() {
+        Some("/") => "that would show the whole host",
+        None => NOT_UTF8,
+        Some(path) if is_within(path, "/proc") || is_within(path, "/dev") => {
+            "the sandbox has its own"
+        }
+        Some(path) if path == TEMPORARY || is_within(path, PROJECT) => {
+            "the sandbox has its own; name what is needed below it"
+        }
+        Some(_) => return Ok(()),
     };
     Err(SandboxError::Reserved {
         command: request.origin(),
@@ -166,6 +165,12 @@ pub(super) fn refuse_reserved(
         path: canonical.to_path_buf(),
         reason,
     })
+}
+
+/// Whether a canonical path is `directory` or below it.
+fn is_within(path: &str, directory: &str) -> bool {
+    let rest = path.strip_prefix(directory);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Readables {

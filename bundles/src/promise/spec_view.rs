@@ -1,5 +1,6 @@
 //! Short ways into the deeply optional OCI spec, for the rows of the promise.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Mount, Process, Spec};
@@ -140,6 +141,6 @@ pub(super) fn host_id(spec: &Spec, id: u32, mappings: &Option<Vec<LinuxIdMapping
 
 /// Whether `path` is absolute and leads nowhere else than it says. `//` and an ending `/` count as `/`.
 pub(super) fn is_plain_path(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    text.starts_with('/') && !text.split('/').any(|part| part == "." || part == "..")
+    let mut parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+    path.is_absolute() && !parts.any(|part| matches!(part, b"." | b".."))
 }
