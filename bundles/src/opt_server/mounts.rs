@@ -26,8 +26,8 @@ pub(super) struct Readable {
 impl Readable {
     /// The reasons on one line.
     pub(super) fn why(&self) -> String {
-        let told = self.reasons.iter().take(REASONS_TOLD).cloned();
-        let mut text = told.collect::<Vec<_>>().join("; ");
+        let told = self.reasons.len().min(REASONS_TOLD);
+        let mut text = self.reasons[..told].join("; ");
         if let Some(more) = self
             .reasons
             .len()
@@ -119,10 +119,11 @@ fn wanted(request: &Request<'_>, resolution: &Resolution) -> Vec<Wanted> {
         key: "executable",
         reason: "the dynamic loader's index: it finds a needed library only through it".to_owned(),
     }));
+    let of_command = format!("\"mount-readable\" of {}", request.origin());
     let readable = request.command.mount_readable.iter().map(|path| Wanted {
         path: path.clone(),
         key: "mount-readable",
-        reason: format!("\"mount-readable\" of {}", request.origin()),
+        reason: of_command.clone(),
     });
     wanted.extend(readable);
     // Names without a slash are among the resolution's files, at the places where they were found.

@@ -12,7 +12,7 @@ pub const WHY_ANNOTATION: &str = "org.opt-runtime.why.";
 
 /// The annotation key under which the reason for `destination` is kept.
 pub fn why_key(destination: &Path) -> String {
-    format!("{WHY_ANNOTATION}{}", destination.display())
+    [WHY_ANNOTATION, &destination.to_string_lossy()].concat()
 }
 
 /// The kinds of promise. Each later one asks for all that the earlier ones do.
