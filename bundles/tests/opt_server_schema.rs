@@ -73,6 +73,18 @@ fn cannot_be_told(message: &str) -> bool {
 }
 
 #[test]
+fn a_name_has_the_characters_that_the_parser_lets_it_have() {
+    let schema = schema();
+    let name = &schema["$defs"]["command"]["properties"]["name"];
+    let validator = jsonschema::validator_for(name).unwrap();
+    for character in '\0'..=char::MAX {
+        let wanted = character != '/' && !character.is_whitespace() && !character.is_control();
+        let is_valid = validator.is_valid(&Value::String(format!("a{character}")));
+        assert_eq!(is_valid, wanted, "{:x}", u32::from(character));
+    }
+}
+
+#[test]
 fn it_says_what_the_parser_says_as_far_as_a_schema_can() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let table = fs::read_to_string(here("tests/data/opt_server_config/expectations.tsv")).unwrap();

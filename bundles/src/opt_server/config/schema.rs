@@ -89,12 +89,15 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{}", name.replace(' ', "%20")) })
 }
 
+/// No slash, no control character, and no white space as the parser sees it (Unicode's `White_Space`), of which engines' `\s`
+/// is more or less.
+const NAME: &str =
+    r"^[^/\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$";
+
 fn of(shape: &'static Shape) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string", "pattern": r"^[^\u0000]*$" }),
-        Shape::Name => {
-            json!({ "type": "string", "pattern": r"^[^\s/\u0000-\u001f\u007f-\u009f]+$" })
-        }
+        Shape::Name => json!({ "type": "string", "pattern": NAME }),
         Shape::Path => reference("path"),
         Shape::Device => json!({
             "type": "string",
