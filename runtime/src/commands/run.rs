@@ -77,10 +77,14 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
 /// Guards the process `worker`, which runs a bundle for this one and asks it through `socket`; exits with its code.
 pub fn guard(worker: Pid, socket: &OwnedFd, arguments: &[OsString]) -> ExitCode {
     // Where they say nothing that makes a container, the worker tells so.
-    let parsed = Cli::of(arguments).ok();
-    let run = parsed.filter(|cli| matches!(cli.command, Command::Run(_)));
-    let store = run.map(|cli| cli.before.global.store());
-    let code = early_guardian::guard(worker, socket, store.as_ref());
+    let store = || match Cli::of(arguments).ok()? {
+        Cli {
+            before,
+            command: Command::Run(_),
+        } => Some(before.global.store()),
+        _ => None,
+    };
+    let code = early_guardian::guard(worker, socket, store);
     ExitCode::from(u8::try_from(code).unwrap_or(OURS))
 }
 

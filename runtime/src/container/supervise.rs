@@ -19,6 +19,7 @@ use super::terminal::Attached;
 use super::watch::{Order, Watch};
 use super::{Error, Result};
 use crate::kernel_file;
+use crate::sys::{FAULTS, OWN};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +27,6 @@ pub(super) enum End {
     Exited(u8),
     Signalled(i32),
 }
-
-/// Signals that concern only the process that gets them.
-const KEPT: [Signal; 7] = [
-    Signal::SIGCHLD,
-    Signal::SIGPIPE,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGCONT,
-    Signal::SIGURG,
-];
 
 /// All that is forwarded, blocked and readable; the old mask comes back when this is dropped.
 #[derive(Debug)]
@@ -50,18 +40,8 @@ impl Signals {
     /// Blocks the signals; call before anything is made that a signal should end.
     pub(super) fn block() -> Result<Self> {
         let mut mask = SigSet::all();
-        for kept in KEPT {
-            mask.remove(kept);
-        }
-        // A fault of our own must end us, not wait.
-        for fault in [
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGILL,
-            Signal::SIGFPE,
-            Signal::SIGABRT,
-        ] {
-            mask.remove(fault);
+        for signal in OWN.into_iter().chain(FAULTS) {
+            mask.remove(signal);
         }
         let mut old = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut old))
@@ -264,5 +244,5 @@ impl Supervised {
 
 /// Whether the default action of signal(7) is to end the process.
 pub(super) fn ends_by_default(signal: Signal) -> bool {
-    !matches!(signal, Signal::SIGWINCH | Signal::SIGSTOP) && !KEPT.contains(&signal)
+    !matches!(signal, Signal::SIGWINCH | Signal::SIGSTOP) && !OWN.contains(&signal)
 }

@@ -17,9 +17,12 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::environment::remove_variable;
+#[cfg(target_arch = "x86_64")]
+use super::signal::{FAULTS, OWN};
 
 /// Tells the worker its end of the guardian's socket: eight letters from `a` on, each four bits of the number.
 const GUARDIAN_VARIABLE: &str = "OPT_RUNTIME_GUARDIAN";
@@ -56,25 +59,21 @@ fn number_of(letters: &str) -> Option<RawFd> {
     })
 }
 
-/// All but those that concern only the process that gets them, those that tell of its own faults, and the two that can't be; and
-/// the worker's end.
+/// What a worker that asks sends: any program but a guardian that has only signals to wait for ignores it.
+pub(crate) const WAKING: Signal = Signal::SIGURG;
+
+/// All that is passed on ([`crate::container`]'s supervision blocks the same), the worker's end, and [`WAKING`].
 #[cfg(target_arch = "x86_64")]
-const BLOCKED: u64 = !(signal(libc::SIGPIPE)
-    | signal(libc::SIGTSTP)
-    | signal(libc::SIGTTIN)
-    | signal(libc::SIGTTOU)
-    | signal(libc::SIGCONT)
-    | signal(libc::SIGSEGV)
-    | signal(libc::SIGBUS)
-    | signal(libc::SIGILL)
-    | signal(libc::SIGFPE)
-    | signal(libc::SIGABRT)
-    | signal(libc::SIGKILL)
-    | signal(libc::SIGSTOP));
+const BLOCKED: u64 = !(bits(&OWN) | bits(&FAULTS)) | bits(&[Signal::SIGCHLD, WAKING]);
 
 #[cfg(target_arch = "x86_64")]
-const fn signal(number: i32) -> u64 {
-    1 << (number - 1)
+const fn bits(mut signals: &[Signal]) -> u64 {
+    let mut bits = 0;
+    while let [signal, rest @ ..] = signals {
+        bits |= 1 << (*signal as i32 - 1);
+        signals = rest;
+    }
+    bits
 }
 
 // From `opt_runtime_start_guarding`, which gives: rbp and r12, the stack and what is in rdx at `_start`; r13, the arguments; r14, the
@@ -268,8 +267,7 @@ global_asm!(
     worker = sym WORKER,
     socket = sym SOCKET,
     blocked = const BLOCKED,
-    // What a worker that asks sends, too: no other program ends of it.
-    waking = const libc::SIGURG,
+    waking = const WAKING as i32,
     unix = const libc::AF_UNIX,
     seqpacket = const libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
     sigchld = const libc::SIGCHLD,

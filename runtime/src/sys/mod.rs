@@ -28,7 +28,7 @@ pub(crate) use descriptor::{duplicate, read_from, write_to};
 pub(crate) use environment::remove_variable;
 pub use fork::{clone_child, fork_child};
 pub(crate) use fork::{clone_child_into, fork, generation};
-pub(crate) use guard_before_libc::{guardian, worker};
+pub(crate) use guard_before_libc::{WAKING, guardian, worker};
 pub use init::close_descriptors_except;
 pub use init::forget_arguments_and_environment;
 pub(crate) use init::{
@@ -42,7 +42,7 @@ pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use seccomp_listener::{Answer, Question, answer, is_waiting, next_question};
 pub(crate) use signal::{
-    keep_ends_of_children, reset_signal_dispositions, send_signal, send_signal_to_pid,
+    FAULTS, OWN, keep_ends_of_children, reset_signal_dispositions, send_signal, send_signal_to_pid,
 };
 pub(crate) use signal_mask::unblock_signals_in;
 pub(crate) use user_namespace::user_namespace;

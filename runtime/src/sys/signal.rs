@@ -3,6 +3,28 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use nix::sys::signal::Signal;
+
+/// Signals that concern only the process that gets them.
+pub(crate) const OWN: [Signal; 7] = [
+    Signal::SIGCHLD,
+    Signal::SIGPIPE,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCONT,
+    Signal::SIGURG,
+];
+
+/// Signals that tell a process of a fault of its own, and must end it, not wait.
+pub(crate) const FAULTS: [Signal; 5] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGILL,
+    Signal::SIGFPE,
+    Signal::SIGABRT,
+];
+
 /// The highest signal number of the kernel's.
 const LAST_SIGNAL: i32 = 64;
 

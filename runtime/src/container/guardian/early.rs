@@ -64,8 +64,9 @@ pub(crate) fn let_go() {
     }
 }
 
-/// Guards `worker`, which asks through `socket`, to its end; gives the code to exit with. `store` is where it may make a container.
-pub(crate) fn guard(worker: Pid, socket: &OwnedFd, store: Option<&Store>) -> i32 {
+/// Guards `worker`, which asks through `socket`, to its end; gives the code to exit with. Where it was killed, `store` tells where
+/// it may have made a container.
+pub(crate) fn guard(worker: Pid, socket: &OwnedFd, store: impl FnOnce() -> Option<Store>) -> i32 {
     // The worker looks, too, and tells.
     if set_id::refuse().is_err() {
         return OURS.into();

@@ -2,13 +2,14 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::RecvFlags;
 
 use crate::container::{Error, Result};
 use crate::passing;
+use crate::sys::WAKING;
 
 /// The worker's hold on its guardian.
 #[derive(Debug)]
@@ -21,9 +22,6 @@ pub(in crate::container) struct Guardian {
 const ATTACH: &[u8] = b"attach";
 const DETACH: &[u8] = b"detach";
 pub(super) const DONE: &[u8] = b"done";
-
-/// Wakes a guardian that has nothing but signals to wait for so far; any other ignores it.
-pub(super) const WAKING: Signal = Signal::SIGURG;
 
 impl Guardian {
     /// The guardian `process`, whose the other end of `socket` is, and nobody else's.

@@ -58,9 +58,13 @@ pub(super) fn split(
         return Ok(Guardian::new(called, socket));
     };
     drop(socket);
-    exit(stand_by(worker, signals, &own_socket, Some(store), |run| {
-        when_killed(id.unwrap_or(run))
-    }))
+    exit(stand_by(
+        worker,
+        signals,
+        &own_socket,
+        || Some(store.clone()),
+        |run| when_killed(id.unwrap_or(run)),
+    ))
 }
 
 fn become_worker() -> Result<()> {
@@ -77,13 +81,13 @@ fn adopt(what: &'static str) -> Result<()> {
     rustix::process::set_child_subreaper(Some(own)).map_err(Error::step(what))
 }
 
-/// The guardian's life: gives the code to exit with. `store` is where the worker notes what it makes, if it is known to make
-/// anything; where it was killed, `when_killed` is called with the run's name.
+/// The guardian's life: gives the code to exit with. Where the worker was killed, `store` tells where it noted what it made, if it
+/// makes anything, and `when_killed` is called with the run's name.
 fn stand_by(
     worker: Pid,
     signals: &mut Signals,
     socket: &OwnedFd,
-    store: Option<&Store>,
+    store: impl FnOnce() -> Option<Store>,
     when_killed: impl FnOnce(&str),
 ) -> i32 {
     match guard(worker, signals, socket) {
@@ -99,8 +103,8 @@ fn stand_by(
         Ended::Killed(signal) => {
             // It hasn't been waited for yet, and so is still to be seen.
             let run = ProcessId::of(worker.as_raw()).ok().map(made_up_id);
-            if let (Some(store), Some(run)) = (store, run) {
-                clean_up(store, &run);
+            if let (Some(store), Some(run)) = (store(), run) {
+                clean_up(&store, &run);
                 when_killed(&run);
             }
             let _ = waitpid(worker, None);
