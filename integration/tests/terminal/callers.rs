@@ -50,6 +50,20 @@ fn run_connects_the_callers_terminal_with_the_commands() {
     }
 }
 
+/// A terminal tells only the jobs of the session that it controls; and keys may overtake that, too.
+#[test]
+fn what_is_typed_after_a_resize_finds_the_new_size() {
+    let bench = Bench::new();
+    let tool = run(&bench, &bundle(&bench, "resized"), "resized");
+    let (mut session, before) = start(tool.within("setsid", &["--wait"]));
+    session.waits_for("prompt>").resize(44, 122);
+    session.types("busybox stty size\n").waits_for("44 122");
+    session.types("exit 42\n");
+    assert_eq!(session.ends(), Some(42));
+    assert_eq!(format!("{:?}", session.modes()), before);
+    bench.assert_gone(&own_id("resized"));
+}
+
 /// What is redirected is read and written as it is; keys, modes and size are the terminal's all the same.
 #[test]
 fn a_caller_with_a_terminal_may_redirect_input_and_output() {

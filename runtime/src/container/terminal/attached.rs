@@ -38,13 +38,13 @@ impl Attached {
     pub(in crate::container) fn begin(terminal: CallerTerminal, master: OwnedFd) -> Result<Self> {
         let failed = "connect the terminal with the command's";
         let mut attached = Self {
-            relay: Relay::new(master).map_err(Error::step(failed))?,
+            relay: Relay::new(terminal.clone(), master).map_err(Error::step(failed))?,
             _keeper: Keeper::begin(&terminal).map_err(Error::step(failed))?,
             terminal,
             is_in_front: false,
             was_interrupted: false,
         };
-        attached.resize();
+        attached.relay.resize();
         attached.take_terminal().map_err(Error::step(failed))?;
         Ok(attached)
     }
@@ -86,7 +86,7 @@ impl Attached {
     /// Does what `signal` asks of the terminal; `false` where it is for the command.
     pub(in crate::container) fn handle(&mut self, signal: Signal) -> bool {
         match signal {
-            Signal::SIGWINCH => self.resize(),
+            Signal::SIGWINCH => self.relay.resize(),
             Signal::SIGTSTP => {
                 let group = self.relay.master().and_then(keys::without_job_control);
                 self.stop(group, || {
@@ -97,13 +97,6 @@ impl Attached {
             _ => return false,
         }
         true
-    }
-
-    /// A terminal that can't be asked or told has been hung up, which shows elsewhere.
-    fn resize(&self) {
-        if let Some(master) = self.relay.master() {
-            let _ = self.terminal.copy_size(master);
-        }
     }
 
     /// Stops the command's `group` and then this process, by `stop`, as whoever sent the signal wants; the shell gets
@@ -120,7 +113,7 @@ impl Attached {
     /// the background.
     fn resume(&mut self) {
         let _ = self.take_terminal();
-        self.resize();
+        self.relay.resize();
     }
 
     /// Reads the caller's terminal and has it raw, where it is this process's to do so.

@@ -8,7 +8,7 @@ use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, OutputModes, isatty, tcgetattr, tcsetattr};
 
-use super::caller::patient_output;
+use super::caller::{CallerTerminal, patient_output};
 use super::keys::Key;
 use super::pty;
 
@@ -32,6 +32,8 @@ const NOW: Timespec = Timespec {
 /// The command's terminal as this process holds it, and what is on its way.
 #[derive(Debug)]
 pub(super) struct Relay {
+    /// The caller's, for its size.
+    caller: CallerTerminal,
     /// Absent when the terminal was hung up.
     ends: Option<Ends>,
     /// Standard output, to be written without waiting where it can be.
@@ -63,14 +65,15 @@ enum Side {
 }
 
 impl Relay {
-    /// Between standard input and output, and `master`.
+    /// Between standard input and output of who sits before `caller`, and `master`.
     ///
     /// # Errors
     /// Where `master` isn't what it should be.
-    pub(super) fn new(master: OwnedFd) -> io::Result<Self> {
+    pub(super) fn new(caller: CallerTerminal, master: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&master, true)?;
         pass_line_ends(&master)?;
         Ok(Self {
+            caller,
             has_input: true,
             listens: true,
             key: None,
@@ -87,6 +90,14 @@ impl Relay {
     /// The command's terminal, until it is hung up.
     pub(super) fn master(&self) -> Option<&OwnedFd> {
         self.ends.as_ref().map(|ends| &ends.master)
+    }
+
+    /// Gives the command's terminal the caller's size. One that can't be asked or told has been hung up, which shows
+    /// elsewhere.
+    pub(super) fn resize(&self) {
+        if let Some(master) = self.master() {
+            let _ = self.caller.copy_size(master);
+        }
     }
 
     /// Whether a terminal at standard input is this process's to read: a job in the background would be stopped for it.
@@ -198,7 +209,11 @@ impl Relay {
                 self.has_input = take(stdin(), &mut self.typed).is_ok();
                 Ok(())
             }
-            Side::Typed => take(stdin(), &mut self.typed).map(|()| self.note_key()),
+            Side::Typed => take(stdin(), &mut self.typed).map(|()| {
+                // What was typed in a terminal of a new size may come before SIGWINCH, which not everybody gets.
+                self.resize();
+                self.note_key();
+            }),
             Side::ToCommand => give(master, &mut self.typed),
             Side::Printed => take(master, &mut self.printed),
             Side::ToCaller => self.give_to_caller(),
