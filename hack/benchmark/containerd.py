@@ -1,11 +1,11 @@
 """Makes the table of hack/bench-containerd from what it has measured."""
 
-import datetime
 import os
-import platform
 import statistics
 import subprocess
 import sys
+
+from where import where
 
 ROWS = [
     ("run", "`ctr run --rm`, wall, ms", 1000, 0.8),
@@ -42,8 +42,7 @@ def main():
         print(f"| {name} | {shown(ours, unit)} | {shown(others, unit)} | {ratio:.2f} | {target} | {len(ours)} |")
     load = os.getloadavg()
     print(
-        f"\nMedians and quartiles, {datetime.date.today()}; Linux {platform.release()}, {os.cpu_count()} processors, "
-        f"load {load[0]:.1f}; {version('containerd', '--version')}; {version('crun', '--version')}."
+        f"\nMedians and quartiles, {where()}; load {load[0]:.1f}; {version('containerd', '--version')}; {version('crun', '--version')}."
     )
 
 

@@ -3,7 +3,6 @@
 import argparse
 import multiprocessing
 import os
-import platform
 import shutil
 import socket
 import statistics
@@ -15,8 +14,9 @@ import time
 
 import extremes
 import measure
-from site_of_gateway import ANN, OWN, SOON, Gateway, Layer, Munged, Registry, as_user, read, wait_for
+from site_of_gateway import OWN, SOON, Gateway, Layer, Munged, Registry, as_user, wait_for
 from table import LEAST, cell, put, ratio
+from where import where
 
 PULLS = 100
 CONNECTIONS = 8
@@ -283,10 +283,9 @@ def version(*line):
 
 
 def heading(options, load):
-    model = next((line.split(": ")[1].strip() for line in read("/proc/cpuinfo").splitlines() if line.startswith("model name")), "?")
     programs = [version(os.path.join(options.programs, "shifter-imagegw"), "--version"), version("skopeo", "--version"),
                 version("umoci", "--version"), version("mkfs.erofs", "--version"), version("mksquashfs", "-version")]
-    return (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} × {model}; load {load:.1f} before, "
+    return (f"{where()}; load {load:.1f} before, "
             f"{os.getloadavg()[0]:.1f} after. {', '.join(filter(None, programs))}.\nMedians [quartiles], and ratios of medians (90 % of "
             f"resamplings) where there are {LEAST} rounds or more.\n")
 

@@ -2,12 +2,10 @@
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 
 import bundles
 import in_memory
@@ -17,8 +15,10 @@ import runtimes
 from measure import in_turns, spawn, timed
 from rows import a_name
 from table import LEAST, cell, put, ratio
+from where import where
 
 COMMANDS = ("create", "start", "state", "delete --force", "run /bin/true")
+OURS, PEER, FLOOR = "opt-runtime", "crun", "floor with cgroups"
 
 
 def numbers(text):
@@ -62,7 +62,9 @@ class Holder:
 
 
 def life(runtime, bundle, short):
-    """Milliseconds of each command of one container's life, and of `list`."""
+    """Milliseconds of each command of one container's life, and of `list`; the floor can only run."""
+    if runtime.name == FLOOR:
+        return {COMMANDS[-1]: timed(runtime.run(short, a_name()))}
     name = a_name()
     lines = (runtime.create(bundle, name), runtime.start(name), runtime.state(name), runtime.force(name), runtime.run(short, a_name()))
     return {**{command: timed(line) for command, line in zip(COMMANDS, lines)}, "list": timed(runtime.line("list", "--quiet"))}
@@ -70,8 +72,8 @@ def life(runtime, bundle, short):
 
 def beside(bench, rounds, counts):
     sleeper, short = bench.bundle("none", "/bin/sleep", "100000"), bench.bundle("none", "/bin/true")
-    contestants = [it for it in bench.runtimes if it.name in ("opt-runtime", "crun")]
-    holder, taken = Holder(contestants, sleeper), {}
+    contestants = [it for it in bench.contestants if it.name in (OURS, PEER, FLOOR)]
+    holder, taken = Holder([it for it in contestants if it.name != FLOOR], sleeper), {}
     try:
         for count in counts:
             holder.hold(count)
@@ -90,9 +92,13 @@ def beside_table(taken, names, counts):
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for command in COMMANDS:
         for name in names:
+            if (command, name, counts[0]) not in taken:
+                continue
             times = [taken[command, name, count] for count in counts]
             lines.append("| " + " | ".join([f"{command}, {name}", *map(cell, times), grown(times)]) + " |")
     for name in names:
+        if ("list", name, counts[0]) not in taken:
+            continue
         times = [statistics.median(taken["list", name, count]) for count in counts]
         each = [f"{(time - times[0]) / (count - counts[0]) * 1000:.0f} µs a container more" if count > counts[0] else f"{time:.1f} ms"
                 for time, count in zip(times, counts)]
@@ -121,10 +127,10 @@ def main():
         # Of the runtimes' states.
         with in_memory.directory(scratch, "state"):
             bench = bundles.Bundles(scratch, program("opt-runtime"))
-            bench.runtimes = runtimes.found(program("opt-runtime"), "", scratch, [])[1]
+            bench.contestants = runtimes.found(program("opt-runtime"), program("floor"), scratch, [])[0]
             before = os.getloadavg()[0]
             tables = [make() for name, make in makers.items() if not options.only or options.only in name]
-            head = (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} processors; {options.rounds} rounds in random order; "
+            head = (f"{where()}; {options.rounds} rounds in random order; "
                     f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after.\n")
         text = "\n".join([head, *tables])
         print(text)

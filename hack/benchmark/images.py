@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 import measure
 import podman
 from table import LEAST, cell, put, ratio
+from where import where
 
 USER = "1234"
 SOON = 30
@@ -205,10 +205,8 @@ def version(*line):
 
 
 def heading(options, shifter):
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(": ")[1].strip() for line in file if line.startswith("model name")), "?")
     programs = [version(shifter, "--version"), version("podman", "--version"), version("mkfs.erofs", "--version"), version("mksquashfs", "-version")]
-    return (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} × {model}; {options.rounds} rounds in random order; "
+    return (f"{where()}; {options.rounds} rounds in random order; "
             f"load {os.getloadavg()[0]:.1f} before, {{after:.1f}} after. {', '.join(filter(None, programs))}.\n"
             "Medians [quartiles], and ratios of medians (90 % of resamplings).\n")
 

@@ -2,12 +2,10 @@
 
 import argparse
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import bundles
 import in_memory
@@ -17,6 +15,7 @@ import rows
 import runtimes
 import sealed
 from table import LEAST, Table
+from where import where
 
 BESIDE = 500
 
@@ -109,8 +108,8 @@ class Bench:
 
     def building(self):
         table = Table("making a bundle", "milliseconds", peer="", ours="opt-runtime")
-        for where, (mounts, taken) in sealed.building(self.rounds, self.builder, self.scratch).items():
-            table.add(f"python3, {mounts} mounts, warm, {where}", {"opt-runtime": taken}, "1 ms")
+        for place, (mounts, taken) in sealed.building(self.rounds, self.builder, self.scratch).items():
+            table.add(f"python3, {mounts} mounts, warm, {place}", {"opt-runtime": taken}, "1 ms")
         return table
 
     def podman(self):
@@ -130,10 +129,8 @@ def version(line):
 
 
 def heading(bench):
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(": ")[1].strip() for line in file if line.startswith("model name")), "?")
     peers = ", ".join(version([it.program, "--version"]) for it in bench.runtimes)
-    return (f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} × {model}; {bench.rounds} rounds in random order; "
+    return (f"{where()}; {bench.rounds} rounds in random order; "
             f"load {os.getloadavg()[0]:.1f} before, {{after:.1f}} after.\n\n{peers}.\n")
 
 
@@ -141,6 +138,9 @@ def main():
     options = arguments()
     if options.rounds < 2:
         sys.exit("hack/bench: --rounds must be 2 at least")
+    if options.output:
+        # Before anything is measured: what took minutes must have a place.
+        os.makedirs(options.output, exist_ok=True)
     scratch = tempfile.mkdtemp(prefix="opt-bench-", dir="/var/tmp")
     try:
         # Of the runtimes' states.
