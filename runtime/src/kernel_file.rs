@@ -1,4 +1,4 @@
-//! Reading what the kernel makes up as it is read: files of `/proc`, `/sys` and cgroups.
+//! Reading and writing what the kernel makes up: files of `/proc`, `/sys` and cgroups.
 //!
 //! Their size is given as 0, so the standard library asks for it in vain, begins with 32 bytes and doubles:
 //! nine system calls for a line. A container's start reads dozens of them.
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{read as read_some, retry_on_intr};
+use rustix::io::{read as read_some, retry_on_intr, write as write_some};
 
 /// What is read at once, in bytes: most files whole, and the kernel gives a page at most of many.
 const AT_ONCE: usize = 4096;
@@ -33,6 +33,23 @@ pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
     String::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// Writes `text` to `path`, which is there, in one call: the kernel takes it whole or not at all.
+///
+/// # Errors
+/// Those of open(2) and write(2).
+pub(crate) fn write(path: impl AsRef<Path>, text: &str) -> io::Result<()> {
+    let file = open(
+        path.as_ref(),
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let written = retry_on_intr(|| write_some(&file, text.as_bytes()))?;
+    match written == text.len() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::WriteZero.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +63,19 @@ mod tests {
             std::fs::write(&path, &text).unwrap();
             assert_eq!(read(&path).unwrap(), text, "{length}");
         }
+    }
+
+    #[test]
+    fn only_what_is_there_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        assert_eq!(
+            write(&path, "0").unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        std::fs::write(&path, "").unwrap();
+        write(&path, "0-1").unwrap();
+        assert_eq!(read(&path).unwrap(), "0-1");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bundles::promise::{self, Kind};
 use bundles::seccomp::Filter;
 use libcontainer::notify_socket::NotifyListener;
 use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
-use nix::unistd::{geteuid, setgroups};
+use nix::unistd::{geteuid, getgroups, setgroups};
 use tracing::debug;
 
 use super::cgroup::{Placement, Wanted};
@@ -272,9 +272,13 @@ fn payload(
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2). In a user namespace
 /// with a single mapping nobody may (CVE-2014-8989).
 fn drop_groups() -> Result<()> {
+    let failed = Error::step("drop supplementary groups");
+    if !geteuid().is_root() || getgroups().map_err(failed)?.is_empty() {
+        return Ok(());
+    }
     let path = "/proc/self/setgroups";
     let may = kernel_file::read(path).map_err(Error::io("read", path))?;
-    if geteuid().is_root() && may.trim() == "allow" {
+    if may.trim() == "allow" {
         setgroups(&[]).map_err(Error::step("drop supplementary groups"))?;
     }
     Ok(())

@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, open};
-
 use super::super::exec::SubCgroup;
 use super::super::snapshot::Snapshot;
 use super::super::{Error, Result};
@@ -13,6 +11,7 @@ use super::layout::{Hierarchy, Kind};
 use super::own::cgroup_of;
 use super::placement::{Place, Placement};
 use super::tree::PROCESSES;
+use crate::kernel_file;
 
 /// Puts this process into the cgroup of the container `snapshot`, in every hierarchy where it has one; or
 /// into those of `below` it. Where it `is_born` there, in version 2, into the others.
@@ -115,14 +114,7 @@ fn holds(place: &Place, name: &str) -> bool {
 
 /// Writes `pid` into the list of processes in `directory`.
 pub(super) fn put(directory: &Path, pid: i32) -> io::Result<()> {
-    write_to(&directory.join(PROCESSES), pid)
-}
-
-fn write_to(list: &Path, pid: i32) -> io::Result<()> {
-    let file = open(list, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    // One write: the kernel reads one pid from each, whole or not at all.
-    rustix::io::write(&file, pid.to_string().as_bytes())?;
-    Ok(())
+    kernel_file::write(directory.join(PROCESSES), &pid.to_string())
 }
 
 /// Puts this process, which has one thread, into `directory`.
@@ -134,7 +126,7 @@ fn put_self(kind: &Kind, directory: &Path) -> io::Result<()> {
         Kind::Unified => PROCESSES,
         Kind::Controllers(_) | Kind::Named(_) => "tasks",
     };
-    write_to(&directory.join(list), 0)
+    kernel_file::write(directory.join(list), "0")
 }
 
 /// What cgroups(7) says of "no internal processes" and of threaded cgroups.

@@ -41,6 +41,16 @@ pub(super) enum Unavailable {
     Failed(PathBuf, io::Error),
 }
 
+/// A directory on the way from a hierarchy's mount point to a container's cgroup.
+#[derive(Debug)]
+pub(super) struct OnTheWay<'a> {
+    pub directory: &'a Path,
+    /// Whether it is the container's own, the last.
+    pub is_own: bool,
+    /// Whether it was made just now.
+    pub is_new: bool,
+}
+
 impl Made {
     /// Notes which directories [`Self::make`] would make for `directory`, below `mount_point`. To be saved
     /// before anything is made.
@@ -81,8 +91,8 @@ impl Made {
     }
 
     /// Makes the cgroup `path` below `mount_point`, calling `prepare` for each directory on the way that is
-    /// there now, from the mount point on, and telling it whether it is the container's own, the last. What
-    /// is there already is another's, and stays; `may_be_in_use` where systemd has just made it for us.
+    /// there now, from the mount point on. What is there already is another's, and stays; `may_be_in_use`
+    /// where systemd has just made it for us.
     ///
     /// # Errors
     /// Where it can't be made, or is there with processes in it. What was made is noted, not removed.
@@ -91,20 +101,26 @@ impl Made {
         mount_point: &Path,
         path: &Path,
         may_be_in_use: bool,
-        mut prepare: impl FnMut(&Path, bool) -> io::Result<()>,
+        mut prepare: impl FnMut(&OnTheWay<'_>) -> io::Result<()>,
     ) -> Result<(), Unavailable> {
         let relative = path.strip_prefix("/").unwrap_or(path);
         let mut directory = mount_point.to_path_buf();
-        let mut prepare = |directory: &Path, is_own| {
-            prepare(directory, is_own)
-                .map_err(|error| Unavailable::Failed(directory.to_path_buf(), error))
+        let mut prepare = |directory: &Path, is_own, is_new| {
+            let here = OnTheWay {
+                directory,
+                is_own,
+                is_new,
+            };
+            prepare(&here).map_err(|error| Unavailable::Failed(directory.to_path_buf(), error))
         };
-        prepare(&directory, false)?;
+        prepare(&directory, false, false)?;
         let mut names = relative.components().peekable();
         while let Some(name) = names.next() {
             directory.push(name);
             let is_own = names.peek().is_none();
-            match fs::create_dir(&directory) {
+            let made = fs::create_dir(&directory);
+            let is_new = made.is_ok();
+            match made {
                 Ok(()) => {
                     let list = if is_own {
                         &mut self.own
@@ -123,7 +139,7 @@ impl Made {
                 }
                 Err(error) => return Err(Unavailable::Failed(directory, error)),
             }
-            prepare(&directory, is_own)?;
+            prepare(&directory, is_own, is_new)?;
         }
         Ok(())
     }

@@ -168,7 +168,7 @@ impl Placement {
                 &place.mount_point,
                 path.unwrap_or(&place.directory),
                 is_made,
-                |directory, is_own| prepare(&place.kind, directory, is_unified && !is_own),
+                |here| prepare(&place, here, is_unified && !here.is_own),
             );
             match outcome {
                 Ok(()) => self.places.push(place),

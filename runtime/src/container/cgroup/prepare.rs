@@ -1,27 +1,32 @@
 //! What a fresh cgroup needs before a process or a limit can be put into it.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::layout::Kind;
+use super::made::OnTheWay;
+use super::placement::Place;
 use crate::kernel_file;
 
 /// The controllers that a cgroup of version 2 gives to those below it.
 const SUBTREE: &str = "cgroup.subtree_control";
 
-/// Prepares `directory`, on the way to a container's cgroup or that itself, in a hierarchy of this kind.
-/// `gives_controllers`: what is below it is to have the controllers of version 2. In a hybrid layout nothing
-/// has, until a limit needs one ([`enable`]).
+/// Prepares a directory on the way to a container's cgroup at `place`, or that itself. `gives_controllers`: what
+/// is below it is to have the controllers of version 2. In a hybrid layout nothing has, until a limit needs
+/// one ([`enable`]).
 ///
 /// # Errors
 /// Where the kernel refuses.
-pub(super) fn prepare(kind: &Kind, directory: &Path, gives_controllers: bool) -> io::Result<()> {
-    if kind.holds("cpuset") {
-        return inherit_cpuset(directory);
+pub(super) fn prepare(
+    place: &Place,
+    here: &OnTheWay<'_>,
+    gives_controllers: bool,
+) -> io::Result<()> {
+    if place.kind.holds("cpuset") && here.directory != place.mount_point {
+        return inherit_cpuset(here);
     }
-    if *kind == Kind::Unified && gives_controllers {
-        enable_all(directory);
+    if place.kind == Kind::Unified && gives_controllers {
+        enable_all(here.directory);
     }
     Ok(())
 }
@@ -34,19 +39,19 @@ pub(super) fn enable(controller: &str, mount_point: &Path, directory: &Path) -> 
     let mut above: Vec<&Path> = directory.ancestors().skip(1).collect();
     above.retain(|path| path.starts_with(mount_point));
     let mut above = above.into_iter().rev();
-    above.try_for_each(|path| fs::write(path.join(SUBTREE), format!("+{controller}")))
+    above.try_for_each(|path| kernel_file::write(path.join(SUBTREE), &format!("+{controller}")))
 }
 
 /// A new cpuset of version 1 is empty, and no process can be put into it: it gets what its parent has.
-fn inherit_cpuset(directory: &Path) -> io::Result<()> {
+fn inherit_cpuset(here: &OnTheWay<'_>) -> io::Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        let path = directory.join(file);
-        if !kernel_file::read(&path)?.trim().is_empty() {
+        let path = here.directory.join(file);
+        if !here.is_new && !kernel_file::read(&path)?.trim().is_empty() {
             continue;
         }
-        let parent = directory.parent().unwrap_or(directory).join(file);
-        let inherited = kernel_file::read(parent)?;
-        fs::write(path, inherited.trim())?;
+        let parent = here.directory.parent().unwrap_or(here.directory);
+        let inherited = kernel_file::read(parent.join(file))?;
+        kernel_file::write(path, inherited.trim())?;
     }
     Ok(())
 }
@@ -66,10 +71,10 @@ fn enable_all(directory: &Path) {
         return;
     }
     let file = directory.join(SUBTREE);
-    if fs::write(&file, missing.join(" ")).is_err() {
+    if kernel_file::write(&file, &missing.join(" ")).is_err() {
         // One that is refused must not keep the others out.
         for name in missing {
-            let _ = fs::write(&file, name);
+            let _ = kernel_file::write(&file, &name);
         }
     }
 }
