@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use crate::cli::Cli;
 use crate::container::early_guardian;
-use crate::{commands, global, sys, telling};
+use crate::{commands, global, own_executable, sys, telling};
 
 /// The command line as clap knows it.
 pub fn command() -> clap::Command {
@@ -18,6 +18,9 @@ pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if let Some((worker, socket)) = sys::worker() {
         return commands::run::guard(worker, &socket, &arguments);
+    }
+    if own_executable::is_second() {
+        sys::populate_for_a_container();
     }
     early_guardian::note();
     match Cli::of(&arguments) {
