@@ -58,6 +58,12 @@ fn what_is_typed_after_a_resize_finds_the_new_size() {
     let (mut session, before) = start(tool.within("setsid", &["--wait"]));
     session.waits_for("prompt>").resize(44, 122);
     session.types("busybox stty size\n").waits_for("44 122");
+    // What the command sets stays until then.
+    session.types("busybox stty rows 10 cols 90\n");
+    session.waits_for("cols 90").waits_for("prompt>");
+    session.types("busybox stty size\n").waits_for("10 90");
+    session.resize(55, 133);
+    session.types("busybox stty size\n").waits_for("55 133");
     session.types("exit 42\n");
     assert_eq!(session.ends(), Some(42));
     assert_eq!(format!("{:?}", session.modes()), before);

@@ -272,14 +272,14 @@ fn payload(
 /// libcontainer leaves the caller's supplementary groups where the spec lists none (T2). In a user namespace
 /// with a single mapping nobody may (CVE-2014-8989).
 fn drop_groups() -> Result<()> {
-    let failed = Error::step("drop supplementary groups");
-    if !geteuid().is_root() || getgroups().map_err(failed)?.is_empty() {
+    let failed = || Error::step("drop supplementary groups");
+    if !geteuid().is_root() || getgroups().map_err(failed())?.is_empty() {
         return Ok(());
     }
     let path = "/proc/self/setgroups";
     let may = kernel_file::read(path).map_err(Error::io("read", path))?;
     if may.trim() == "allow" {
-        setgroups(&[]).map_err(Error::step("drop supplementary groups"))?;
+        setgroups(&[]).map_err(failed())?;
     }
     Ok(())
 }

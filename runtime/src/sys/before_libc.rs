@@ -14,6 +14,8 @@
 //! A `run` needs a second process anyway, which outlives the first one's being killed: with `opt_runtime_start_guarding` that one
 //! executes, and this one guards it (`guard_before_libc`).
 //!
+//! Whatever begins as usual has the pages of its data first, which are about to be relocated.
+//!
 //! In assembly, for nothing is set up yet that a compiler counts on: no relocations, so no address from a table, not
 //! even that of `memcpy`.
 

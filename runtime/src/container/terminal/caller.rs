@@ -90,11 +90,20 @@ impl CallerTerminal {
     /// # Errors
     /// Those of ioctl_tty(2).
     pub(in crate::container) fn copy_size(&self, master: &OwnedFd) -> io::Result<()> {
-        let size = tcgetwinsize(&*self.terminal)?;
-        if size.ws_row == 0 || size.ws_col == 0 {
-            return Ok(());
+        match self.size()? {
+            Some((rows, columns)) => pty::set_size(master, rows, columns),
+            None => Ok(()),
         }
-        pty::set_size(master, size.ws_row, size.ws_col)
+    }
+
+    /// Its rows and columns, where it has any.
+    ///
+    /// # Errors
+    /// Those of ioctl_tty(2).
+    pub(super) fn size(&self) -> io::Result<Option<(u16, u16)>> {
+        let size = tcgetwinsize(&*self.terminal)?;
+        let has_any = size.ws_row > 0 && size.ws_col > 0;
+        Ok(has_any.then_some((size.ws_row, size.ws_col)))
     }
 }
 

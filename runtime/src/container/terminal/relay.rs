@@ -34,6 +34,8 @@ const NOW: Timespec = Timespec {
 pub(super) struct Relay {
     /// The caller's, for its size.
     caller: CallerTerminal,
+    /// The rows and columns that the caller's had when it was looked at last.
+    size: Option<(u16, u16)>,
     /// Absent when the terminal was hung up.
     ends: Option<Ends>,
     /// Standard output, to be written without waiting where it can be.
@@ -74,6 +76,7 @@ impl Relay {
         pass_line_ends(&master)?;
         Ok(Self {
             caller,
+            size: None,
             has_input: true,
             listens: true,
             key: None,
@@ -92,11 +95,17 @@ impl Relay {
         self.ends.as_ref().map(|ends| &ends.master)
     }
 
-    /// Gives the command's terminal the caller's size. One that can't be asked or told has been hung up, which shows
-    /// elsewhere.
-    pub(super) fn resize(&self) {
-        if let Some(master) = self.master() {
-            let _ = self.caller.copy_size(master);
+    /// Gives the command's terminal the caller's size where that is another than before: what the command sets itself
+    /// stays until then. One that can't be asked or told has been hung up, which shows elsewhere.
+    pub(super) fn resize(&mut self) {
+        let Ok(size @ Some((rows, columns))) = self.caller.size() else {
+            return;
+        };
+        if size != self.size
+            && let Some(master) = self.master()
+        {
+            let _ = pty::set_size(master, rows, columns);
+            self.size = size;
         }
     }
 
