@@ -33,10 +33,10 @@ pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
     String::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Writes `text` to `path`, which is there, in one call: the kernel takes it whole or not at all.
+/// Writes `text` to `path`, which is never made, in one call: the kernel takes each write as a whole value.
 ///
 /// # Errors
-/// Those of open(2) and write(2).
+/// Those of open(2) and write(2), and `WriteZero` where not all of it was taken.
 pub(crate) fn write(path: impl AsRef<Path>, text: &str) -> io::Result<()> {
     let file = open(
         path.as_ref(),

@@ -16,6 +16,7 @@ use super::failure::{Failure, FailureWriter, named_failure_pipe};
 use super::first_process::{self, Ours};
 use super::first_snapshot::first_snapshot;
 use super::handed_over::HandedOver;
+use super::id_maps::may_set_groups;
 use super::in_cgroup::{self, InCgroup};
 use super::listener::HandOver;
 use super::normalise::{Normalised, normalise};
@@ -32,7 +33,6 @@ use super::{
     Bundle, Error, HostOptions, Result, delete, finish, gate, hooks, namespaces, socket_activation,
     stray, user_hooks, well_formed,
 };
-use crate::kernel_file;
 use crate::preflight;
 
 /// How to create.
@@ -273,12 +273,8 @@ fn payload(
 /// with a single mapping nobody may (CVE-2014-8989).
 fn drop_groups() -> Result<()> {
     let failed = || Error::step("drop supplementary groups");
-    if !geteuid().is_root() || getgroups().map_err(failed())?.is_empty() {
-        return Ok(());
-    }
-    let path = "/proc/self/setgroups";
-    let may = kernel_file::read(path).map_err(Error::io("read", path))?;
-    if may.trim() == "allow" {
+    let has_any = geteuid().is_root() && !getgroups().map_err(failed())?.is_empty();
+    if has_any && may_set_groups("self")? {
         setgroups(&[]).map_err(failed())?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The id mappings of a new user namespace: user_namespaces(7).
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +12,7 @@ use nix::unistd::{getegid, geteuid};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::{Error, Result, namespaces};
+use crate::kernel_file;
 
 /// What an ordinary user maps ids of others with: newuidmap(1), newgidmap(1), as `/etc/subuid` allows.
 const HELPERS: [&str; 2] = ["newuidmap", "newgidmap"];
@@ -136,6 +138,17 @@ impl IdMaps {
             ask_helper(HELPERS[1], pid, &self.gids)
         }
     }
+}
+
+/// Whether the user namespace of the process `/proc/PROCESS` lets groups be set (user_namespaces(7)): one that an
+/// ordinary user has mapped by himself doesn't (CVE-2014-8989).
+///
+/// # Errors
+/// Where the process is gone.
+pub(super) fn may_set_groups(process: impl Display) -> Result<bool> {
+    let path = format!("/proc/{process}/setgroups");
+    let text = kernel_file::read(&path).map_err(Error::io("read", path))?;
+    Ok(text.trim() == "allow")
 }
 
 /// The mapping of one id.

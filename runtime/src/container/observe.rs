@@ -15,6 +15,7 @@ use bundles::promise::{
 use nix::unistd::{Gid, geteuid, getgroups};
 
 use super::cgroup::Placement;
+use super::id_maps::may_set_groups;
 use super::{Error, Result};
 use crate::kernel_file;
 use crate::sys::{owner_of, parent_of, user_namespace_of};
@@ -120,8 +121,7 @@ fn is_same(given: io::Result<OwnedFd>, namespace: &File) -> io::Result<bool> {
 
 /// Our own supplementary groups, where they can't be left.
 fn kept_groups() -> Result<Vec<u32>> {
-    let path = Path::new("/proc/self/setgroups");
-    if geteuid().is_root() && read(path)?.trim() == "allow" {
+    if geteuid().is_root() && may_set_groups("self")? {
         return Ok(vec![]);
     }
     let groups = getgroups().map_err(Error::step("ask for this process's groups"))?;

@@ -54,9 +54,29 @@ mod tests {
         assert_eq!(kept, 7);
     }
 
+    #[inline(never)]
+    fn use_stack() {
+        let mut deep = [0_u8; STACK - 4 * PAGE];
+        std::hint::black_box(&mut deep);
+    }
+
+    #[test]
+    fn the_stack_is_there_when_a_container_is_made() {
+        let faults = std::thread::spawn(|| {
+            populate_for_a_container();
+            let before = faults();
+            use_stack();
+            faults() - before
+        });
+        assert!(faults.join().unwrap() < 4);
+    }
+
     #[test]
     fn what_is_not_there_stays_so() {
         populate(PAGE, 2 * PAGE);
-        populate_for_a_container();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let begins = maps.lines().filter_map(|line| line.split('-').next());
+        let lowest = begins.filter_map(|from| usize::from_str_radix(from, 16).ok());
+        assert!(lowest.min() > Some(2 * PAGE), "{maps}");
     }
 }

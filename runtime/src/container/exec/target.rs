@@ -8,10 +8,10 @@ use nix::sched::{CloneFlags, setns};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{chroot, fchdir};
 
+use super::super::id_maps::may_set_groups;
 use super::super::process::{self, ProcessId, is_alive, is_foreign};
 use super::super::snapshot::Snapshot;
 use super::super::{Error, Result, namespaces};
-use crate::kernel_file;
 
 /// What is joined.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Target {
             process,
             root: open_root(first)?,
             namespaces: namespaces::unlike_ours(first.pid)?,
-            may_set_groups: may_set_groups(first)?,
+            may_set_groups: may_set_groups(first.pid)?,
         };
         // What was read by its pid was its own only if it is still there.
         if !is_alive(first) {
@@ -84,10 +84,4 @@ fn open_root(first: ProcessId) -> Result<OwnedFd> {
     let path = PathBuf::from(format!("/proc/{}/root", first.pid));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     open(&path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
-}
-
-fn may_set_groups(first: ProcessId) -> Result<bool> {
-    let path = format!("/proc/{}/setgroups", first.pid);
-    let text = kernel_file::read(&path).map_err(Error::io("read", &path))?;
-    Ok(text.trim() == "allow")
 }

@@ -15,6 +15,7 @@ use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::super::failure::Failure;
+use super::super::id_maps::may_set_groups;
 use super::super::own_root::OwnRoot;
 use super::super::{resource_limits, standard_pipes};
 use super::{Error, Ours, Result, broken, failed_mount, time_offsets};
@@ -153,7 +154,7 @@ fn become_root_if_mapped(system: &dyn Syscall) -> Step {
         system.set_id(Uid::from_raw(0), Gid::from_raw(0))?;
     }
     // The caller's groups (T2), which only newgidmap(1)'s caller may give up: CVE-2014-8989.
-    if kernel_file::read("/proc/self/setgroups")?.trim() == "allow" {
+    if may_set_groups("self")? {
         system.set_groups(&[])?;
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! One value for one cgroup file, and how it is written.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -77,11 +76,11 @@ impl Setting {
     }
 
     fn write(&self, directory: &Path) -> io::Result<()> {
-        match write(directory, &self.file, &self.value) {
+        match kernel_file::write(directory.join(&self.file), &self.value) {
             Err(error) if is_absent(&error) => match &self.if_absent {
                 IfAbsent::Refuse => return Err(error),
                 IfAbsent::Skip => return Ok(()),
-                IfAbsent::Use(file, value) => write(directory, file, value),
+                IfAbsent::Use(file, value) => kernel_file::write(directory.join(file), value),
             },
             other => other,
         }?;
@@ -131,14 +130,6 @@ pub(super) fn write_all<'a>(
     })
 }
 
-/// Never makes the file, and writes the value at once: the kernel takes each write as a whole value.
-fn write(directory: &Path, file: &str, value: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .open(directory.join(file))?;
-    io::Write::write_all(&mut file, value.as_bytes())
-}
-
 /// A file that a kernel has only for form's sake, as `memory.kmem.limit_in_bytes` since Linux 5.16, says
 /// `EOPNOTSUPP`.
 fn is_absent(error: &io::Error) -> bool {
@@ -147,6 +138,8 @@ fn is_absent(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn written(settings: &[Setting], files: &[&str]) -> (Result<()>, Vec<String>) {
