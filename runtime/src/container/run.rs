@@ -1,5 +1,6 @@
 //! A container in the foreground, from its bundle to its end.
 
+use super::cgroup::Remembered;
 use super::guardian::{self, made_up_id, sweep_some};
 use super::leftovers;
 use super::process::ProcessId;
@@ -105,6 +106,7 @@ fn run_in_foreground(
         guardian: Some(&guardian),
         terminal: None,
         watch: None,
+        memory: None,
     };
     let ended =
         bundle(&id).and_then(|bundle| run_bundle(store, &id, &bundle, options, bounds, &mut hold));
@@ -239,7 +241,7 @@ fn keep(store: &Store, id: &str) -> Result<()> {
 /// With what its cgroup counted, as long as it is there.
 fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
     Outcome {
-        was_out_of_memory: cgroup.was_out_of_memory(),
+        was_out_of_memory: outcome.was_out_of_memory || cgroup.was_out_of_memory(),
         ..outcome
     }
 }
@@ -271,8 +273,12 @@ fn hold(
         }
         _ => None,
     };
+    // A watch looks by itself.
+    let remembers = process.is_some() && watch.is_none();
+    let cgroup = Some(&container.snapshot.cgroup).filter(|_| remembers);
+    let memory = cgroup.and_then(Placement::remember_out_of_memory);
     let ended = start(container).and_then(|()| match supervised {
-        Some(supervised) => supervise(supervised, watch, foreground),
+        Some(supervised) => supervise(supervised, watch, memory, foreground),
         None => Ok(Execution {
             outcome: Outcome::default(),
             measured: None,
@@ -288,6 +294,7 @@ fn hold(
 fn supervise(
     supervised: Supervised,
     watch: Option<Watch<'_>>,
+    memory: Option<Remembered>,
     foreground: &mut Hold<'_>,
 ) -> Result<Execution> {
     let mut hold = Hold {
@@ -295,11 +302,15 @@ fn supervise(
         guardian: foreground.guardian,
         terminal: foreground.terminal.as_deref_mut(),
         watch,
+        memory,
     };
     let end = supervised.wait(&mut hold)?;
     let measured = hold.watch.map(|watch| watch.end(end)).transpose()?;
     Ok(Execution {
-        outcome: end.into(),
+        outcome: Outcome {
+            was_out_of_memory: hold.memory.is_some_and(|memory| memory.has_happened()),
+            ..end.into()
+        },
         measured,
     })
 }

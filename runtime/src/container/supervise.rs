@@ -12,6 +12,7 @@ use rustix::process::{
     Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use super::cgroup::Remembered;
 use super::guardian::Guardian;
 use super::init;
 use super::process::{ProcessId, is_in_masks};
@@ -101,6 +102,8 @@ pub(super) struct Hold<'a> {
     pub terminal: Option<&'a mut Attached>,
     /// What the command is held to.
     pub watch: Option<Watch<'a>>,
+    /// What its cgroup may not tell any more when it has ended.
+    pub memory: Option<Remembered>,
 }
 
 /// A running command.
@@ -152,6 +155,7 @@ impl Supervised {
                 Some(Order::Kill) => self.send(libc::SIGKILL),
                 None => {}
             }
+            hold.memory.iter_mut().for_each(Remembered::look);
             if let Some(terminal) = hold.terminal.as_deref_mut() {
                 terminal.turn();
             }
@@ -172,6 +176,8 @@ impl Supervised {
         waiting.extend(terminal.map(Attached::waiting).unwrap_or_default());
         let watch = hold.watch.as_ref();
         waiting.extend(watch.map(Watch::waiting).unwrap_or_default());
+        let memory = hold.memory.as_ref();
+        waiting.extend(memory.map(|memory| PollFd::new(memory, PollFlags::IN)));
         let of_terminal = terminal.and_then(Attached::patience);
         let patience = watch.and_then(Watch::patience).into_iter();
         let patience = patience.chain(of_terminal).min();

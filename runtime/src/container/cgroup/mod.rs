@@ -29,6 +29,7 @@ mod update;
 
 pub(super) use join::join;
 pub use out_of_memory::OutOfMemory;
+pub(in crate::container) use out_of_memory::Remembered;
 pub use placement::Placement;
 pub(super) use placement::{Wanted, remove_at};
 pub(super) use refused_forks::RefusedForks;

@@ -28,7 +28,44 @@ enum Watched {
     },
 }
 
+/// Whether it has happened in a cgroup that is gone as soon as its last process is: systemd removes its units', and
+/// what was counted in them can't be read any more when the command has ended.
+#[derive(Debug)]
+pub(in crate::container) struct Remembered {
+    watched: OutOfMemory,
+    has_happened: bool,
+}
+
+impl Remembered {
+    /// Looks again.
+    pub(in crate::container) fn look(&mut self) {
+        self.has_happened |= self.watched.has_happened();
+    }
+
+    pub(in crate::container) fn has_happened(&self) -> bool {
+        self.has_happened
+    }
+}
+
+impl AsFd for Remembered {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watched.as_fd()
+    }
+}
+
 impl Placement {
+    /// Remembers it from now on, where it may not be there to be read later. Not with version 1, which tells of it
+    /// before anybody is killed, and where nobody is because the killer is switched off.
+    pub(in crate::container) fn remember_out_of_memory(&self) -> Option<Remembered> {
+        self.unit().filter(|_| self.is_unified())?;
+        // A host that counts none kills none for it either.
+        let watched = self.out_of_memory().ok()?;
+        Some(Remembered {
+            watched,
+            has_happened: false,
+        })
+    }
+
     /// Waits for it from now on.
     ///
     /// # Errors

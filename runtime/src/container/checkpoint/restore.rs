@@ -82,6 +82,7 @@ pub fn restore(
         guardian: None,
         terminal: None,
         watch: None,
+        memory: None,
     });
     delete::delete(store, id, true)?;
     Ok(ended?.into())

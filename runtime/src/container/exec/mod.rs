@@ -251,6 +251,7 @@ fn hold(mut born: Born, console: Console) -> Result<Outcome> {
         guardian: None,
         terminal: terminal.as_mut(),
         watch: None,
+        memory: None,
     });
     // The caller's own again, before anything is told.
     drop(terminal);

@@ -163,6 +163,7 @@ impl Ready {
             guardian: Some(&guardian),
             terminal: None,
             watch: None,
+            memory: None,
         };
         let bounds = Some(&request.bounds);
         let ended = match &completed {
