@@ -16,6 +16,7 @@ mod global;
 mod json;
 mod kernel_file;
 pub mod own_executable;
+mod own_user_namespace;
 pub mod passing;
 pub mod policy;
 pub mod preflight;

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::{Error, Result};
 use crate::kernel_file;
+use crate::own_user_namespace::maps_everybody;
 
 /// The largest file that is read, bytes.
 const MAX_SIZE: u64 = 1 << 20;
@@ -105,7 +106,7 @@ impl Owners {
         let number = |path| kernel_file::read(path).ok()?.trim().parse().ok();
         Self {
             own: nix::unistd::geteuid().as_raw(),
-            unmapped_root: (!maps_everybody())
+            unmapped_root: (!maps_everybody().unwrap_or_default())
                 .then(|| number("/proc/sys/kernel/overflowuid"))
                 .flatten(),
         }
@@ -146,12 +147,6 @@ impl Owners {
             )
         })
     }
-}
-
-/// Whether this process's user namespace is one in which every uid is itself.
-fn maps_everybody() -> bool {
-    let map = kernel_file::read("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 #[cfg(test)]
