@@ -56,10 +56,21 @@ pub fn mount_targets(rootfs: &Path, spec: &Spec, links: Links) -> Result<Vec<Pat
     let target = |mount: &Mount| {
         // What the runtime itself relies on must be where it is named (CVE-2019-19921, CVE-2023-27561).
         let is_kernels = matches!(mount.typ().as_deref(), Some("proc" | "sysfs"));
-        let destination = match links {
-            _ if is_kernels => normal(mount.destination())?,
-            Links::Refused => normal(mount.destination())?,
-            Links::Followed => follow(root.as_fd(), mount.destination())?,
+        let kind = if is_kernels {
+            OFlags::DIRECTORY
+        } else {
+            OFlags::empty()
+        };
+        let named = normal(mount.destination());
+        // Nearly all are, and one look tells.
+        let is_plain = named
+            .as_ref()
+            .is_ok_and(|named| look(root.as_fd(), named, kind).is_ok());
+        let may_lead_elsewhere = links == Links::Followed && !is_kernels;
+        let destination = if may_lead_elsewhere && !is_plain {
+            follow(root.as_fd(), mount.destination())?
+        } else {
+            named?
         };
         if destination == Path::new("/") {
             return Err(refusal(
@@ -68,12 +79,9 @@ pub fn mount_targets(rootfs: &Path, spec: &Spec, links: Links) -> Result<Vec<Pat
             ));
         }
         must_not_cover_proc(mount, &destination, links)?;
-        let kind = if is_kernels {
-            OFlags::DIRECTORY
-        } else {
-            OFlags::empty()
-        };
-        must_be_plain(root.as_fd(), &destination, kind)?;
+        if !is_plain {
+            must_be_plain(root.as_fd(), &destination, kind)?;
+        }
         Ok(destination)
     };
     spec.mounts().iter().flatten().map(target).collect()
@@ -151,12 +159,19 @@ fn shows_procfs(mount: &Mount) -> bool {
     rustix::fs::statfs(source).is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
+/// Opens as much of `path` as is there: what is absent is behind no link, for the kernel has met none on the way to it.
+fn look(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), Errno> {
+    match open_below(root, path, kind) {
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Every existing component of `path` must be a real directory, the last one may be a file.
 fn must_be_plain(root: BorrowedFd<'_>, path: &Path, kind: OFlags) -> Result<(), Error> {
-    let relative = path.strip_prefix("/").unwrap_or(path);
     let refuse = |reason: &str| refusal(path, reason);
-    match open_below(root, relative, kind) {
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
+    match look(root, path, kind) {
+        Ok(()) => Ok(()),
         Err(Errno::LOOP) => Err(refuse(
             "leads through a symbolic link in the root file system; it must be mounted on ordinary directory",
         )),
