@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::{AtFlags, FcntlArg, FdFlag, SealFlag, fcntl};
 use nix::unistd::execveat;
-use rustix::fs::{CWD, MemfdFlags, StatVfsMountFlags, fstatvfs, memfd_create};
+use rustix::fs::{CWD, MemfdFlags, StatVfsMountFlags, memfd_create, statvfs};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::sys::{MountAttr, mount_setattr};
@@ -40,8 +40,11 @@ pub fn path() -> io::Result<PathBuf> {
 /// # Errors
 /// Where no such view can be made; the caller must not go on to make a container.
 pub fn protect() -> io::Result<()> {
+    if is_read_only()? {
+        return Ok(());
+    }
     let own = File::open(OWN)?;
-    if is_protected(&own)? {
+    if is_sealed(&own) {
         return Ok(());
     }
     let view = view_of(own)?;
@@ -116,13 +119,14 @@ fn strings(bytes: impl Iterator<Item = Vec<u8>>) -> io::Result<Vec<CString>> {
     Ok(bytes.map(CString::new).collect::<Result<_, _>>()?)
 }
 
-fn is_protected(own: &File) -> io::Result<bool> {
-    if fstatvfs(own)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Ok(true);
-    }
+fn is_read_only() -> io::Result<bool> {
+    Ok(statvfs(OWN)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+fn is_sealed(own: &File) -> bool {
     // Only a memfd answers; any other file refuses the question.
     let seals = fcntl(own.as_raw_fd(), FcntlArg::F_GET_SEALS).unwrap_or_default();
-    Ok(SealFlag::from_bits_truncate(seals).contains(all_seals()))
+    SealFlag::from_bits_truncate(seals).contains(all_seals())
 }
 
 fn all_seals() -> SealFlag {

@@ -5,10 +5,11 @@
 //! not to cross, openat2(2).
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, ResolveFlags, openat, openat2, unlinkat};
 use rustix::io::Errno;
 
 use super::{Error, Result};
@@ -17,6 +18,9 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
+
+/// How much of a directory is read at once, in bytes: one entry takes 280 at most, and each level of a tree has this on the stack.
+const ENTRIES: usize = 1024;
 
 /// Removes the directory `path` with all that is in it; absent is fine.
 ///
@@ -35,7 +39,9 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
 }
 
 fn empty(directory: &OwnedFd) -> std::result::Result<(), Errno> {
-    for entry in Dir::read_from(directory)? {
+    let mut entries = [MaybeUninit::uninit(); ENTRIES];
+    let mut entries = RawDir::new(directory, &mut entries);
+    while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
