@@ -15,9 +15,6 @@ use super::creating::Creating;
 use crate::cli::{Cli, Command};
 use crate::global::Global;
 
-/// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
-const KILLED: u8 = 137;
-
 /// Arguments of `run`: `run BUNDLE`, or as the OCI runtimes have it `run -b BUNDLE ID`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -68,7 +65,7 @@ pub fn execute(global: &Global, arguments: Arguments) -> Result<ExitCode> {
         Ok(bundle)
     })?;
     global.note_changes(&changed);
-    if outcome.was_out_of_memory && outcome.code == KILLED {
+    if outcome.was_out_of_memory {
         telling::say("opt-runtime: the kernel killed the command for want of memory\n");
     }
     Ok(ExitCode::from(outcome.code))

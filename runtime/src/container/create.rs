@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::cgroup::{Placement, Wanted};
 use super::executor::Payload;
-use super::failure::{Failure, FailureWriter, named_failure_pipe};
+use super::failure::{Failure, FailureReader, FailureWriter, failure_pipe, named_failure_pipe};
 use super::first_process::{self, Ours};
 use super::first_snapshot::first_snapshot;
 use super::handed_over::HandedOver;
@@ -84,6 +84,8 @@ pub struct Created {
     pub(super) terminal: Option<OwnedFd>,
     /// The listener of its system call filter, and the filter by which to answer, where that was asked for.
     pub(super) refused: Option<(OwnedFd, Filter)>,
+    /// What the first process tells on its way to the command, where the caller starts the container at once.
+    pub(super) failures: Option<FailureReader>,
 }
 
 /// Creates the container `id` from `bundle`.
@@ -190,7 +192,11 @@ fn create_claimed(
     let mut container = Container::new(directory, snapshot, &bundle.spec)?;
     let pidfd_socket = PidfdSocket::connect(options.pidfd_socket.as_deref())?;
     drop_groups()?;
-    let (mut failures, writer) = named_failure_pipe(&container.failures())?;
+    let (mut failures, writer) = match options.starts_at_once {
+        // Read by this process alone.
+        true => failure_pipe()?,
+        false => named_failure_pipe(&container.failures())?,
+    };
     let payload = payload(bundle, normalised, options, writer)?;
     let has_init = payload.has_init;
     let sealed = bundle.kind.is_some();
@@ -239,6 +245,7 @@ fn create_claimed(
         has_init,
         terminal,
         refused,
+        failures: options.starts_at_once.then_some(failures),
     })
 }
 
@@ -294,6 +301,7 @@ fn make(
     set_oom_score(normalised)?;
     let is_rootless = options.host.is_rootless();
     if is_rootless {
+        container.save()?;
         // Before it is decided what is mounted: some hierarchies may be refused.
         in_cgroup::claim(container, &normalised.spec, true)?;
     }
@@ -309,8 +317,12 @@ fn make(
     let is_direct = handed_over.taken_out.is_direct;
     let is_made_beside = is_direct && !is_rootless;
     if is_made_beside {
+        if container.snapshot.cgroup.has_birthplace() {
+            container.save()?;
+        }
         in_cgroup::claim_birthplace(container)?;
     } else if !is_rootless {
+        container.save()?;
         in_cgroup::claim(container, &normalised.spec, false)?;
     }
     if !is_direct {

@@ -4,10 +4,14 @@ use super::cgroup::Remembered;
 use super::guardian::{self, made_up_id, sweep_some};
 use super::leftovers;
 use super::process::ProcessId;
+use super::start::start_created;
 use super::store::Store;
 use super::supervise::{End, Hold, Signals, Supervised};
 use super::watch::{Bound, Bounds, Measured, Pump, Telling, Watch};
 use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
+
+/// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
+const KILLED: u8 = 137;
 
 /// How to run.
 #[derive(Debug, Default, Clone)]
@@ -27,7 +31,8 @@ pub struct Outcome {
     pub code: u8,
     /// The signal, if one ended it.
     pub signal: Option<i32>,
-    /// Whether the kernel killed one of its processes for want of memory.
+    /// Whether the command was killed, and the kernel has killed for want of memory: the first process, or another one whose
+    /// shell tells it so.
     pub was_out_of_memory: bool,
 }
 
@@ -240,8 +245,9 @@ fn keep(store: &Store, id: &str) -> Result<()> {
 
 /// With what its cgroup counted, as long as it is there.
 fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
+    let has_happened = || outcome.was_out_of_memory || cgroup.was_out_of_memory();
     Outcome {
-        was_out_of_memory: outcome.was_out_of_memory || cgroup.was_out_of_memory(),
+        was_out_of_memory: outcome.code == KILLED && has_happened(),
         ..outcome
     }
 }
@@ -257,6 +263,7 @@ fn hold(
         has_init,
         terminal,
         refused,
+        failures,
     } = created;
     let process = container.snapshot.process;
     let supervised = process
@@ -277,7 +284,7 @@ fn hold(
     let remembers = process.is_some() && watch.is_none();
     let cgroup = Some(&container.snapshot.cgroup).filter(|_| remembers);
     let memory = cgroup.and_then(Placement::remember_out_of_memory);
-    let ended = start(container).and_then(|()| match supervised {
+    let ended = start_created(container, failures).and_then(|()| match supervised {
         Some(supervised) => supervise(supervised, watch, memory, foreground),
         None => Ok(Execution {
             outcome: Outcome::default(),

@@ -12,13 +12,39 @@ use super::{Error, Result, hooks};
 ///
 /// # Errors
 /// [`Error::WrongStatus`] for any other status; why the command could not be executed.
-pub fn start(mut container: Container) -> Result<()> {
-    container.must_be(Status::Created, "created")?;
-    let failures = container.failures();
-    let reader = FailureReader::at(&failures)?;
-    notify(&container)?;
+pub fn start(container: Container) -> Result<()> {
+    must_be_created(&container)?;
+    start_created(container, None)
+}
+
+fn must_be_created(container: &Container) -> Result<()> {
+    container.must_be(Status::Created, "created")
+}
+
+/// The same, of a container that this process has just created: whether it is still there is asked only where it can't be told
+/// to start. `failures`: as [`super::Created`] has it.
+///
+/// # Errors
+/// As [`start`].
+pub(super) fn start_created(
+    mut container: Container,
+    failures: Option<FailureReader>,
+) -> Result<()> {
+    let (reader, named) = match failures {
+        Some(reader) => (reader, None),
+        None => {
+            let path = container.failures();
+            (FailureReader::at(&path)?, Some(path))
+        }
+    };
+    if let Err(error) = notify(&container) {
+        must_be_created(&container)?;
+        return Err(error);
+    }
     // It has served; the directory of a running container holds its state and nothing else.
-    std::fs::remove_file(&failures).map_err(Error::io("remove", &failures))?;
+    if let Some(path) = named {
+        std::fs::remove_file(&path).map_err(Error::io("remove", path))?;
+    }
     container.snapshot.status = Status::Running;
     container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;

@@ -24,6 +24,20 @@ pub(super) fn write_whole(path: &Path, mode: u32, content: &[u8]) -> io::Result<
     write_with(path, mode, content, exchange)
 }
 
+/// Writes `content` to `path`, where nothing is yet: for what nobody looks for until another file tells of it.
+///
+/// # Errors
+/// Those of open(2) and write(2).
+pub(super) fn write_new(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new()
+        .write(true)
+        // Never through a link that somebody else put there.
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| file.write_all(content))
+}
+
 /// Writes `pid` without an end of line, as engines expect it: they wait for the file and read it at once.
 ///
 /// # Errors
@@ -44,14 +58,8 @@ fn write_with(
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", std::process::id()));
     let temporary = PathBuf::from(temporary);
-    let written = fs::OpenOptions::new()
-        .write(true)
-        // Never through a link that somebody else put there.
-        .create_new(true)
-        .mode(mode)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(content))
-        .and_then(|()| put_in_place(&temporary, path));
+    let written =
+        write_new(&temporary, mode, content).and_then(|()| put_in_place(&temporary, path));
     match &written {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             // The first error is the one to report.

@@ -145,6 +145,12 @@ impl Placement {
         self.claim_those(false, |place| place.kind == Kind::Unified)
     }
 
+    /// Whether it makes any.
+    pub(in crate::container) fn has_birthplace(&self) -> bool {
+        let mut places = self.places.iter();
+        self.unit.is_none() && places.any(|place| place.kind == Kind::Unified)
+    }
+
     /// Likewise, in all the others.
     ///
     /// # Errors

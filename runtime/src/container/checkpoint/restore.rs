@@ -130,6 +130,7 @@ fn refuse_the_impossible(spec: &Spec, options: &RestoreOptions) -> Result<()> {
 }
 
 fn make(mut container: Container, bundle: &Bundle, options: &RestoreOptions) -> Result<ProcessId> {
+    container.save()?;
     in_cgroup::claim(&mut container, &bundle.spec, false)?;
     let pid_file = container.directory.join("criu-pid");
     let mut criu = Criu::new("restore", &options.criu);

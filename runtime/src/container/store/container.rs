@@ -1,6 +1,7 @@
 //! A container that a command holds, and the files of its directory.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,10 +9,10 @@ use std::time::Duration;
 use oci_spec::runtime::Spec;
 use rustix::fs::FlockOperation;
 
-use super::lock::{LOCK_FILE, lock};
+use super::lock::{LOCK_FILE, hold};
 use crate::container::ownership::StateDirectory;
 use crate::container::snapshot::{Snapshot, Status};
-use crate::container::whole_file::{PRIVATE, write_whole};
+use crate::container::whole_file::{PRIVATE, write_new, write_whole};
 use crate::container::{Error, Result};
 use crate::json;
 
@@ -30,7 +31,8 @@ pub struct Container {
 }
 
 impl Container {
-    /// Writes the spec and the first state into a claimed directory.
+    /// Locks a claimed directory and writes the spec into it. The state is still to be saved, before anything is made that only
+    /// that would tell of.
     pub(in crate::container) fn new(
         opened: StateDirectory,
         snapshot: Snapshot,
@@ -39,23 +41,21 @@ impl Container {
         let directory = opened.path().to_path_buf();
         // Made here and nowhere else: a look at a container that is being removed must add nothing to it.
         let path = directory.join(LOCK_FILE);
-        fs::OpenOptions::new()
+        let lock = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)
             .map_err(Error::io("make", &path))?;
-        let lock = lock(&opened, FlockOperation::LockExclusive)?;
+        let lock = hold(&opened, lock, FlockOperation::LockExclusive)?;
         // Before the state: a container that can be seen has its spec.
-        write_spec(&directory, spec)?;
-        let container = Self {
+        write_spec(&directory, spec, write_new)?;
+        Ok(Self {
             directory,
             snapshot,
             opened,
             _lock: lock,
-        };
-        container.save()?;
-        Ok(container)
+        })
     }
 
     pub(super) fn read(opened: StateDirectory, lock: File) -> Result<Self> {
@@ -97,7 +97,7 @@ impl Container {
 
     /// Takes on a spec that the container is completed to.
     pub(in crate::container) fn complete(&mut self, spec: &Spec) -> Result<()> {
-        write_spec(&self.directory, spec)?;
+        write_spec(&self.directory, spec, write_whole)?;
         self.snapshot.annotations = spec.annotations().clone().unwrap_or_default();
         self.save()
     }
@@ -134,10 +134,14 @@ impl Container {
     }
 }
 
-fn write_spec(directory: &Path, spec: &Spec) -> Result<()> {
+fn write_spec(
+    directory: &Path,
+    spec: &Spec,
+    write: fn(&Path, u32, &[u8]) -> io::Result<()>,
+) -> Result<()> {
     let path = directory.join(SPEC_FILE);
     let text = json::text_of(spec).map_err(|error| Error::io("write", &path)(error.into()))?;
-    write_whole(&path, PRIVATE, &text).map_err(Error::io("write", &path))
+    write(&path, PRIVATE, &text).map_err(Error::io("write", &path))
 }
 
 pub(super) fn read_spec(directory: &StateDirectory) -> Result<Spec> {

@@ -257,8 +257,13 @@ impl Store {
 
     /// Makes the store if need be, and refuses one that is another user's.
     fn make_ours(&self) -> Result<()> {
-        self.make()?;
-        ownership::check_store(&self.root)
+        match ownership::check_store(&self.root) {
+            Err(error) if is_missing(&error) => {
+                self.make()?;
+                ownership::check_store(&self.root)
+            }
+            checked => checked,
+        }
     }
 
     /// The directory, made if need be, for files beside the containers whose names begin with [`TASKS_PREFIX`].
