@@ -17,7 +17,7 @@ use super::super::own_root::OwnRoot;
 use super::super::{Error, Result, namespaces};
 use super::intermediate::{become_first, get_ready, wait_for_the_runtime};
 use super::{Born, Ours, Place, Unfinished, broken};
-use crate::sys::{Birth, clone_child_into};
+use crate::sys::{Birth, clone_child_into, populate_after_fork};
 use crate::telling;
 
 /// Makes it. While its cgroup is made and limited it enters its namespaces, and then waits: what it makes from there on is
@@ -42,6 +42,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
         keeps_ignored: ours.keeps_ignored,
     };
     let first = clone_child_into(&birth, |is_born| {
+        populate_after_fork(false);
         drop(go.take());
         let enter = || {
             let own_root = ours.taken_out.own_root.as_ref();
@@ -62,6 +63,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     })
     .map_err(Error::step("make the first process"))?;
     unfinished.add(first);
+    populate_after_fork(true);
     to_main.close().map_err(broken)?;
     drop(placed);
     // Noted at once: if this process is killed while the cgroup is made, whoever deletes the container finds it.
