@@ -337,7 +337,6 @@ fn make(
         failures,
         listener: HandOver::of(normalised.filter.as_ref(), &container.snapshot),
         output: options.output,
-        keeps_ignored: options.keeps_ignored,
         is_among_others,
     };
     socket_activation::forget();

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sched::CloneFlags;
 use nix::unistd::{ForkResult, Pid};
 
-use super::signal::note_default_dispositions;
-
 /// How many processes of this program lie between the one that was executed and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -63,35 +61,22 @@ pub fn clone_child(is_sibling: bool, body: impl FnOnce() -> i32) -> io::Result<P
     in_child(pid, body)
 }
 
-/// How a child is born.
-pub(crate) struct Birth<'a> {
-    /// In the cgroup of this directory, of version 2.
-    pub cgroup: Option<BorrowedFd<'a>>,
-    /// In new namespaces of these kinds.
-    pub namespaces: CloneFlags,
-    /// With what its parent ignores ignored.
-    pub keeps_ignored: bool,
-}
-
-/// The same, the caller's child, as `birth` has it where the kernel can do that: `body` is told whether it is in its cgroup. Where not,
-/// moving it there tells why. Signals are the child's own to reset, see [`super::reset_signal_dispositions`].
+/// The same, the caller's child in new `namespaces`, and born in `cgroup`, the directory of one of version 2, where the
+/// kernel lets it: `body` is told whether it is. Where not, moving it there tells why.
 ///
 /// # Errors
 /// Those of clone(2).
 pub(crate) fn clone_child_into(
-    birth: &Birth<'_>,
+    cgroup: Option<BorrowedFd<'_>>,
+    namespaces: CloneFlags,
     body: impl FnOnce(bool) -> i32,
 ) -> io::Result<Pid> {
-    if let Ok(pid) = clone_as(birth) {
-        return in_child(pid, || {
-            if !birth.keeps_ignored {
-                note_default_dispositions();
-            }
-            body(birth.cgroup.is_some())
-        });
-    }
-    let pid = plain_clone(birth.namespaces.bits())?;
-    in_child(pid, || body(false))
+    let born = cgroup.and_then(|cgroup| clone_into(cgroup, namespaces).ok());
+    let pid = match born {
+        Some(pid) => pid,
+        None => plain_clone(namespaces.bits())?,
+    };
+    in_child(pid, || body(born.is_some()))
 }
 
 fn in_child(pid: i32, body: impl FnOnce() -> i32) -> io::Result<Pid> {
@@ -112,21 +97,13 @@ fn plain_clone(flags: libc::c_int) -> io::Result<i32> {
     result(unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) })
 }
 
-/// linux/sched.h; libc's own constants are too narrow for them.
-const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+/// linux/sched.h; libc's own constant is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-fn clone_as(birth: &Birth<'_>) -> io::Result<i32> {
-    let mut flags = u64::from(birth.namespaces.bits().cast_unsigned());
-    if birth.cgroup.is_some() {
-        flags |= CLONE_INTO_CGROUP;
-    }
-    if !birth.keeps_ignored {
-        flags |= CLONE_CLEAR_SIGHAND;
-    }
-    let cgroup = birth.cgroup.map_or(0, |cgroup| cgroup.as_raw_fd());
+fn clone_into(cgroup: BorrowedFd<'_>, namespaces: CloneFlags) -> io::Result<i32> {
+    let namespaces = u64::from(namespaces.bits().cast_unsigned());
     let arguments = libc::clone_args {
-        flags,
+        flags: CLONE_INTO_CGROUP | namespaces,
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,
@@ -136,7 +113,7 @@ fn clone_as(birth: &Birth<'_>) -> io::Result<i32> {
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
-        cgroup: cgroup.cast_unsigned().into(),
+        cgroup: cgroup.as_raw_fd().cast_unsigned().into(),
     };
     // SAFETY: the structure lives through the call and has the size that is told; without CLONE_VM the
     // child has memory of its own. The runtime starts no thread.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 
@@ -42,27 +41,12 @@ struct KernelSigaction {
 }
 
 impl KernelSigaction {
-    const DEFAULT: Self = Self::of(libc::SIG_DFL);
-    const IGNORE: Self = Self::of(libc::SIG_IGN);
-
-    const fn of(handler: usize) -> Self {
-        Self {
-            handler,
-            flags: 0,
-            restorer: 0,
-            mask: 0,
-        }
-    }
-}
-
-/// Whether this process began with every signal's default disposition.
-static BEGAN_WITH_DEFAULTS: AtomicBool = AtomicBool::new(false);
-
-/// Notes that it did. SIGPIPE is ignored from here on, as Rust has it: a reader that is gone is an error to be told.
-pub(super) fn note_default_dispositions() {
-    BEGAN_WITH_DEFAULTS.store(true, Ordering::Relaxed);
-    // Where it can't be, a reader that is gone ends this process.
-    let _ = disposition(libc::SIGPIPE, Some(&KernelSigaction::IGNORE));
+    const DEFAULT: Self = Self {
+        handler: libc::SIG_DFL,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
 }
 
 /// Gives every signal its default disposition, the real-time ones that the C library keeps for itself
@@ -73,9 +57,6 @@ pub(super) fn note_default_dispositions() {
 /// # Errors
 /// Those of rt_sigaction(2).
 pub(crate) fn reset_signal_dispositions(keeps_ignored: bool) -> io::Result<()> {
-    if BEGAN_WITH_DEFAULTS.load(Ordering::Relaxed) && !keeps_ignored {
-        return set_default(libc::SIGPIPE);
-    }
     let unchangeable = [libc::SIGKILL, libc::SIGSTOP];
     let is_callers =
         |number: i32| number <= LAST_NAMED && ![libc::SIGPIPE, libc::SIGCHLD].contains(&number);
@@ -108,8 +89,8 @@ fn is_ignored(number: i32) -> io::Result<bool> {
 /// The disposition of a signal so far; `new` is the one from now on.
 fn disposition(number: i32, new: Option<&KernelSigaction>) -> io::Result<KernelSigaction> {
     let mut old = KernelSigaction::DEFAULT;
-    // SAFETY: both have the kernel's own layout, and only `old` is written. What is ever set is the default or to ignore,
-    // and neither runs any code of ours.
+    // SAFETY: both have the kernel's own layout, and only `old` is written. The one that is ever set is the default, which
+    // runs no code of ours.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigaction,

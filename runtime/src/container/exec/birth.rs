@@ -15,7 +15,7 @@ use super::super::process::ProcessId;
 use super::super::{Error, Result};
 use super::channel::{Channel, Message};
 use super::{Task, intermediate};
-use crate::sys::{Birth, clone_child_into};
+use crate::sys::clone_child_into;
 
 /// A process that has become what it is to be and waits to execute. Ended where this is dropped.
 #[derive(Debug)]
@@ -37,15 +37,11 @@ pub(super) fn make(task: &Task<'_>, mut failures: FailureReader) -> Result<Born>
     let (channel, theirs) = Channel::pair().map_err(Error::step("make a channel"))?;
     let birthplace = birthplace(task)?;
     let cgroup = birthplace.as_ref().map(AsFd::as_fd);
-    let birth = Birth {
-        cgroup,
-        namespaces: CloneFlags::empty(),
-        keeps_ignored: false,
-    };
-    let intermediate =
-        clone_child_into(&birth, |is_born| intermediate::run(task, is_born, &theirs))
-            .map(Unfinished)
-            .map_err(Error::step("make the intermediate process"))?;
+    let intermediate = clone_child_into(cgroup, CloneFlags::empty(), |is_born| {
+        intermediate::run(task, is_born, &theirs)
+    })
+    .map(Unfinished)
+    .map_err(Error::step("make the intermediate process"))?;
     drop(theirs);
     failures.close_writer();
     // The member may be ready before the intermediate has told its pid.

@@ -17,7 +17,7 @@ use super::super::own_root::OwnRoot;
 use super::super::{Error, Result, namespaces};
 use super::intermediate::{become_first, get_ready, wait_for_the_runtime};
 use super::{Born, Ours, Place, Unfinished, broken};
-use crate::sys::{Birth, clone_child_into, populate_after_fork};
+use crate::sys::{clone_child_into, populate_after_fork};
 use crate::telling;
 
 /// Makes it. While its cgroup is made and limited it enters its namespaces, and then waits: what it makes from there on is
@@ -36,12 +36,7 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     if namespaces::is_new(&arguments.spec, LinuxNamespaceType::Pid) {
         born_into |= CloneFlags::CLONE_NEWPID;
     }
-    let birth = Birth {
-        cgroup: place.birthplace(),
-        namespaces: born_into,
-        keeps_ignored: ours.keeps_ignored,
-    };
-    let first = clone_child_into(&birth, |is_born| {
+    let first = clone_child_into(place.birthplace(), born_into, |is_born| {
         populate_after_fork(false);
         drop(go.take());
         let enter = || {

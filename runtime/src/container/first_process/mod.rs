@@ -38,7 +38,7 @@ use super::handed_over::TakenOut;
 use super::id_maps::IdMaps;
 use super::listener::HandOver;
 use super::{Error, Result, hooks, namespaces, working_directory};
-use crate::sys::{Birth, clone_child_into};
+use crate::sys::clone_child_into;
 use crate::telling;
 
 /// How the intermediate comes into its cgroup.
@@ -66,8 +66,6 @@ pub(super) struct Ours {
     pub listener: Option<HandOver>,
     /// What becomes its standard output and standard error, instead of the runtime's.
     pub output: Option<(RawFd, RawFd)>,
-    /// Whether it keeps on ignoring what the runtime does.
-    pub keeps_ignored: bool,
     /// Whether others are in its pid namespace already, and see it from its birth on.
     pub is_among_others: bool,
 }
@@ -143,12 +141,7 @@ fn make_by_intermediate(
     let go = Cell::new(Some(File::from(go)));
     // Dropped before what they wait for: what made this process give up is to be told, and not that it did.
     let mut unfinished = Unfinished::default();
-    let birth = Birth {
-        cgroup: place.birthplace(),
-        namespaces: CloneFlags::empty(),
-        keeps_ignored: ours.keeps_ignored,
-    };
-    let intermediate = clone_child_into(&birth, |is_born| {
+    let intermediate = clone_child_into(place.birthplace(), CloneFlags::empty(), |is_born| {
         drop(go.take());
         let enter = || {
             intermediate::wait_for_the_runtime(placed.as_fd())?;
