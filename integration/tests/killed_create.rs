@@ -69,8 +69,8 @@ fn nothing_is_left_of_a_create_that_is_killed_at_any_step() {
             assert!(left.is_empty(), "killed at step {step}, it leaves {left:?}");
             assert_eq!(bench.state_names(), [""; 0], "killed at step {step}");
         }
-        // On version 2 there is one cgroup to make, beside the state.
-        assert!(step > 4, "it was killed at {step} steps only");
+        // strace counts each call by itself: on version 2 the state is exchanged twice, where the first is put in place.
+        assert!(step > 3, "it was killed at {step} steps only");
     }
     assert!(
         left_by_kill > 1,
