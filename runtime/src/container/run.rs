@@ -280,10 +280,11 @@ fn hold(
         }
         _ => None,
     };
-    // A watch looks by itself.
-    let remembers = process.is_some() && watch.is_none();
-    let cgroup = Some(&container.snapshot.cgroup).filter(|_| remembers);
-    let memory = cgroup.and_then(Placement::remember_out_of_memory);
+    let memory = match (&watch, process) {
+        (None, Some(_)) => container.snapshot.cgroup.remember_out_of_memory(),
+        // A watch looks by itself.
+        _ => None,
+    };
     let ended = start_created(container, failures).and_then(|()| match supervised {
         Some(supervised) => supervise(supervised, watch, memory, foreground),
         None => Ok(Execution {

@@ -51,8 +51,8 @@ impl KernelSigaction {
 
 /// Gives every signal its default disposition, the real-time ones that the C library keeps for itself
 /// included: ignoring is inherited through execve(2), and CLONE_CLEAR_SIGHAND of clone(2) leaves it as it is, too.
-/// With `keeps_ignored` what is ignored stays so, but for those of which that need not be the caller's doing (Rust ignores SIGPIPE; glibc's posix_spawn(3) the real-time ones that it
-/// keeps for itself) or would be no use (SIGCHLD).
+/// With `keeps_ignored` what is ignored stays so, but for those of which that need not be the caller's doing (Rust ignores
+/// SIGPIPE; glibc's posix_spawn(3) the real-time ones that it keeps for itself) or would be no use (SIGCHLD).
 ///
 /// # Errors
 /// Those of rt_sigaction(2).
