@@ -12,6 +12,8 @@ mod fork;
 mod guard_before_libc;
 mod init;
 mod keyring;
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod memory;
 mod mount_attr;
 mod namespace;
 mod network;
