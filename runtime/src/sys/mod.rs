@@ -1,6 +1,6 @@
 //! All unsafe code of this crate: system calls that no safe wrapper covers. What shims need as well is public.
 
-#[cfg(target_env = "musl")]
+#[cfg(any(target_env = "musl", test))]
 mod allocator;
 #[cfg(target_arch = "x86_64")]
 mod before_libc;
