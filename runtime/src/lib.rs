@@ -15,6 +15,7 @@ pub mod first_steps;
 mod global;
 mod json;
 mod kernel_file;
+mod known;
 pub mod own_executable;
 mod own_user_namespace;
 pub mod passing;

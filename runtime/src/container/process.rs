@@ -4,11 +4,10 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, PoisonError};
 
 use crate::kernel_file;
+use crate::known::Known;
 use crate::process_stat;
-use crate::sys;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -48,29 +47,8 @@ impl ProcessId {
     }
 }
 
-/// What a process has found out about itself and what never changes; a child finds it out anew.
-#[derive(Debug)]
-struct Known<T>(Mutex<Option<(u32, T)>>);
-
-static CURRENT: Known<ProcessId> = Known(Mutex::new(None));
-static NAMESPACE: Known<u64> = Known(Mutex::new(None));
-
-impl<T: Copy> Known<T> {
-    fn get(&self) -> Option<T> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.and_then(|(generation, it)| (generation == sys::generation()).then_some(it))
-    }
-
-    fn get_or(&self, find: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        if let Some(it) = self.get() {
-            return Ok(it);
-        }
-        let found = find()?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((sys::generation(), found));
-        Ok(found)
-    }
-}
+static CURRENT: Known<ProcessId> = Known::new();
+static NAMESPACE: Known<u64> = Known::new();
 
 /// Whether `process` still runs; a zombie doesn't. One of another pid namespace can't be seen from here, so
 /// it counts as running: nothing of its container may be taken away.
@@ -233,7 +211,7 @@ mod tests {
     #[test]
     fn a_child_is_not_taken_for_the_process_that_made_it() {
         let us = ProcessId::current().unwrap();
-        let child = sys::fork_child(|| {
+        let child = crate::sys::fork_child(|| {
             let child = ProcessId::current().unwrap();
             let is_told = child.pid == nix::unistd::getpid().as_raw() && child != us;
             i32::from(!is_told || !is_alive(us) || child.namespace != us.namespace)
