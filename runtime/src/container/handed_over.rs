@@ -185,7 +185,7 @@ fn take_hooks(spec: &mut Spec) -> Vec<Hook> {
 
 /// Takes `cgroup` mounts apart into what they show, but where the kernel does so.
 fn show_cgroups(spec: &mut Spec, cgroup: &Placement, has_namespace: bool) {
-    let mounts = spec.mounts().clone().unwrap_or_default();
+    let mounts = spec.mounts_mut().take().unwrap_or_default();
     let shown = mounts.into_iter().flat_map(|mount| {
         let is_cgroup = mount.typ().as_deref() == Some("cgroup");
         is_cgroup
