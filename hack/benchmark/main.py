@@ -11,10 +11,11 @@ import bundles
 import in_memory
 import plot
 import podman
+import pool
 import rows
 import runtimes
 import sealed
-from table import LEAST, Table
+from table import DIFFERENCE, LEAST, Table
 from where import where
 
 BESIDE = 500
@@ -47,7 +48,7 @@ class Bench:
 
     def tables(self):
         makers = {"run": self.run, "commands": self.commands, "memory": self.memory, "at once": self.at_once,
-                  "beside": self.beside, "sealed": self.sealed, "building": self.building, "podman": self.podman}
+                  "beside": self.beside, "sealed": self.sealed, "ready": self.ready, "building": self.building, "podman": self.podman}
         for name, make in makers.items():
             if not self.options.only or self.options.only in name:
                 print(f"measuring: {name} (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
@@ -104,6 +105,13 @@ class Bench:
         taken = sealed.cold(self.rounds, self.server, self.crun, bundle, self.scratch)
         table = Table("a sealed command, cold", "milliseconds", "crun, its bundle made", "opt-server run")
         table.add("busybox true", taken, "0.9")
+        return table
+
+    def ready(self):
+        with in_memory.directory(self.scratch, "pool") as memory:
+            taken = pool.latency(self.rounds, self.server, ["/usr/bin/busybox", "echo", "x"], memory)
+        table = Table("a sealed command, to its first byte", "milliseconds", pool.Bare.name, pool.Pool.name, DIFFERENCE)
+        table.add("busybox echo", taken, "+ 2")
         return table
 
     def building(self):

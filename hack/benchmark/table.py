@@ -1,5 +1,6 @@
 """Medians with their quartiles, and ratios with an interval, as Markdown."""
 
+import operator
 import random
 import statistics
 import sys
@@ -14,29 +15,50 @@ def quartiles(values):
     return low, middle, high
 
 
+class Comparison:
+    """Of two medians, with the interval that 90 of 100 resamplings of both fall into (a bootstrap)."""
+
+    def __init__(self, between, heading, told, explained):
+        self.between = between
+        self.heading = heading
+        self.told = told
+        self.explained = explained
+
+    def tell(self, ours, theirs):
+        if min(len(ours), len(theirs)) < LEAST:
+            return f"fewer than {LEAST} rounds"
+        return self.told.format(*self.found(ours, theirs))
+
+    def found(self, ours, theirs):
+        drawn = random.Random(1)
+        again = lambda values: statistics.median(drawn.choices(values, k=len(values)))
+        resampled = sorted(self.between(again(ours), again(theirs)) for _ in range(RESAMPLED))
+        edge = RESAMPLED // 20
+        return self.between(statistics.median(ours), statistics.median(theirs)), resampled[edge], resampled[-edge - 1]
+
+
+RATIO = Comparison(operator.truediv, "{} / {}", "**{:.2f}** ({:.2f} to {:.2f})", "ratio of medians (90 % of resamplings)")
+DIFFERENCE = Comparison(operator.sub, "{} - {}", "**{:+.1f}** ({:+.1f} to {:+.1f})", "difference of medians (90 % of resamplings)")
+
+
 def ratio(ours, theirs):
-    """The ratio of the medians and the interval that 90 of 100 resamplings of both fall into (a bootstrap)."""
-    if min(len(ours), len(theirs)) < LEAST:
-        return None
-    drawn = random.Random(1)
-    ratios = sorted(statistics.median(drawn.choices(ours, k=len(ours))) / statistics.median(drawn.choices(theirs, k=len(theirs)))
-                    for _ in range(RESAMPLED))
-    edge = RESAMPLED // 20
-    return statistics.median(ours) / statistics.median(theirs), ratios[edge], ratios[-edge - 1]
+    """The ratio of the medians with its interval; None of too few."""
+    return RATIO.found(ours, theirs) if min(len(ours), len(theirs)) >= LEAST else None
 
 
 class Table:
-    """Rows of one unit: a column for each program, and the ratio of ours to the peer's, if there is one."""
+    """Rows of one unit: a column for each program, and how ours compares to the peer's, if there is one."""
 
-    def __init__(self, title, unit, peer="crun", ours="opt-runtime"):
+    def __init__(self, title, unit, peer="crun", ours="opt-runtime", comparison=RATIO):
         self.title = title
         self.unit = unit
         self.peer = peer
         self.ours = ours
+        self.comparison = comparison
         self.rows = []
 
     def add(self, label, taken, at_most=None):
-        """`at_most` is the ratio to reach, where there is one."""
+        """`at_most` is what is to reach, where there is something."""
         self.rows.append((label, taken, at_most))
 
     def names(self):
@@ -47,21 +69,18 @@ class Table:
 
     def markdown(self):
         names = self.names()
-        head = [self.title, *names, *([f"{self.ours} / {self.peer}"] if self.peer else []), "to reach"]
+        head = [self.title, *names, *([self.comparison.heading.format(self.ours, self.peer)] if self.peer else []), "to reach"]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for label, taken, at_most in self.rows:
             cells = [cell(taken.get(name)) for name in names]
             told = [self.told(taken)] if self.peer else []
             lines.append("| " + " | ".join([label, *cells, *told, at_most or ""]) + " |")
-        return "\n".join(lines) + f"\n\n{self.unit}; median [quartiles]{'; ratio of medians (90 % of resamplings)' if self.peer else ''}.\n"
+        return "\n".join(lines) + f"\n\n{self.unit}; median [quartiles]{'; ' + self.comparison.explained if self.peer else ''}.\n"
 
     def told(self, taken):
         if self.ours not in taken or self.peer not in taken:
             return ""
-        found = ratio(taken[self.ours], taken[self.peer])
-        if not found:
-            return f"fewer than {LEAST} rounds"
-        return "**{:.2f}** ({:.2f} to {:.2f})".format(*found)
+        return self.comparison.tell(taken[self.ours], taken[self.peer])
 
 
 def cell(values):

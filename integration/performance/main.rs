@@ -38,6 +38,7 @@ fn the_benchmark_runs_and_tells_no_ratio_of_too_few_rounds() {
         "8 at once",
         "beside 2 containers",
         "a sealed command, cold",
+        "a sealed command, to its first byte",
         " mounts, warm",
         "an own root file system, no network",
     ] {
