@@ -69,14 +69,16 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
             .lines()
             .find_map(|line| line.strip_prefix("flags:"))
             .and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
+        let target = fs::read_link(entry.path());
+        // What isn't called by a path is a socket, a pipe or the kernel's own.
+        let has_no_path = target.as_ref().is_ok_and(|target| !target.has_root());
         descriptors.push(Descriptor {
             number: name.to_string_lossy().parse().unwrap_or(i32::MAX),
             close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
             // The link itself leads to the open file, whatever path it has for us.
-            is_directory: fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
-            target: fs::read_link(entry.path())
-                .map(|target| target.display().to_string())
-                .unwrap_or_default(),
+            is_directory: !has_no_path
+                && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
+            target: target.map_or_else(|_| String::new(), |target| target.display().to_string()),
         });
     }
     Ok(descriptors)
