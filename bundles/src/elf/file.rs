@@ -17,6 +17,33 @@ pub(super) struct Source {
     head: Vec<u8>,
 }
 
+/// What tells a file from what was there before, or what it was like before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    id: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            id: (metadata.dev(), metadata.ino()),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Of the file at `path` now; `None` where there is none, or it can't be looked at.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| Self::of(&metadata))
+    }
+}
+
 /// What is read at once of every file: an ELF file's headers, or a script's first line.
 const HEAD: usize = 1 << 10;
 
@@ -62,6 +89,11 @@ impl Source {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the file was like when it was opened.
+    pub(super) fn version(&self) -> Version {
+        Version::of(&self.metadata)
     }
 
     /// Device and inode: two paths with the same id are one file.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::arch::Architecture;
 use super::error::{ElfError, malformed};
-use super::file::Source;
+use super::file::{Source, Version};
 
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
@@ -29,6 +29,8 @@ pub(super) struct LdCache {
     entries: Vec<Entry>,
     /// Names of `glibc-hwcaps` subdirectories, which entries refer to by index.
     subdirectories: Vec<Vec<u8>>,
+    /// The file that it was read from, where there was one.
+    version: Option<Version>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +55,16 @@ impl LdCache {
                 limit: MAX_SIZE,
             });
         }
-        Self::parse(bytes.as_ref()).map_err(|what| malformed(path, what))
+        let cache = Self::parse(bytes.as_ref()).map_err(|what| malformed(path, what))?;
+        Ok(Self {
+            version: Some(source.version()),
+            ..cache
+        })
+    }
+
+    /// Whether reading `path` now would give this.
+    pub(super) fn is_of(&self, path: &Path) -> bool {
+        self.version == Version::at(path)
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {

@@ -88,6 +88,20 @@ impl Resolver {
         })
     }
 
+    /// This one, or one that has read the host's cache anew, where that is another file by now or was changed.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn renewed(self) -> Result<Self, ElfError> {
+        if self.cache.is_of(&self.cache_path) {
+            return Ok(self);
+        }
+        Ok(Self {
+            cache: LdCache::read(&self.cache_path)?,
+            ..self
+        })
+    }
+
     /// Everything that `executable`, an absolute path to a program or a script, needs to start.
     ///
     /// # Errors

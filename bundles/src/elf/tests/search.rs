@@ -250,21 +250,44 @@ fn nodeflib_leaves_the_system_directories_out() {
     );
 }
 
-#[test]
-fn the_cache_comes_before_the_system_directories_and_is_reported_when_it_is_needed() {
-    let (lab, program) = chain(&[], &[]);
+/// Has ldconfig(8) write a cache of the libraries in `directory`; where it is.
+fn write_cache(lab: &Lab, directory: &str) -> PathBuf {
     let cache = lab.path("etc/ld.so.cache");
-    let root = lab.path("");
-    fs::write(
-        lab.path("etc/ld.so.conf"),
-        root.join("lib").to_str().unwrap(),
-    )
-    .unwrap();
+    let text = lab.path(directory).display().to_string();
+    fs::write(lab.path("etc/ld.so.conf"), text).unwrap();
     let ldconfig = std::process::Command::new("/sbin/ldconfig")
         .args(["-X", "-i", "-f"])
         .args([lab.path("etc/ld.so.conf"), "-C".into(), cache.clone()])
         .status();
     assert!(ldconfig.unwrap().success());
+    cache
+}
+
+#[test]
+fn a_cache_that_was_changed_is_read_anew() {
+    let (lab, program) = chain(&[], &[]);
+    let cache = lab.path("etc/ld.so.cache");
+    let mut resolver = lab.resolver();
+    resolver.cache_path.clone_from(&cache);
+    let resolver = resolver.renewed().unwrap();
+    assert!(resolver.resolve(&program).is_err(), "there is none yet");
+    write_cache(&lab, "lib");
+    let resolver = resolver.renewed().unwrap();
+    resolver.resolve(&program).unwrap();
+    let found = fs::metadata(&cache).unwrap();
+    fs::write(&cache, vec![0; found.len() as usize]).unwrap();
+    let file = fs::File::options().write(true).open(&cache).unwrap();
+    file.set_modified(found.modified().unwrap()).unwrap();
+    assert!(
+        resolver.renewed().is_err(),
+        "neither its size nor its time shows it"
+    );
+}
+
+#[test]
+fn the_cache_comes_before_the_system_directories_and_is_reported_when_it_is_needed() {
+    let (lab, program) = chain(&[], &[]);
+    let cache = write_cache(&lab, "lib");
     let mut resolver = lab.resolver();
     resolver.cache = crate::elf::ldcache::LdCache::read(&cache).unwrap();
     resolver.cache_path.clone_from(&cache);

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
+use bundles::bundle::Skeleton;
 use bundles::elf::Resolver;
 use bundles::opt_server::config::{Command, Config, Limits};
 use bundles::opt_server::{Identity, Request, Sandbox};
@@ -63,6 +64,14 @@ fn take_socket() -> Result<UnixStream> {
     Ok(socket.into())
 }
 
+/// What is settled before anybody asks.
+struct Ahead {
+    claimed: Claimed,
+    resolver: Resolver,
+    /// The ready sandbox's root file system.
+    skeleton: Skeleton,
+}
+
 /// What the process was called for.
 struct Called<'a> {
     config: &'a Config,
@@ -93,12 +102,18 @@ impl<'a> Called<'a> {
         let limits = self.arguments.limits.limits()?;
         let ahead = self.request(&[], PathBuf::new(), claimed.identity, limits);
         let bounds = execution::bounds(self.command, &ahead.limits(), true, false);
-        let sandbox = Sandbox::plan_ahead(ahead, &Resolver::host()?)?;
+        let resolver = Resolver::host()?;
+        let sandbox = Sandbox::plan_ahead(ahead, &resolver)?;
         let store = Store::at(self.arguments.root.clone());
         let bundle = |id: &str| make_bundle(&store, id, &sandbox, claimed.identity, &mut None);
         let ready = Ready::make(&store, &bounds, bundle, |id| self.report_killed(id))?;
+        let ahead = Ahead {
+            skeleton: sandbox.skeleton(),
+            claimed,
+            resolver,
+        };
         match self.wait(&ready) {
-            Ok(Some(asked)) => self.execute(ready, &sandbox, &claimed, &asked, &store),
+            Ok(Some(asked)) => self.execute(ready, ahead, &asked, &store),
             none_or_failed => {
                 ready.discard()?;
                 none_or_failed.map(|_| ExitCode::SUCCESS)
@@ -138,8 +153,7 @@ impl<'a> Called<'a> {
     fn execute(
         &self,
         ready: Ready,
-        sandbox: &Sandbox<'_>,
-        claimed: &Claimed,
+        ahead: Ahead,
         asked: &Asked,
         store: &Store,
     ) -> Result<ExitCode> {
@@ -152,11 +166,11 @@ impl<'a> Called<'a> {
             }
         };
         let mut loan = None;
-        let ended = match self.plan(claimed, asked, begun.limits) {
+        let ended = match self.plan(&ahead.claimed, asked, begun.limits, ahead.resolver) {
             Ok((wanted, identity)) => {
                 let request = container::Request {
                     spec: wanted.spec(),
-                    has_same_root: wanted.skeleton() == sandbox.skeleton(),
+                    has_same_root: wanted.skeleton() == ahead.skeleton,
                     is_one_output: asked.stderr.is_none(),
                     bounds: execution::bounds(self.command, &begun.limits, true, false),
                     anew: |id: &str| make_bundle(store, id, &wanted, identity, &mut loan),
@@ -197,10 +211,12 @@ impl<'a> Called<'a> {
         claimed: &Claimed,
         asked: &'r Asked,
         limits: Limits,
+        resolver: Resolver,
     ) -> Result<(Sandbox<'r>, Identity)> {
         let identity = claimed.with_project(&asked.project, self.pid)?;
         let request = self.request(&asked.arguments, asked.project.clone(), identity, limits);
-        let resolver = Resolver::host().context("read this host's library configuration")?;
+        let resolver = resolver.renewed();
+        let resolver = resolver.context("read this host's library configuration")?;
         Ok((Sandbox::plan(request, &resolver)?, identity))
     }
 
