@@ -1,12 +1,13 @@
 //! Between a command's standard output and the caller's: counts what goes through, and stops at a limit.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::fstat;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -198,13 +199,15 @@ impl Shared {
 
     /// Passes on until the command's end, the limit, or until the caller has gone: a command that prints on
     /// gets SIGPIPE then, as it would without a pipe in between.
-    fn pass_on(&self, mut from: File, mut to: File) {
-        let mut piece = vec![0; PIECE];
+    fn pass_on(&self, from: File, mut to: File) {
+        // Not cleared before: nearly nobody prints so much at a time.
+        let mut piece = Vec::with_capacity(PIECE);
         loop {
-            let length = match from.read(&mut piece) {
+            piece.clear();
+            let length = match rustix::io::read(&from, spare_capacity(&mut piece)) {
                 Ok(0) => return,
                 Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(rustix::io::Errno::INTR) => continue,
                 Err(_) => return,
             };
             let granted = self.take(length);
