@@ -4,10 +4,11 @@
 //! nine system calls for a line. A container's start reads dozens of them.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{CWD, Mode, OFlags, open, openat};
 use rustix::io::{read as read_some, retry_on_intr, write as write_some};
 
 /// What is read at once, in bytes: most files whole, and the kernel gives a page at most of many.
@@ -18,8 +19,17 @@ const AT_ONCE: usize = 4096;
 /// # Errors
 /// Those of open(2) and read(2), and `InvalidData` where it isn't UTF-8.
 pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
+    read_in(CWD, path)
+}
+
+/// The same of a file in `directory`, an open one: of many, each is found sooner.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_in(directory: impl AsFd, path: impl AsRef<Path>) -> io::Result<String> {
     // Not the standard library's: musl sets close-on-exec once more in a call of its own.
-    let file = open(
+    let file = openat(
+        directory,
         path.as_ref(),
         OFlags::RDONLY | OFlags::CLOEXEC,
         Mode::empty(),

@@ -13,6 +13,8 @@ use bundles::promise::{
 };
 
 use nix::unistd::{Gid, geteuid, getgroups};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, open, readlinkat, statat};
+use rustix::io::Errno;
 
 use super::cgroup::Placement;
 use super::id_maps::may_set_groups;
@@ -51,37 +53,57 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
-    let directory = process.join("fd");
-    let entries = fs::read_dir(&directory).map_err(Error::io("read", &directory))?;
+    let opened = |path: &Path| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
+    };
+    let (links, infos) = (process.join("fd"), process.join("fdinfo"));
+    let (all, told) = (opened(&links)?, opened(&infos)?);
+    let failed = |errno: Errno| Error::io("read", &links)(errno.into());
     let mut descriptors = vec![];
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read", &directory))?;
-        let name = entry.file_name();
-        let path = process.join("fdinfo").join(&name);
-        let info = match kernel_file::read(&path) {
-            Ok(info) => info,
+    for entry in Dir::read_from(&all).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy();
+        let Ok(number) = name.parse() else {
+            // The directory itself, and the one above.
+            continue;
+        };
+        match kernel_file::read_in(&told, &*name) {
+            Ok(info) => descriptors.push(descriptor(&all, &name, number, &info)),
             // libcontainer's last acts before it waits for `start` are closing its own sockets; what is
             // gone isn't inherited.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io("read", path)(error)),
-        };
-        let flags = info
-            .lines()
-            .find_map(|line| line.strip_prefix("flags:"))
-            .and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
-        let target = fs::read_link(entry.path());
-        // What isn't called by a path is a socket, a pipe or the kernel's own.
-        let has_no_path = target.as_ref().is_ok_and(|target| !target.has_root());
-        descriptors.push(Descriptor {
-            number: name.to_string_lossy().parse().unwrap_or(i32::MAX),
-            close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
-            // The link itself leads to the open file, whatever path it has for us.
-            is_directory: !has_no_path
-                && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
-            target: target.map_or_else(|_| String::new(), |target| target.display().to_string()),
-        });
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", infos.join(&*name))(error)),
+        }
     }
     Ok(descriptors)
+}
+
+/// The descriptor `number` of the process whose ones are in the directory `all`, where it is called `name`.
+fn descriptor(all: &OwnedFd, name: &str, number: i32, info: &str) -> Descriptor {
+    let flags = info
+        .lines()
+        .find_map(|line| line.strip_prefix("flags:"))
+        .and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
+    let target = readlinkat(all, name, vec![]);
+    // What isn't called by a path is a socket, a pipe or the kernel's own.
+    let has_no_path = target
+        .as_ref()
+        .is_ok_and(|target| !target.to_bytes().starts_with(b"/"));
+    // The link itself leads to the open file, whatever path it has for us.
+    let leads_to_directory = || {
+        let found = statat(all, name, AtFlags::empty());
+        found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
+    };
+    Descriptor {
+        number,
+        close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
+        is_directory: !has_no_path && leads_to_directory(),
+        target: target.map_or_else(
+            |_| String::new(),
+            |target| target.to_string_lossy().into_owned(),
+        ),
+    }
 }
 
 fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
