@@ -58,8 +58,8 @@ fn nothing_that_was_ready_outlives_the_server() {
     let made = pool.server.ready();
     assert_eq!(
         made.len(),
-        9,
-        "a guardian, a worker and a first process each"
+        12,
+        "a guardian, a worker, a first process and who holds the project's user namespace each"
     );
     pool.server.kill();
     wait_until("they are gone", SOON, || pool.server.ready().is_empty());

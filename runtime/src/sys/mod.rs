@@ -49,4 +49,4 @@ pub(crate) use signal::{
     FAULTS, OWN, keep_ends_of_children, reset_signal_dispositions, send_signal, send_signal_to_pid,
 };
 pub(crate) use signal_mask::unblock_signals_in;
-pub(crate) use user_namespace::user_namespace;
+pub(crate) use user_namespace::{UnmappedNamespace, user_namespace};

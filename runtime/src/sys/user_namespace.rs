@@ -12,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpid, getppid, pause};
 
+use crate::kernel_file;
+
 /// Enough for two system calls.
 const STACK: usize = 16 << 10;
 
@@ -20,27 +22,65 @@ const STACK: usize = 16 << 10;
 /// # Errors
 /// Where the namespace can't be made or the kernel refuses a map.
 pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
-    // The child only holds the namespace until it is open here, and is then killed.
-    let mut stack = vec![0; STACK];
-    let child = hold_namespace(&mut stack).map_err(|error| {
-        let text = format!("user namespaces can't be made here: {error}");
-        io::Error::new(error.kind(), text)
-    })?;
-    let namespace = map_and_open(child.as_raw(), uid_map, gid_map);
-    kill(child, Signal::SIGKILL)?;
-    waitpid(child, None)?;
-    namespace
+    UnmappedNamespace::new()?.map(uid_map, gid_map)
+}
+
+/// A user namespace that maps nothing yet. A child of this process holds it until it is mapped and open here.
+#[derive(Debug)]
+pub(crate) struct UnmappedNamespace {
+    child: Pid,
+    /// The child's, until it is waited for.
+    _stack: Vec<u8>,
+}
+
+impl UnmappedNamespace {
+    /// # Errors
+    /// Where the namespace can't be made.
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut stack = vec![0; STACK];
+        match hold_namespace(&mut stack) {
+            Ok(child) => Ok(Self {
+                child,
+                _stack: stack,
+            }),
+            Err(errno) => {
+                let error = io::Error::from(errno);
+                let text = format!("user namespaces can't be made here: {error}");
+                Err(io::Error::new(error.kind(), text))
+            }
+        }
+    }
+
+    /// # Errors
+    /// Where the kernel refuses a map, or was given one before.
+    pub(crate) fn map(&self, uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
+        let process = format!("/proc/{}", self.child);
+        kernel_file::write(format!("{process}/uid_map"), uid_map)?;
+        kernel_file::write(format!("{process}/gid_map"), gid_map)?;
+        let namespace = File::open(format!("{process}/ns/user"))?;
+        // It isn't needed any more, and has ended by the time that it is waited for.
+        kill(self.child, Signal::SIGKILL)?;
+        Ok(namespace.into())
+    }
+}
+
+impl Drop for UnmappedNamespace {
+    fn drop(&mut self) {
+        // It can't fail: nobody else waits for this child.
+        let _ = kill(self.child, Signal::SIGKILL);
+        let _ = waitpid(self.child, None);
+    }
 }
 
 /// A child in a user namespace of its own, which waits to be killed. It has this process's memory and descriptors, not a copy
 /// of them: that takes a fifth of a millisecond where there is much of both. It uses `stack` until it is waited for.
-fn hold_namespace(stack: &mut [u8]) -> io::Result<Pid> {
+fn hold_namespace(stack: &mut [u8]) -> nix::Result<Pid> {
     let flags = libc::CLONE_NEWUSER | libc::CLONE_VM | libc::CLONE_FILES | libc::SIGCHLD;
     let top = stack.as_mut_ptr_range().end.map_addr(|end| end & !15);
     let own = ptr::without_provenance_mut(getpid().as_raw() as usize);
     // SAFETY: the child has a stack of its own, and does nothing with this process's memory.
     let child = unsafe { libc::clone(wait_for_end, top.cast(), flags, own) };
-    Ok(Pid::from_raw(Errno::result(child)?))
+    Errno::result(child).map(Pid::from_raw)
 }
 
 /// In a child of `parent`, whose number it is. Nothing here touches memory but for the number of an error, which is this
@@ -52,10 +92,4 @@ extern "C" fn wait_for_end(parent: *mut c_void) -> c_int {
         pause();
     }
     1
-}
-
-fn map_and_open(pid: i32, uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
-    std::fs::write(format!("/proc/{pid}/uid_map"), uid_map)?;
-    std::fs::write(format!("/proc/{pid}/gid_map"), gid_map)?;
-    Ok(File::open(format!("/proc/{pid}/ns/user"))?.into())
 }

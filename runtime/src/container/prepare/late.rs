@@ -11,7 +11,7 @@ use super::target::attach;
 use crate::below::open_below;
 use crate::container::mount_namespace::inside;
 use crate::container::{Error, Result};
-use crate::sys::MountAttr;
+use crate::sys::{MountAttr, UnmappedNamespace};
 
 /// As a mount is that was made in the container's namespace: what happens on the host comes in, and nothing
 /// goes out.
@@ -23,12 +23,17 @@ const SLAVE: MountAttr = MountAttr {
 };
 
 /// Makes `mount` of a sealed bundle's `spec` in the mount namespace of the created process `pid`. Its target must be
-/// there, and is opened through no link. Only root may.
+/// there, and is opened through no link. Only root may. `namespace` is for its ids.
 ///
 /// # Errors
 /// The step, the path and the cause.
-pub(in crate::container) fn attach_late(pid: i32, mount: &Mount, spec: &Spec) -> Result<()> {
-    let source = open_source(mount, spec, true)?;
+pub(in crate::container) fn attach_late(
+    pid: i32,
+    mount: &Mount,
+    spec: &Spec,
+    namespace: Option<&UnmappedNamespace>,
+) -> Result<()> {
+    let source = open_source(mount, spec, true, namespace)?;
     set_attributes(&source, SLAVE, false)
         .map_err(Error::io("make private the mount", mount.destination()))?;
     inside(pid, || {

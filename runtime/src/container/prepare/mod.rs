@@ -159,7 +159,7 @@ impl Tree {
         let taken = || self.taken.iter().map(|index| &all[*index]);
         // Every source is opened before anything is attached: the tree may hide where it lies.
         let opened = taken()
-            .map(|mount| open_source(mount, &self.spec, self.sealed))
+            .map(|mount| open_source(mount, &self.spec, self.sealed, None))
             .collect::<Result<Vec<_>>>()?;
         let nodes = nodes::make(&self.nodes, &self.spec, self.attached_at)?;
         attach(&root, CWD.as_fd(), self.attached_at)?;

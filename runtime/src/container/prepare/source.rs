@@ -16,10 +16,16 @@ use super::is_id_mapped;
 use crate::container::id_maps::outside;
 use crate::container::mount_options::{self, Depth, MountOptions};
 use crate::container::{Error, Result};
-use crate::sys::{MountAttr, mount_setattr, user_namespace};
+use crate::sys::{MountAttr, UnmappedNamespace, mount_setattr, user_namespace};
 
-/// A detached mount, with all its attributes set before anybody can reach it.
-pub(super) fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<OwnedFd> {
+/// A detached mount, with all its attributes set before anybody can reach it. `namespace` is for the ids, where they are
+/// mapped and there is one already.
+pub(super) fn open_source(
+    mount: &Mount,
+    spec: &Spec,
+    sealed: bool,
+    namespace: Option<&UnmappedNamespace>,
+) -> Result<OwnedFd> {
     let options = mount_options::parse(mount);
     let tree = if is_bind(mount) {
         clone_tree(mount, &options, sealed)?
@@ -33,7 +39,13 @@ pub(super) fn open_source(mount: &Mount, spec: &Spec, sealed: bool) -> Result<Ow
             mount.destination(),
         ))?;
     if is_id_mapped(mount) {
-        map_ids(mount, &options, &tree, spec, sealed)?;
+        let recursive = options.id_mapped == Some(Depth::Recursive);
+        let (uids, gids) = mappings(mount, spec)?;
+        if sealed {
+            owner_is_mapped(mount, &tree, uids)?;
+        }
+        set_id_mapping(&tree, uids, gids, recursive, namespace)
+            .map_err(|error| id_mapping_error(mount, error))?;
     }
     Ok(tree)
 }
@@ -48,14 +60,11 @@ fn only_restricting(attr: MountAttr) -> MountAttr {
     }
 }
 
-/// Maps the ids of a mount as its own mappings say, or, where it has none, the container's.
-fn map_ids(
-    mount: &Mount,
-    options: &MountOptions,
-    tree: &OwnedFd,
-    spec: &Spec,
-    sealed: bool,
-) -> Result<()> {
+/// How a mount's ids are mapped: as its own mappings say, or, where it has none, the container's.
+fn mappings<'a>(
+    mount: &'a Mount,
+    spec: &'a Spec,
+) -> Result<(&'a [LinuxIdMapping], &'a [LinuxIdMapping])> {
     let linux = spec.linux().as_ref();
     let (uids, gids) = match (mount.uid_mappings(), mount.gid_mappings()) {
         (Some(uids), Some(gids)) => (Some(uids), Some(gids)),
@@ -71,11 +80,7 @@ fn map_ids(
             "an idmapped mount needs both uidMappings and gidMappings, or a user namespace's",
         ));
     };
-    if sealed {
-        owner_is_mapped(mount, tree, uids)?;
-    }
-    let recursive = options.id_mapped == Some(Depth::Recursive);
-    set_id_mapping(tree, uids, gids, recursive).map_err(|error| id_mapping_error(mount, error))
+    Ok((uids, gids))
 }
 
 /// The directory that is mounted must be owned by who the mapping was made for: the path may lead
@@ -181,8 +186,13 @@ fn set_id_mapping(
     uids: &[LinuxIdMapping],
     gids: &[LinuxIdMapping],
     recursive: bool,
+    namespace: Option<&UnmappedNamespace>,
 ) -> std::io::Result<()> {
-    let namespace = user_namespace(&map_text(uids), &map_text(gids))?;
+    let (uids, gids) = (map_text(uids), map_text(gids));
+    let namespace = match namespace {
+        Some(namespace) => namespace.map(&uids, &gids),
+        None => user_namespace(&uids, &gids),
+    }?;
     let number = u64::try_from(namespace.as_raw_fd()).map_err(std::io::Error::other)?;
     let attr = MountAttr {
         set: libc::MOUNT_ATTR_IDMAP,
@@ -209,7 +219,7 @@ pub(in crate::container) fn can_map_ids(directory: &Path) -> std::io::Result<boo
         .size(1_u32)
         .build()
         .map_err(std::io::Error::other)?;
-    match set_id_mapping(&tree, &[mapping], &[mapping], false) {
+    match set_id_mapping(&tree, &[mapping], &[mapping], false, None) {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
         Err(error) => Err(error),

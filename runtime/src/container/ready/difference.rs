@@ -1,24 +1,41 @@
 //! What the bundle of a request may have that the ready sandbox hasn't: nothing but what can be put right.
 
+use std::mem;
+
 use bundles::promise::{is_bind, why_key};
-use oci_spec::runtime::{LinuxMemory, LinuxResources, Mount, Spec};
+use oci_spec::runtime::{LinuxMemory, LinuxResources, LinuxSeccomp, Mount, Spec};
+
+const OTHER_BUNDLE: &str = "its bundle would be another one";
 
 /// What makes the ready sandbox the one that is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Difference<'a> {
+pub(super) struct Difference {
     /// The mount at the working directory.
-    pub project: &'a Mount,
+    pub project: Mount,
     /// A limit of memory, where it is another one.
     pub memory: Option<LinuxResources>,
 }
 
-impl<'a> Difference<'a> {
+impl Difference {
     /// Between the spec of a ready sandbox and a `wanted` one. They may differ in the command line, in one bind
-    /// mount, at the working directory, and in a limit of memory.
+    /// mount, at the working directory, and in a limit of memory. Both are what they were afterwards.
     ///
     /// # Errors
     /// What else they differ in.
-    pub(super) fn between(ready: &Spec, wanted: &'a Spec) -> Result<Self, &'static str> {
+    pub(super) fn between(ready: &mut Spec, wanted: &mut Spec) -> Result<Self, &'static str> {
+        // Most of a spec, and copied with it if it were left in.
+        let [of_ready, of_wanted] = [&mut *ready, &mut *wanted].map(|spec| set_filter(spec, None));
+        let is_same_filter = of_ready == of_wanted;
+        let found = Self::but_for_filters(ready, wanted);
+        set_filter(ready, of_ready);
+        set_filter(wanted, of_wanted);
+        match is_same_filter {
+            true => found,
+            false => Err(OTHER_BUNDLE),
+        }
+    }
+
+    fn but_for_filters(ready: &Spec, wanted: &Spec) -> Result<Self, &'static str> {
         let project = project(ready, wanted)?;
         let memory = memory(ready, wanted)?;
         let mut rest = wanted.clone();
@@ -39,10 +56,19 @@ impl<'a> Difference<'a> {
             resources.set_memory(memory);
         }
         if rest != *ready {
-            return Err("its bundle would be another one");
+            return Err(OTHER_BUNDLE);
         }
-        Ok(Self { project, memory })
+        Ok(Self {
+            project: project.clone(),
+            memory,
+        })
     }
+}
+
+/// Exchanges the system call filter; what it was.
+fn set_filter(spec: &mut Spec, filter: Option<LinuxSeccomp>) -> Option<LinuxSeccomp> {
+    let linux = spec.linux_mut().as_mut()?;
+    mem::replace(linux.seccomp_mut(), filter)
 }
 
 fn resources(spec: &Spec) -> Option<&LinuxResources> {
@@ -102,6 +128,7 @@ mod tests {
             "linux": {
                 "resources": { "memory": { "limit": 100, "swap": 100 }, "pids": { "limit": 5 } },
                 "uidMappings": [{ "containerID": 0, "hostID": 70_000, "size": 64 }],
+                "seccomp": { "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{ "names": ["read"], "action": "SCMP_ACT_ALLOW" }] },
             },
             "annotations": { "org.example.a": "b" },
         })
@@ -122,9 +149,12 @@ mod tests {
     fn between(change: Change) -> Result<Option<i64>, &'static str> {
         let mut wanted = wanted();
         change(&mut wanted);
-        let [ready, wanted] =
-            [ready(), wanted].map(|value| serde_json::from_value::<Spec>(value).expect("a spec"));
-        let difference = Difference::between(&ready, &wanted)?;
+        let of = |value| serde_json::from_value::<Spec>(value).expect("a spec");
+        let [ready, wanted] = [ready(), wanted].map(of);
+        let (mut one, mut other) = (ready.clone(), wanted.clone());
+        let found = Difference::between(&mut one, &mut other);
+        assert_eq!((one, other), (ready, wanted), "both are as they were");
+        let difference = found?;
         assert_eq!(difference.project.destination().to_str(), Some("/project"));
         let memory = difference.memory.and_then(|resources| *resources.memory());
         Ok(memory.and_then(|memory| memory.limit()))
@@ -141,7 +171,13 @@ mod tests {
 
     #[test]
     fn nothing_else_may() {
-        let changes: [(&str, Change); 14] = [
+        let changes: [(&str, Change); 16] = [
+            ("the filter", |wanted| {
+                wanted["linux"]["seccomp"]["syscalls"][0]["names"] = json!(["read", "ptrace"])
+            }),
+            ("no filter", |wanted| {
+                wanted["linux"].as_object_mut().unwrap().remove("seccomp");
+            }),
             ("no project", |wanted| {
                 wanted["mounts"].as_array_mut().unwrap().pop();
             }),

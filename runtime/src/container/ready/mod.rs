@@ -26,6 +26,7 @@ use super::store::Store;
 use super::supervise::{Hold, Signals};
 use super::watch::{Bounds, Pump};
 use super::{Bundle, CreateOptions, Error, Execution, Result, RunOptions, delete, gate};
+use crate::sys::UnmappedNamespace;
 use difference::Difference;
 use late_command::{LateCommand, LateCommandFile};
 use sources::Sources;
@@ -56,6 +57,8 @@ pub struct Ready {
     sources: Sources,
     command: LateCommandFile,
     prepared: Prepared,
+    /// For the project's ids; none where it couldn't be made, which is tried again and told then.
+    namespace: Option<UnmappedNamespace>,
 }
 
 impl Ready {
@@ -97,6 +100,7 @@ impl Ready {
             sources,
             command,
             prepared,
+            namespace: UnmappedNamespace::new().ok(),
         })
     }
 
@@ -147,9 +151,9 @@ impl Ready {
     /// The step that failed; nothing is left then.
     pub fn run<B: FnOnce(&str) -> Result<Bundle>>(
         mut self,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Result<(Execution, bool)> {
-        let completed = self.complete(&request);
+        let completed = self.complete(&mut request);
         let Self {
             store,
             id,
@@ -189,9 +193,10 @@ impl Ready {
     }
 
     /// Makes it the sandbox that is asked for, whole, and holds it to its promise.
-    fn complete<B>(&mut self, request: &Request<B>) -> Result<()> {
+    fn complete<B>(&mut self, request: &mut Request<B>) -> Result<()> {
+        let difference = Difference::between(&mut self.bundle.spec, &mut request.spec);
+        let difference = difference.map_err(unfit)?;
         let spec = &request.spec;
-        let difference = Difference::between(&self.bundle.spec, spec).map_err(unfit)?;
         if !request.has_same_root {
             return Err(unfit("its root file system would be another one"));
         }
@@ -205,7 +210,9 @@ impl Ready {
         let process = container.snapshot.process;
         let pid = process.map(|process| process.pid);
         let pid = pid.ok_or_else(|| unfit("it has no process"))?;
-        attach_late(pid, difference.project, spec)?;
+        // Waited for when all else is done.
+        let namespace = self.namespace.take();
+        attach_late(pid, &difference.project, spec, namespace.as_ref())?;
         if let Some(resources) = &difference.memory {
             container.snapshot.cgroup.update(resources)?;
         }
