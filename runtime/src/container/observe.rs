@@ -13,7 +13,7 @@ use bundles::promise::{
 };
 
 use nix::unistd::{Gid, geteuid, getgroups};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, open, readlinkat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::cgroup::Placement;
@@ -53,10 +53,6 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
-    let opened = |path: &Path| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open(path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
-    };
     let (links, infos) = (process.join("fd"), process.join("fdinfo"));
     let (all, told) = (opened(&links)?, opened(&infos)?);
     let failed = |errno: Errno| Error::io("read", &links)(errno.into());
@@ -64,12 +60,11 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
     for entry in Dir::read_from(&all).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy();
-        let Ok(number) = name.parse() else {
-            // The directory itself, and the one above.
+        if [".", ".."].contains(&&*name) {
             continue;
-        };
+        }
         match kernel_file::read_in(&told, &*name) {
-            Ok(info) => descriptors.push(descriptor(&all, &name, number, &info)),
+            Ok(info) => descriptors.push(descriptor(&all, &name, &info)),
             // libcontainer's last acts before it waits for `start` are closing its own sockets; what is
             // gone isn't inherited.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -79,8 +74,12 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
     Ok(descriptors)
 }
 
-/// The descriptor `number` of the process whose ones are in the directory `all`, where it is called `name`.
-fn descriptor(all: &OwnedFd, name: &str, number: i32, info: &str) -> Descriptor {
+fn opened(path: &Path) -> Result<File> {
+    File::open(path).map_err(Error::io("open", path))
+}
+
+/// The descriptor `name` of the process whose ones are in the directory `all`.
+fn descriptor(all: &File, name: &str, info: &str) -> Descriptor {
     let flags = info
         .lines()
         .find_map(|line| line.strip_prefix("flags:"))
@@ -96,7 +95,8 @@ fn descriptor(all: &OwnedFd, name: &str, number: i32, info: &str) -> Descriptor 
         found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
     };
     Descriptor {
-        number,
+        // What can't be told is none of the standard ones.
+        number: name.parse().unwrap_or(i32::MAX),
         close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
         is_directory: !has_no_path && leads_to_directory(),
         target: target.map_or_else(
@@ -119,7 +119,6 @@ fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
 
 /// Whose the process's namespaces are, by the kernel's word.
 fn joined(process: &Path) -> Result<JoinedNamespaces> {
-    let opened = |path: &Path| File::open(path).map_err(Error::io("open", path));
     let user = opened(&process.join("ns/user"))?;
     let pid = opened(&process.join("ns/pid"))?;
     let ours = opened(Path::new("/proc/self/ns/pid"))?;
