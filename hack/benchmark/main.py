@@ -15,7 +15,7 @@ import pool
 import rows
 import runtimes
 import sealed
-from table import DIFFERENCE, LEAST, Table
+from table import LEAST, Table
 from where import where
 
 BESIDE = 500
@@ -109,10 +109,7 @@ class Bench:
 
     def ready(self):
         with in_memory.directory(self.scratch, "pool") as memory:
-            taken = pool.latency(self.rounds, self.server, ["/usr/bin/busybox", "echo", "x"], memory)
-        table = Table("a sealed command, to its first byte", "milliseconds", pool.Bare.name, pool.Pool.name, DIFFERENCE)
-        table.add("busybox echo", taken, "+ 2")
-        return table
+            return pool.table(self.rounds, self.server, ["/usr/bin/busybox", "echo", "x"], memory)
 
     def building(self):
         table = Table("making a bundle", "milliseconds", peer="", ours="opt-runtime")

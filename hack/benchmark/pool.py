@@ -4,11 +4,12 @@ import json
 import os
 import select
 import socket
-import subprocess
 import sys
 import time
 
+from library import library_of
 from measure import in_turns
+from table import DIFFERENCE, Table
 
 SOON = 30
 
@@ -38,9 +39,7 @@ class Place:
         program = os.path.realpath(line[0])
         command = {"name": "it", "executable": program}
         if "python" in program:
-            library = subprocess.run([program, "-c", "import os; print(os.path.dirname(os.__file__))"],
-                                     check=True, capture_output=True, text=True)
-            command["mount-readable"] = [library.stdout.strip()]
+            command["mount-readable"] = [library_of(program)]
         with open(self.config, "w", encoding="utf-8") as file:
             json.dump({"commands": [command]}, file)
 
@@ -119,7 +118,10 @@ def spawned(line):
     return took, child
 
 
-def latency(rounds, server, line, memory):
-    """`{way: [milliseconds]}`; `memory` is a directory in memory."""
+def table(rounds, server, line, memory):
+    """Of `line`; `memory` is a directory in memory."""
     place = Place(memory, server, line)
-    return in_turns(rounds, [Bare(), Pool(), Made()], lambda way, _: way.once(place))
+    taken = in_turns(rounds, [Bare(), Pool(), Made()], lambda way, _: way.once(place))
+    result = Table("a sealed command, to its first byte", "milliseconds", Bare.name, Pool.name, DIFFERENCE)
+    result.add(" ".join([os.path.basename(line[0]), *line[1:]]), taken, "+ 2")
+    return result

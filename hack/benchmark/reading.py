@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from library import library_of
+
 USER = "1234"
 SOON = 30
 # What the kernel reads ahead isn't always the same.
@@ -66,7 +68,7 @@ class Site:
         shutil.copy("/bin/busybox", os.path.join(self.tree, "bin/busybox"))
         os.symlink("busybox", os.path.join(self.tree, "bin/true"))
         program = os.path.realpath(PYTHON)
-        library = run(PYTHON, "-c", "import os; print(os.path.dirname(os.__file__))").strip()
+        library = library_of(PYTHON)
         needed = re.findall(r"(/\S+) \(0x", run("ldd", program))
         for path in (program, *needed):
             # Each below its own name, whatever links led to it here.

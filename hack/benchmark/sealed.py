@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import in_memory
+from library import library_of
 from measure import WARM_UP, in_turns, timed
 from rows import a_name
 
@@ -52,8 +53,7 @@ def cold(rounds, server, crun, bundle, scratch):
 def building(rounds, program, scratch):
     """`{where: (mounts, [milliseconds])}` of making python3's bundle in one process that has made it before."""
     config = os.path.join(scratch, "python.json")
-    library = subprocess.run(["/usr/bin/python3", "-c", "import os; print(os.path.dirname(os.__file__))"], check=True,
-                             capture_output=True, text=True).stdout.strip()
+    library = library_of("/usr/bin/python3")
     parts = sorted(entry.path for entry in os.scandir(library) if entry.is_dir() and not entry.is_symlink())
 
     def build(project, readable, times):

@@ -25,11 +25,13 @@ class Comparison:
         self.explained = explained
 
     def tell(self, ours, theirs):
-        if min(len(ours), len(theirs)) < LEAST:
-            return f"fewer than {LEAST} rounds"
-        return self.told.format(*self.found(ours, theirs))
+        found = self.found(ours, theirs)
+        return self.told.format(*found) if found else f"fewer than {LEAST} rounds"
 
     def found(self, ours, theirs):
+        """The comparison, and the interval's ends; None of too few."""
+        if min(len(ours), len(theirs)) < LEAST:
+            return None
         drawn = random.Random(1)
         again = lambda values: statistics.median(drawn.choices(values, k=len(values)))
         resampled = sorted(self.between(again(ours), again(theirs)) for _ in range(RESAMPLED))
@@ -39,11 +41,7 @@ class Comparison:
 
 RATIO = Comparison(operator.truediv, "{} / {}", "**{:.2f}** ({:.2f} to {:.2f})", "ratio of medians (90 % of resamplings)")
 DIFFERENCE = Comparison(operator.sub, "{} - {}", "**{:+.1f}** ({:+.1f} to {:+.1f})", "difference of medians (90 % of resamplings)")
-
-
-def ratio(ours, theirs):
-    """The ratio of the medians with its interval; None of too few."""
-    return RATIO.found(ours, theirs) if min(len(ours), len(theirs)) >= LEAST else None
+ratio = RATIO.found
 
 
 class Table:

@@ -215,8 +215,9 @@ impl<'a> Called<'a> {
     ) -> Result<(Sandbox<'r>, Identity)> {
         let identity = claimed.with_project(&asked.project, self.pid)?;
         let request = self.request(&asked.arguments, asked.project.clone(), identity, limits);
-        let resolver = resolver.renewed();
-        let resolver = resolver.context("read this host's library configuration")?;
+        let resolver = resolver
+            .renewed()
+            .context("read this host's library configuration")?;
         Ok((Sandbox::plan(request, &resolver)?, identity))
     }
 
