@@ -4,7 +4,7 @@
 //! nine system calls for a line. A container's start reads dozens of them.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
@@ -27,19 +27,37 @@ pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
 /// # Errors
 /// As [`read`].
 pub(crate) fn read_in(directory: impl AsFd, path: impl AsRef<Path>) -> io::Result<String> {
-    // Not the standard library's: musl sets close-on-exec once more in a call of its own.
-    let file = openat(
-        directory,
-        path.as_ref(),
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let file = open_in(directory, path.as_ref())?;
     let mut content = Vec::with_capacity(AT_ONCE);
     while retry_on_intr(|| read_some(&file, spare_capacity(&mut content)))? > 0 {
         if content.len() == content.capacity() {
             content.reserve(AT_ONCE);
         }
     }
+    text(content)
+}
+
+/// The first page of a text in `directory`, for who needs only what stands at its beginning.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_beginning_in(
+    directory: impl AsFd,
+    path: impl AsRef<Path>,
+) -> io::Result<String> {
+    let file = open_in(directory, path.as_ref())?;
+    let mut content = Vec::with_capacity(AT_ONCE);
+    retry_on_intr(|| read_some(&file, spare_capacity(&mut content)))?;
+    text(content)
+}
+
+fn open_in(directory: impl AsFd, path: &Path) -> io::Result<OwnedFd> {
+    // Not the standard library's: musl sets close-on-exec once more in a call of its own.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    Ok(openat(directory, path, flags, Mode::empty())?)
+}
+
+fn text(content: Vec<u8>) -> io::Result<String> {
     String::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 

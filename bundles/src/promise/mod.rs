@@ -25,8 +25,8 @@ pub use exceptions::{EXCEPTION_ANNOTATION, Exception, UnknownException, exceptio
 pub use explain::{Explanation, explain};
 pub use kind::{KIND_ANNOTATION, Kind, UnknownKind, WHY_ANNOTATION, why_key};
 pub use observed::{
-    CgroupLimits, Descriptor, JoinedNamespaces, MountPoint, NamespaceIds, Observed, ObservedError,
-    Status, parse_mountinfo, parse_status,
+    CgroupLimits, Descriptor, JoinedNamespaces, Leads, MountPoint, NamespaceIds, Observed,
+    ObservedError, Status, parse_mountinfo, parse_status,
 };
 pub use rows::no_way_back::SYS_PARTS;
 pub use rows::nothing_inherited::is_handed_down;

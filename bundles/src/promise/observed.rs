@@ -56,8 +56,8 @@ pub struct MountPoint {
     pub root: PathBuf,
     /// Where it is mounted, as seen from the process's root.
     pub path: PathBuf,
-    /// Per-mount options.
-    pub options: Vec<String>,
+    /// Per-mount options, with commas between them.
+    pub options: String,
     /// Whether it belongs to a shared peer group (mounts would propagate out of the container).
     pub shared: bool,
     /// File system type.
@@ -67,7 +67,7 @@ pub struct MountPoint {
 impl MountPoint {
     /// Whether the per-mount options hold `option`.
     pub fn has(&self, option: &str) -> bool {
-        self.options.iter().any(|have| have == option)
+        self.options.split(',').any(|have| have == option)
     }
 }
 
@@ -78,10 +78,31 @@ pub struct Descriptor {
     pub number: i32,
     /// Whether execve(2) closes it.
     pub close_on_exec: bool,
-    /// Whether it is a directory, from which openat(2) leads on.
-    pub is_directory: bool,
+    /// Where it leads; looked at only where it stays open, or other tasks see the process before it executes its command.
+    pub leads: Option<Leads>,
+}
+
+/// Where a descriptor leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leads {
+    /// Whether to a directory, from which openat(2) goes on.
+    pub to_directory: bool,
     /// What `/proc/PID/fd/N` points to.
     pub target: String,
+}
+
+impl Descriptor {
+    /// Whether it is a directory, or nobody has looked.
+    pub fn may_be_directory(&self) -> bool {
+        let leads = self.leads.as_ref();
+        leads.is_none_or(|leads| leads.to_directory)
+    }
+
+    /// What it points to, as far as anybody has looked.
+    pub fn target(&self) -> &str {
+        let leads = self.leads.as_ref();
+        leads.map_or("not looked at", |leads| &leads.target)
+    }
 }
 
 /// The inode numbers of a namespace, theirs and the runtime's own.
@@ -129,10 +150,11 @@ pub enum ObservedError {
 /// # Errors
 /// Where a needed line is absent: what can't be seen must not count as kept.
 pub fn parse_status(text: &str) -> Result<Status, ObservedError> {
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let lines: Vec<(&str, &str)> = lines.collect();
     let field = |name: &'static str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
+        let line = lines.iter().find(|(of, _)| *of == name);
+        line.map(|(_, value)| value.trim())
             .ok_or(ObservedError::Status(name))
     };
     let number = |name| {
@@ -186,7 +208,7 @@ fn parse_mount(line: &str) -> Option<MountPoint> {
     let mut fields = before.split(' ').skip(3);
     let root = unescape(fields.next()?)?;
     let path = unescape(fields.next()?)?;
-    let options = fields.next()?.split(',').map(str::to_owned).collect();
+    let options = fields.next()?.to_owned();
     Some(MountPoint {
         root: root.into(),
         path: path.into(),
@@ -198,6 +220,9 @@ fn parse_mount(line: &str) -> Option<MountPoint> {
 
 /// Undoes the kernel's octal escapes (`\040` for a space).
 fn unescape(text: &str) -> Option<String> {
+    if !text.contains('\\') {
+        return Some(text.to_owned());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -250,7 +275,8 @@ mod tests {
         assert_eq!(mounts[1].path, PathBuf::from("/with space"));
         let roots: Vec<_> = mounts.iter().map(|mount| mount.root.as_path()).collect();
         assert_eq!(roots, ["/", "/a", "/"].map(std::path::Path::new));
-        assert_eq!(mounts[1].options, ["ro", "nosuid"]);
+        assert_eq!(mounts[1].options, "ro,nosuid");
+        assert!(mounts[1].has("ro") && mounts[1].has("nosuid") && !mounts[1].has("nodev"));
         assert_eq!(mounts[2].file_system, "proc");
     }
 

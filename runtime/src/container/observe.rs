@@ -1,6 +1,7 @@
 //! Looking at the created process through `/proc`, for the start gate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,8 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bundles::promise::{
-    Descriptor, JoinedNamespaces, MASKED_PATHS, NamespaceIds, Observed, READONLY_PATHS,
-    parse_mountinfo, parse_status,
+    Descriptor, JoinedNamespaces, Leads, MASKED_PATHS, MountPoint, NamespaceIds, Observed,
+    READONLY_PATHS, parse_mountinfo, parse_status,
 };
 
 use nix::unistd::{Gid, geteuid, getgroups};
@@ -20,6 +21,7 @@ use super::cgroup::Placement;
 use super::id_maps::may_set_groups;
 use super::{Error, Result};
 use crate::kernel_file;
+use crate::known::Known;
 use crate::sys::{owner_of, parent_of, user_namespace_of};
 
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
@@ -34,16 +36,17 @@ pub(super) fn observe(pid: i32, cgroup: &Placement, is_joined: bool) -> Result<O
         step: "observe the created process",
         source: std::io::Error::other(error),
     };
+    let mounts = parse_mountinfo(&read(&process.join("mountinfo"))?).map_err(unreadable)?;
     Ok(Observed {
         status: parse_status(&read(&process.join("status"))?).map_err(unreadable)?,
-        mounts: parse_mountinfo(&read(&process.join("mountinfo"))?).map_err(unreadable)?,
-        descriptors: descriptors(&process)?,
+        existing_paths: existing_paths(&mounts),
+        mounts,
+        descriptors: descriptors(&process, is_joined)?,
         namespaces: namespaces(&process)?,
         joined: is_joined.then(|| joined(&process)).transpose()?,
         root_is_host_root: identity(&process.join("root"))?
             == identity(Path::new("/proc/self/root"))?,
         cgroup: cgroup.limits(),
-        existing_paths: existing_paths(),
         kept_groups: kept_groups()?,
     })
 }
@@ -52,7 +55,8 @@ fn read(path: &Path) -> Result<String> {
     kernel_file::read(path).map_err(Error::io("read", path))
 }
 
-fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
+/// With `is_seen`, other tasks see the process before it executes its command.
+fn descriptors(process: &Path, is_seen: bool) -> Result<Vec<Descriptor>> {
     let (links, infos) = (process.join("fd"), process.join("fdinfo"));
     let (all, told) = (opened(&links)?, opened(&infos)?);
     let failed = |errno: Errno| Error::io("read", &links)(errno.into());
@@ -63,8 +67,8 @@ fn descriptors(process: &Path) -> Result<Vec<Descriptor>> {
         if [".", ".."].contains(&&*name) {
             continue;
         }
-        match kernel_file::read_in(&told, &*name) {
-            Ok(info) => descriptors.push(descriptor(&all, &name, &info)),
+        match kernel_file::read_beginning_in(&told, &*name) {
+            Ok(info) => descriptors.push(descriptor(&all, &name, &info, is_seen)),
             // libcontainer's last acts before it waits for `start` are closing its own sockets; what is
             // gone isn't inherited.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -79,11 +83,21 @@ fn opened(path: &Path) -> Result<File> {
 }
 
 /// The descriptor `name` of the process whose ones are in the directory `all`.
-fn descriptor(all: &File, name: &str, info: &str) -> Descriptor {
+fn descriptor(all: &File, name: &str, info: &str, is_seen: bool) -> Descriptor {
     let flags = info
         .lines()
         .find_map(|line| line.strip_prefix("flags:"))
         .and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
+    let close_on_exec = flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0);
+    Descriptor {
+        // What can't be told is none of the standard ones.
+        number: name.parse().unwrap_or(i32::MAX),
+        close_on_exec,
+        leads: (is_seen || !close_on_exec).then(|| leads(all, name)),
+    }
+}
+
+fn leads(all: &File, name: &str) -> Leads {
     let target = readlinkat(all, name, vec![]);
     // What isn't called by a path is a socket, a pipe or the kernel's own.
     let has_no_path = target
@@ -94,11 +108,8 @@ fn descriptor(all: &File, name: &str, info: &str) -> Descriptor {
         let found = statat(all, name, AtFlags::empty());
         found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_dir())
     };
-    Descriptor {
-        // What can't be told is none of the standard ones.
-        number: name.parse().unwrap_or(i32::MAX),
-        close_on_exec: flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0),
-        is_directory: !has_no_path && leads_to_directory(),
+    Leads {
+        to_directory: !has_no_path && leads_to_directory(),
         target: target.map_or_else(
             |_| String::new(),
             |target| target.to_string_lossy().into_owned(),
@@ -107,14 +118,24 @@ fn descriptor(all: &File, name: &str, info: &str) -> Descriptor {
 }
 
 fn namespaces(process: &Path) -> Result<BTreeMap<String, NamespaceIds>> {
-    NAMESPACES
-        .iter()
-        .map(|name| {
-            let (_, theirs) = identity(&process.join("ns").join(name))?;
-            let (_, ours) = identity(&Path::new("/proc/self/ns").join(name))?;
-            Ok(((*name).to_owned(), NamespaceIds { theirs, ours }))
-        })
-        .collect()
+    let ours = OURS.get_or(|| namespaces_in(Path::new("/proc/self/ns")));
+    let ours = ours.map_err(Error::io("look at", "/proc/self/ns"))?;
+    let directory = process.join("ns");
+    let theirs = namespaces_in(&directory).map_err(Error::io("look at", directory))?;
+    let both = std::iter::zip(theirs, ours).map(|(theirs, ours)| NamespaceIds { theirs, ours });
+    Ok(std::iter::zip(NAMESPACES.map(str::to_owned), both).collect())
+}
+
+/// This process's. Wherever it goes, it comes back before it looks at another one.
+static OURS: Known<[u64; NAMESPACES.len()]> = Known::new();
+
+fn namespaces_in(directory: &Path) -> io::Result<[u64; NAMESPACES.len()]> {
+    let opened = File::open(directory)?;
+    let mut inodes = [0; NAMESPACES.len()];
+    for (name, inode) in std::iter::zip(NAMESPACES, &mut inodes) {
+        *inode = statat(&opened, name, AtFlags::empty())?.st_ino;
+    }
+    Ok(inodes)
 }
 
 /// Whose the process's namespaces are, by the kernel's word.
@@ -157,13 +178,14 @@ fn identity(path: &Path) -> Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Those of the masked and read-only paths that this kernel has, judged by our own `/proc`. What can't be
-/// told counts as there.
-fn existing_paths() -> Vec<PathBuf> {
+/// Those of the masked and read-only paths that this kernel has: what is mounted on is there, and the rest is judged by our
+/// own `/proc`. What can't be told counts as there.
+fn existing_paths(mounts: &[MountPoint]) -> Vec<PathBuf> {
+    let places: HashSet<&OsStr> = mounts.iter().map(|mount| mount.path.as_os_str()).collect();
     MASKED_PATHS
         .into_iter()
         .chain(READONLY_PATHS)
         .map(PathBuf::from)
-        .filter(|path| path.try_exists().unwrap_or(true))
+        .filter(|path| places.contains(path.as_os_str()) || path.try_exists().unwrap_or(true))
         .collect()
 }

@@ -231,21 +231,18 @@ fn is_read_only_path(mount: &MountPoint, spec: &Spec) -> bool {
 
 /// The masked and read-only paths of this kernel that show through, where the process has the proc or sysfs that they are in.
 fn uncovered_in(observed: &Observed) -> Vec<String> {
-    let is_kernels = |mount: &MountPoint| ["proc", "sysfs"].contains(&mount.file_system.as_str());
-    let is_there = |path: &Path| {
-        let mut mounts = observed.mounts.iter();
-        mounts.any(|mount| is_kernels(mount) && path.starts_with(&mount.path))
-    };
+    let is_kernels = |mount: &&MountPoint| ["proc", "sysfs"].contains(&mount.file_system.as_str());
+    let kernels: Vec<&MountPoint> = observed.mounts.iter().filter(is_kernels).collect();
+    let is_there = |path: &Path| kernels.iter().any(|mount| path.starts_with(&mount.path));
     let mut broken = vec![];
     for path in observed.existing_paths.iter().filter(|path| is_there(path)) {
         let seen = top(observed, path);
-        let masked = seen.is_some_and(|mount| !is_kernels(mount));
+        let masked = seen.is_some_and(|mount| !is_kernels(&mount));
         let read_only = seen.is_some_and(|mount| mount.has("ro"));
-        let is_in = |table: &[&str]| table.iter().any(|entry| path == Path::new(entry));
-        if is_in(&MASKED_PATHS) && !masked {
+        let is_to_be_masked = MASKED_PATHS.iter().any(|entry| path.as_os_str() == *entry);
+        if is_to_be_masked && !masked {
             broken.push(format!("{} is not masked", path.display()));
-        }
-        if is_in(&READONLY_PATHS) && !masked && !read_only {
+        } else if !masked && !read_only {
             broken.push(format!("{} is not read-only", path.display()));
         }
     }

@@ -64,15 +64,15 @@ fn on_process(observed: &Observed, spec: &Spec, kind: Kind) -> Vec<String> {
         .iter()
         .filter(|descriptor| !descriptor.close_on_exec)
         .filter(|descriptor| kind != Kind::Shifter || !is_process_managers(descriptor, spec))
-        .filter(|descriptor| descriptor.number > 2 || descriptor.is_directory)
+        .filter(|descriptor| descriptor.number > 2 || descriptor.may_be_directory())
         .chain(within_reach(observed, spec))
         .map(|descriptor| {
             let Descriptor {
                 number,
                 close_on_exec,
-                target,
                 ..
             } = descriptor;
+            let target = descriptor.target();
             if descriptor.number > 2 && *close_on_exec {
                 format!(
                     "descriptor {number} ({target}) is open to its neighbours until it executes"
@@ -91,7 +91,7 @@ fn within_reach<'a>(observed: &'a Observed, spec: &Spec) -> impl Iterator<Item =
     let is_seen = shares_tasks(spec);
     let descriptors = observed.descriptors.iter().filter(move |_| is_seen);
     descriptors.filter(|descriptor| {
-        descriptor.close_on_exec && descriptor.number > 2 && descriptor.is_directory
+        descriptor.close_on_exec && descriptor.number > 2 && descriptor.may_be_directory()
     })
 }
 
@@ -99,6 +99,6 @@ fn within_reach<'a>(observed: &'a Observed, spec: &Spec) -> impl Iterator<Item =
 fn is_process_managers(descriptor: &Descriptor, spec: &Spec) -> bool {
     let named = format!("{PMI_FD}={}", descriptor.number);
     let env = process(spec).and_then(|process| process.env().as_ref());
-    descriptor.target.starts_with("socket:")
+    descriptor.target().starts_with("socket:")
         && env.into_iter().flatten().any(|entry| *entry == named)
 }

@@ -227,7 +227,7 @@ fn a_sysfs_is_read_only_or_none() {
             seen.mounts.push(MountPoint {
                 path: "/kernel".into(),
                 file_system: "sysfs".into(),
-                options: [options, "nosuid", "nodev"].map(str::to_owned).into(),
+                options: format!("{options},nosuid,nodev"),
                 ..MountPoint::default()
             });
         });
@@ -269,7 +269,7 @@ fn a_read_only_path_is_read_only() {
                 path: "/proc/driver".into(),
                 root: "/driver".into(),
                 file_system: "proc".into(),
-                options: [options, "nosuid", "nodev"].map(str::to_owned).into(),
+                options: format!("{options},nosuid,nodev"),
                 ..MountPoint::default()
             });
         });

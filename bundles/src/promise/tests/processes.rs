@@ -12,7 +12,7 @@ pub(super) fn kept() -> Observed {
             .unwrap_or("/")
             .into(),
         path: path.into(),
-        options: options.split(',').map(str::to_owned).collect(),
+        options: options.to_owned(),
         shared: false,
         file_system: file_system.to_owned(),
     };
@@ -42,14 +42,18 @@ pub(super) fn kept() -> Observed {
             Descriptor {
                 number: 1,
                 close_on_exec: false,
-                is_directory: false,
-                target: "/dev/null".to_owned(),
+                leads: Some(Leads {
+                    to_directory: false,
+                    target: "/dev/null".to_owned(),
+                }),
             },
             Descriptor {
                 number: 7,
                 close_on_exec: true,
-                is_directory: false,
-                target: "socket:[1]".to_owned(),
+                leads: Some(Leads {
+                    to_directory: false,
+                    target: "socket:[1]".to_owned(),
+                }),
             },
         ],
         namespaces: names
@@ -64,6 +68,15 @@ pub(super) fn kept() -> Observed {
         existing_paths: vec!["/proc/sys".into(), "/proc/keys".into()],
         kept_groups: vec![],
     }
+}
+
+fn make_writable(line: &mut MountPoint) {
+    line.options = line.options.replacen("ro", "rw", 1);
+}
+
+fn drop_last_option(line: &mut MountPoint) {
+    let comma = line.options.rfind(',').unwrap();
+    line.options.truncate(comma);
 }
 
 /// Mounts line `index` once more, changed.
@@ -84,7 +97,7 @@ fn of_mounts_on_one_destination_each_is_looked_at() {
     seen.mounts[6].path = "/project".into();
     let report = compare(&seen, &spec, Kind::OptServer);
     assert!(report.is_kept(), "{}", report.summary());
-    seen.mounts[6].options[0] = "rw".into();
+    make_writable(&mut seen.mounts[6]);
     let report = compare(&seen, &spec, Kind::OptServer);
     let broken: Vec<&str> = report.broken().map(|row| row.protection).collect();
     assert_eq!(broken, ["no way back"], "{}", report.summary());
@@ -119,7 +132,7 @@ fn a_sealed_bundle_may_have_a_read_only_sysfs() {
     cover.file_system = "devtmpfs".into();
     seen.mounts.push(cover);
     assert!(compare(&seen, &spec, Kind::Sealed).is_kept());
-    seen.mounts[6].options[0] = "rw".into();
+    make_writable(&mut seen.mounts[6]);
     assert!(!compare(&seen, &spec, Kind::Sealed).is_kept());
 }
 
@@ -161,9 +174,11 @@ fn the_socket_that_the_environment_names_to_mpi_is_kept_by_shifter_alone() {
         let mut seen = kept();
         seen.descriptors.push(Descriptor {
             number: 3,
-            target: target.to_owned(),
             close_on_exec: false,
-            is_directory: target == "/",
+            leads: Some(Leads {
+                to_directory: target == "/",
+                target: target.to_owned(),
+            }),
         });
         let report = compare(&seen, &read(&spec), kind);
         let mut broken = report.broken();
@@ -198,11 +213,11 @@ fn each_difference_of_the_process_is_found_by_its_row() {
         ("no privilege", |seen| seen.status.capabilities[3] = 1 << 21),
         ("none to gain", |seen| seen.status.no_new_privs = false),
         ("setuid is dead", |seen| {
-            seen.mounts[0].options = vec!["ro".into(), "nodev".into()]
+            seen.mounts[0].options = "ro,nodev".into()
         }),
         ("setuid is dead", |seen| seen.mounts[5].options.clear()),
         ("no devices", |seen| {
-            seen.mounts[0].options = vec!["ro".into(), "nosuid".into()]
+            seen.mounts[0].options = "ro,nosuid".into()
         }),
         ("no devices", |seen| {
             seen.mounts[2].file_system = "devtmpfs".into()
@@ -232,12 +247,10 @@ fn each_difference_of_the_process_is_found_by_its_row() {
         }),
         ("no way back", |seen| drop(seen.mounts.remove(5))),
         ("no way back", |seen| {
-            seen.mounts[4].options = vec!["rw".into(), "nosuid".into()]
+            seen.mounts[4].options = "rw,nosuid".into()
         }),
         // Covered again by a writable one.
-        ("no way back", |seen| {
-            again(seen, 4, |line| line.options[0] = "rw".into())
-        }),
+        ("no way back", |seen| again(seen, 4, make_writable)),
         ("no way back", |seen| again(seen, 1, |_| ())),
         ("no way back", |seen| {
             again(seen, 1, |line| line.path = "/x".into())
@@ -267,22 +280,16 @@ fn each_difference_of_the_process_is_found_by_its_row() {
         ("no way back", |seen| {
             again(seen, 3, |line| line.root = "/".into())
         }),
-        ("no way back", |seen| {
-            seen.mounts[0].options[0] = "rw".into()
-        }),
-        ("no way back", |seen| {
-            seen.mounts[6].options[0] = "rw".into()
-        }),
+        ("no way back", |seen| make_writable(&mut seen.mounts[0])),
+        ("no way back", |seen| make_writable(&mut seen.mounts[6])),
         ("no way back", |seen| drop(seen.mounts.remove(6))),
-        ("nobody", |seen| drop(seen.mounts[7].options.pop())),
-        ("nobody", |seen| {
-            again(seen, 7, |line| line.options.truncate(3))
-        }),
+        ("nobody", |seen| drop_last_option(&mut seen.mounts[7])),
+        ("nobody", |seen| again(seen, 7, drop_last_option)),
         ("nothing inherited", |seen| {
             seen.descriptors[1].close_on_exec = false
         }),
         ("nothing inherited", |seen| {
-            seen.descriptors[0].is_directory = true;
+            seen.descriptors[0].leads.as_mut().unwrap().to_directory = true;
         }),
         ("bounded", |seen| seen.cgroup.pids = None),
         ("bounded", |seen| seen.cgroup.pids = Some(513)),

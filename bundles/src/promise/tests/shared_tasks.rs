@@ -143,15 +143,17 @@ fn no_directory_is_open_where_neighbours_see_the_process() {
     let [pid, user] = OPEN;
     let spec = read(&joined(pid, user));
     let mut seen = seen();
-    seen.descriptors[1].is_directory = true;
-    let report = compare(&seen, &spec, Kind::Shifter);
-    assert!(
-        report
-            .summary()
-            .contains("descriptor 7 (socket:[1]) is open to its neighbours"),
-        "{}",
-        report.summary()
-    );
+    let leads = seen.descriptors[1].leads.clone().unwrap();
+    let to_directory = Leads {
+        to_directory: true,
+        ..leads
+    };
+    for (leads, target) in [(Some(to_directory), "socket:[1]"), (None, "not looked at")] {
+        seen.descriptors[1].leads = leads;
+        let told = compare(&seen, &spec, Kind::Shifter).summary();
+        let says = format!("descriptor 7 ({target}) is open to its neighbours");
+        assert!(told.contains(&says), "{told}");
+    }
     let mut alone = joined(pid, user);
     let namespaces = alone["linux"]["namespaces"].as_array_mut().unwrap();
     for namespace in namespaces {

@@ -283,13 +283,14 @@ impl Placement {
     /// The limits that the kernel holds.
     pub(in crate::container) fn limits(&self) -> CgroupLimits {
         CgroupLimits {
-            pids: self.read_number(&["pids.max"]),
-            memory: self.read_number(&["memory.limit_in_bytes", "memory.max"]),
+            pids: self.read_number("pids", &["pids.max"]),
+            memory: self.read_number("memory", &["memory.limit_in_bytes", "memory.max"]),
         }
     }
 
-    fn read_number(&self, names: &[&str]) -> Option<i64> {
-        let places = self.places.iter();
+    /// Wherever it is; first where it should be, for there are a dozen hierarchies with version 1.
+    fn read_number(&self, controller: &str, names: &[&str]) -> Option<i64> {
+        let places = self.place_of(controller).into_iter().chain(&self.places);
         places
             .flat_map(|place| names.iter().map(|name| place.directory.join(name)))
             .find_map(|path| kernel_file::read(path).ok()?.trim().parse().ok())

@@ -39,6 +39,9 @@ pub(super) fn make(arguments: &ContainerArgs, ours: &Ours, place: &mut dyn Place
     let first = clone_child_into(place.birthplace(), born_into, |is_born| {
         populate_after_fork(false);
         drop(go.take());
+        // The runtime's ends. Where that fails they stay open.
+        let _ = from_init.close();
+        let _ = to_init.close();
         let enter = || {
             let own_root = ours.taken_out.own_root.as_ref();
             own_root.map_or(Ok(()), OwnRoot::enter_namespaces)?;

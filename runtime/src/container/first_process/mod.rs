@@ -143,6 +143,11 @@ fn make_by_intermediate(
     let mut unfinished = Unfinished::default();
     let intermediate = clone_child_into(place.birthplace(), CloneFlags::empty(), |is_born| {
         drop(go.take());
+        // The runtime's ends, which the first process would have as well. Where that fails they stay open.
+        let _ = from_intermediate.close();
+        let _ = to_intermediate.close();
+        let _ = from_init.close();
+        let _ = to_init.close();
         let enter = || {
             intermediate::wait_for_the_runtime(placed.as_fd())?;
             Ok(place.enter(is_born)?)
