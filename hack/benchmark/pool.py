@@ -81,7 +81,7 @@ class Pool:
         reading = os.open(place.fifo, os.O_RDONLY | os.O_NONBLOCK)
         # `begin`: who makes it begins the execution.
         asked = {"id": "it", "begin": place.begin, "arguments": place.line[1:], "project": place.project, "stdout": place.fifo,
-                 "stderr": None, "report": place.report, "limits": ["--max-output=1000000"], "user_group": None}
+                 "stderr": None, "report": place.report, "limits": {"max-output": 1000000}, "user_group": None}
         # As it is when it has waited for a while.
         time.sleep(0.02)
         began = time.perf_counter()

@@ -3,10 +3,11 @@
 //! The names of the first three are PIFOP's (its user groups have them); the others are what judges of
 //! programming contests limit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One MB of `max-memory`, in bytes. PIFOP doesn't say which one it means; the kernel's is this.
 const MB: u64 = 1 << 20;
@@ -19,8 +20,8 @@ const MOST_MEMORY: u64 = 1 << 46;
 const MOST_BYTES: u64 = 1 << 50;
 
 /// Limits on one execution; `None` where nothing is said. The table [`LIMITS`] has what each means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", try_from = "BTreeMap<String, u64>")]
 pub struct Limits {
     /// Memory, in MB of 2^20 bytes: [`Self::memory_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,6 +174,21 @@ impl Limit {
     }
 }
 
+/// By their names.
+impl TryFrom<BTreeMap<String, u64>> for Limits {
+    type Error = String;
+
+    fn try_from(named: BTreeMap<String, u64>) -> Result<Self, String> {
+        let mut limits = Self::default();
+        for (name, value) in named {
+            let limit = Limit::named(&name).ok_or_else(|| format!("there is no limit {name}"))?;
+            let set = limit.set(&mut limits, value);
+            set.map_err(|error| error.to_string())?;
+        }
+        Ok(limits)
+    }
+}
+
 impl Limits {
     /// What holds where both do: of each limit, the smaller value.
     #[must_use]
@@ -262,6 +278,7 @@ mod tests {
             assert_eq!(set, [limit.name]);
             let json = serde_json::to_value(only).unwrap();
             assert_eq!(json, serde_json::json!({ limit.name: limit.most }));
+            assert_eq!(serde_json::from_value::<Limits>(json).unwrap(), only);
         }
     }
 
@@ -306,9 +323,18 @@ mod tests {
                 assert!(limit.set(&mut limits, less).is_err(), "{}", limit.name);
             }
             assert!(limits.is_empty());
+            let told = serde_json::json!({ limit.name: limit.most + 1 });
+            let error = serde_json::from_value::<Limits>(told).unwrap_err();
+            assert!(error.to_string().starts_with(limit.name), "{error}");
             limit.parse(&mut limits, &limit.least.to_string()).unwrap();
             assert_eq!(limit.of(&limits), Some(limit.least));
         }
+    }
+
+    #[test]
+    fn a_limit_that_there_is_not_is_refused() {
+        let error = serde_json::from_str::<Limits>(r#"{"max-memroy":1}"#).unwrap_err();
+        assert!(error.to_string().contains("max-memroy"), "{error}");
     }
 
     #[test]

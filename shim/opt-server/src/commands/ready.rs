@@ -189,8 +189,7 @@ impl<'a> Called<'a> {
         let group = asked.user_group.as_deref();
         let group = group.map(|name| self.config.named_user_group(name));
         let of_group = group.transpose()?.map(|group| group.limits);
-        let limits = LimitFlags::read(&asked.limits)?.limits()?;
-        let limits = limits.narrowed(&of_group.unwrap_or_default());
+        let limits = asked.limits.narrowed(&of_group.unwrap_or_default());
         let begun = Begun {
             id: asked.id.clone(),
             command: self.command.name.clone(),

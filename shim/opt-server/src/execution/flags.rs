@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use bundles::opt_server::config::{Config, ConfigError, Limit, Limits};
-use clap::Parser;
 
 /// The limits of a user group.
 #[derive(Debug, Default, clap::Args)]
@@ -64,23 +63,7 @@ pub struct LimitFlags {
     scratch_size: Option<String>,
 }
 
-/// A command line of nothing else.
-#[derive(Debug, clap::Parser)]
-struct OnlyLimits {
-    #[command(flatten)]
-    limits: LimitFlags,
-}
-
 impl LimitFlags {
-    /// Reads `flags` as a command line's.
-    ///
-    /// # Errors
-    /// Where there is another one among them.
-    pub fn read(flags: &[String]) -> Result<Self> {
-        let line = std::iter::once("opt-server").chain(flags.iter().map(String::as_str));
-        Ok(OnlyLimits::try_parse_from(line)?.limits)
-    }
-
     /// The limits that are set.
     ///
     /// # Errors

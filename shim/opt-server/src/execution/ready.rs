@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use bundles::opt_server::config::Limits;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +43,8 @@ pub struct Asked {
     pub stderr: Option<PathBuf>,
     /// Where the report goes.
     pub report: PathBuf,
-    /// Limits, as `run` takes them.
-    pub limits: Vec<String>,
+    /// Limits that hold besides the configuration's.
+    pub limits: Limits,
     /// User group whose limits hold besides.
     pub user_group: Option<String>,
 }

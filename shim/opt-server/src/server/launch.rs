@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use bundles::opt_server::config;
 use runtime::container::ProcessId;
 
 use super::execution::{Execution, Place, Work};
@@ -72,7 +74,7 @@ fn command(launch: &Launch<'_>) -> Command {
         .arg(&launch.execution.id)
         .arg("--report")
         .arg(launch.place.report())
-        .args(limits(launch.execution.limits, launch.settings))
+        .args(flags(&enforced(launch.execution.limits, launch.settings)))
         .args(launch.user_group.map(|name| format!("--user-group={name}")))
         .arg("--")
         .arg(name)
@@ -99,19 +101,24 @@ pub(super) fn own_command(subcommand: &str, config: &Path, root: Option<&Path>) 
 }
 
 /// The limits that the server sets; those of `config.json` hold besides, the smaller of each.
-pub(super) fn limits(limits: Limits, settings: &Settings) -> Vec<String> {
+pub(super) fn enforced(limits: Limits, settings: &Settings) -> config::Limits {
     let Limits {
         max_memory,
         max_time,
     } = limits;
-    let output = settings.max_output_mb.get().saturating_mul(1 << 20);
-    let mut limits = vec![
-        format!("--max-output={output}"),
-        format!("--grace={}", settings.grace_seconds),
-    ];
-    limits.extend(max_memory.map(|megabytes| format!("--max-memory={megabytes}")));
-    limits.extend(max_time.map(|minutes| format!("--max-time={minutes}")));
-    limits
+    config::Limits {
+        max_output: Some(settings.max_output_mb.get().saturating_mul(1 << 20)),
+        grace: Some(settings.grace_seconds),
+        max_memory: max_memory.map(NonZeroU64::get),
+        max_time: max_time.map(NonZeroU64::get),
+        ..config::Limits::default()
+    }
+}
+
+/// As [`LimitFlags`](crate::execution::LimitFlags) takes them.
+pub(super) fn flags(limits: &config::Limits) -> impl Iterator<Item = String> + '_ {
+    let set = limits.iter();
+    set.map(|(limit, value)| format!("--{}={value}", limit.name))
 }
 
 /// The process that runs the execution in `place`, if a server before this one started it: found by its

@@ -8,7 +8,7 @@ use runtime::container::ProcessId;
 
 use super::super::App;
 use super::super::execution::Work;
-use super::super::launch::{Launch, limits};
+use super::super::launch::{Launch, enforced};
 use super::super::live::Configuration;
 use super::stand_by::StandBy;
 use crate::execution::ready::{Asked, Word, hear, say};
@@ -66,7 +66,7 @@ fn give(mut stand_by: StandBy, launch: &Launch<'_>) -> Result<(Child, ProcessId)
             Work::Command { .. } => Some(place.stderr()),
         },
         report: place.report(),
-        limits: limits(execution.limits, launch.settings),
+        limits: enforced(execution.limits, launch.settings),
         user_group: launch.user_group.map(str::to_owned),
     };
     let socket = &stand_by.socket;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use runtime::container::ProcessId;
 
 use super::super::functions::Limits;
-use super::super::launch::{limits, own_command};
+use super::super::launch::{enforced, flags, own_command};
 use super::super::live::Configuration;
 use super::super::watch::wait_for;
 use crate::execution::ready::{Word, hear};
@@ -91,7 +91,7 @@ fn spawn(
         max_time: settings.max_time_minutes,
     };
     own_command("ready", &configuration.copy, root)
-        .args(limits(of_all, settings))
+        .args(flags(&enforced(of_all, settings)))
         .arg("--")
         .arg(name)
         .stdin(OwnedFd::from(socket))
