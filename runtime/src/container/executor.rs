@@ -19,13 +19,14 @@ use super::command::{self, Command, reset_signals};
 use super::descriptors::lead_nowhere;
 use super::environment;
 use super::failure::{Failure, FailureWriter, step};
-use super::init;
+use super::init::{self, Split};
 use super::ready::LateCommandReader;
 use super::resource_limits;
 use super::seccomp::SystemCallFilter;
 use super::user_hooks;
 use super::working_directory;
 use crate::sys::{exit_at_once, join_new_session_keyring};
+use crate::telling;
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
 #[derive(Debug, Clone)]
@@ -132,20 +133,38 @@ impl Payload {
         }
         let command = Command::of(&process)?;
         step("reset the signals", || reset_signals(self.keeps_ignored))?;
-        if self.has_init {
-            let has_terminal = process.terminal() == Some(true);
-            step("split off the first process", || {
-                init::split(has_terminal, self.is_among_others)
-            })?;
+        if !self.has_init {
+            return Err(self.finish(spec, &command));
         }
-        if !self.sets_limits_first() {
-            set_limits(spec)?;
+        let how = Split {
+            has_terminal: process.terminal() == Some(true),
+            is_among_others: self.is_among_others,
+            is_short: self.user_hooks.is_empty(),
+        };
+        step("split off the first process", || {
+            let split = init::split(how, || {
+                self.failures.send(&self.finish(spec, &command));
+                telling::OURS.into()
+            });
+            split.map(|_| ())
+        })
+    }
+
+    /// What is left to do in the command's own process. Returns only where that fails.
+    fn finish(&self, spec: &Spec, command: &Command) -> Failure {
+        let get_ready = || {
+            if !self.sets_limits_first() {
+                set_limits(spec)?;
+            }
+            if let Some(filter) = &self.filter {
+                filter.load_late()?;
+            }
+            user_hooks::run(&self.user_hooks)
+        };
+        match get_ready() {
+            Ok(()) => command.execute(),
+            Err(failure) => failure,
         }
-        if let Some(filter) = &self.filter {
-            filter.load_late()?;
-        }
-        user_hooks::run(&self.user_hooks)?;
-        Err(command.execute())
     }
 
     fn with_environment(&self, process: &Process) -> Process {

@@ -4,14 +4,13 @@
 //! told as a fault and a command could not end itself by SIGTERM; and it would have to reap orphans. So
 //! this process, which is the runtime's, stays the first, and the command is its child.
 
+use std::convert::Infallible;
 use std::ffi::CString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     DumpableBehavior, getpid, ioctl_tiocsctty, set_child_subreaper, set_dumpable_behavior, setsid,
 };
@@ -19,21 +18,35 @@ use rustix::stdio::stdin;
 
 use crate::kernel_file;
 use crate::sys::{
-    close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork, leave_terminal,
+    close_all_descriptors, exit_at_once, forget_arguments_and_environment, fork_child,
+    leave_terminal, run_in_own_memory,
 };
+use crate::telling;
 
-/// Splits the process: returns in the child, which is to execute the command. The parent stays as the
-/// first process until the child ends, and ends with its code, or 128 plus the signal that ended it.
-///
-/// With `has_terminal` the child gets the terminal at standard input, in a session of its own: keys must reach
-/// the command and what it starts, and not this process, which would pass a signal on once more.
-///
-/// With `is_among_others` the pid namespace has another first process, which tasks share; this one is the first of
-/// its own container only.
+/// How the first process and the command's part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Split {
+    /// Whether the command gets the terminal at standard input, in a session of its own: keys must reach it and what it
+    /// starts, and not the first process, which would pass a signal on once more.
+    pub has_terminal: bool,
+    /// Whether the pid namespace has another first process, which tasks share; this one is the first of its own container
+    /// only.
+    pub is_among_others: bool,
+    /// Whether the command is executed at once, and nothing is waited for before.
+    pub is_short: bool,
+}
+
+/// Splits the process: the child does `execute`, and ends with its value where no command was executed. The parent stays as
+/// the first process until the child ends, and ends with its code, or 128 plus the signal that ended it.
 ///
 /// # Errors
-/// Where the split fails; there is one process then.
-pub(super) fn split(has_terminal: bool, is_among_others: bool) -> io::Result<()> {
+/// Where the split fails; there is one process then. It comes back only for that.
+pub(super) fn split(how: Split, execute: impl FnOnce() -> i32) -> io::Result<Infallible> {
+    let Split {
+        has_terminal,
+        is_among_others,
+        is_short,
+    } = how;
     if has_terminal {
         // While no signal is blocked: the hang-up that comes of it must go to nobody.
         leave_terminal(stdin())?;
@@ -42,7 +55,8 @@ pub(super) fn split(has_terminal: bool, is_among_others: bool) -> io::Result<()>
         // What the command leaves behind would go to the first process of their pid namespace.
         set_child_subreaper(Some(getpid()))?;
     }
-    let (hidden, hiding) = pipe_with(PipeFlags::CLOEXEC)?;
+    // The command must not run beside a process that it could look into.
+    hide()?;
     // Blocked before there is a child, so that neither its end nor a signal for it is missed.
     let mut old = SigSet::empty();
     sigprocmask(
@@ -50,29 +64,36 @@ pub(super) fn split(has_terminal: bool, is_among_others: bool) -> io::Result<()>
         Some(&SigSet::all()),
         Some(&mut old),
     )?;
-    let Some(child) = fork()? else {
-        drop(hiding);
-        // The command must not run beside a process that it could look into. The end of file comes when
-        // the other side has closed all that it had open, its last act of hiding.
-        File::from(hidden).read_to_end(&mut vec![])?;
+    let leave = || -> io::Result<()> {
         if has_terminal {
             setsid()?;
             ioctl_tiocsctty(stdin())?;
         }
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&old), None)?;
-        return Ok(());
+        Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&old), None)?)
     };
-    let code = hide().and_then(|()| reap(child));
+    let mut execute = Some(execute);
+    let mut as_child = || match (leave(), execute.take()) {
+        (Ok(()), Some(execute)) => execute(),
+        _ => telling::OURS.into(),
+    };
+    // A first process that waits for its child neither reaps nor passes signals on.
+    let borrowing = is_short.then(|| run_in_own_memory(&mut as_child));
+    let child = match borrowing {
+        Some(Ok(child)) => child,
+        // Some profiles refuse it.
+        Some(Err(_)) | None => fork_child(as_child)?,
+    };
+    let code = close_all_descriptors().and_then(|()| reap(child));
     exit_at_once(code.unwrap_or(125));
 }
 
 /// Nothing of the runtime's is left for the command to see: no memory or files (ptrace(2) access is denied
-/// to what isn't dumpable), no host paths in the command line, nothing open.
+/// to what isn't dumpable), no host paths in the command line. For both processes of the split: execve(2) gives the
+/// command's another memory and another name.
 fn hide() -> io::Result<()> {
     forget_arguments_and_environment()?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    rustix::thread::set_name(c"init")?;
-    close_all_descriptors()
+    Ok(rustix::thread::set_name(c"init")?)
 }
 
 /// Passes signals on and reaps, until the command ends: its code.

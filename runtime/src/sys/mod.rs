@@ -4,6 +4,7 @@
 mod allocator;
 #[cfg(target_arch = "x86_64")]
 mod before_libc;
+mod borrowed_memory;
 mod bpf;
 mod controlling_terminal;
 mod descriptor;
@@ -25,6 +26,7 @@ mod signal;
 mod signal_mask;
 mod user_namespace;
 
+pub(crate) use borrowed_memory::run_in_own_memory;
 pub(crate) use bpf::{BpfInstruction, attach_device_filter};
 pub(crate) use controlling_terminal::{leave_controlling_terminal, leave_terminal};
 pub(crate) use descriptor::{duplicate, read_from, write_to};
