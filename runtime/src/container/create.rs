@@ -66,7 +66,7 @@ pub struct CreateOptions {
     /// Descriptors for the command's standard output and standard error, instead of the caller's.
     pub output: Option<(RawFd, RawFd)>,
     /// Where the first process finds its command once it is started, instead of in the bundle.
-    pub late_command: Option<RawFd>,
+    pub late_command: Option<LateCommandReader>,
     /// Which system calls of the command's to listen to.
     pub telling: Telling,
     /// What the caller says of the host.
@@ -271,7 +271,7 @@ fn payload(
         keeps_keyring: options.no_new_keyring,
         can_be_looked_at: !geteuid().is_root(),
         is_among_others: is_sealed && promise::shares_tasks(&bundle.spec),
-        late: options.late_command.map(LateCommandReader::of),
+        late: options.late_command.clone(),
         user_hooks: user_hooks::of(bundle)?,
     })
 }

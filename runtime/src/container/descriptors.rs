@@ -72,9 +72,13 @@ pub(super) fn lead_nowhere() -> io::Result<()> {
     Ok(())
 }
 
-fn open_numbers() -> io::Result<Vec<i32>> {
+/// The descriptors that are open here.
+pub(super) fn open_numbers() -> io::Result<Vec<RawFd>> {
     let entries = std::fs::read_dir("/proc/self/fd")?;
     let number =
         |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
-    Ok(entries.filter_map(number).collect())
+    let mut numbers: Vec<RawFd> = entries.filter_map(number).collect();
+    // The directory's own is gone by now.
+    numbers.retain(|number| fcntl(*number, FcntlArg::F_GETFD).is_ok());
+    Ok(numbers)
 }

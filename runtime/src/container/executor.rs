@@ -25,7 +25,7 @@ use super::resource_limits;
 use super::seccomp::SystemCallFilter;
 use super::user_hooks;
 use super::working_directory;
-use crate::sys::{exit_at_once, join_new_session_keyring};
+use crate::sys::{exit_at_once, join_new_session_keyring, populate_all};
 use crate::telling;
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
@@ -93,6 +93,13 @@ impl Payload {
         if let Some(own) = self.capabilities {
             step("drop capabilities", || Ok(set_capabilities(None, own)?))?;
         }
+        if let Some(late) = &self.late {
+            step("close what isn't needed", || {
+                late.close_others(self.failures.number())
+            })?;
+            // There is time now, and none when it is told of the command.
+            populate_all();
+        }
         Ok(())
     }
 
@@ -128,7 +135,7 @@ impl Payload {
             exit_at_once(0);
         };
         let mut process = self.with_environment(process);
-        if let Some(late) = self.late {
+        if let Some(late) = &self.late {
             step("take on the command", || late.read()?.take_on(&mut process))?;
         }
         let command = Command::of(&process)?;

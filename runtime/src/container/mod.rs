@@ -97,7 +97,7 @@ pub use members::members;
 pub(crate) use mount_options::known as known_mount_options;
 pub use pause::{pause, resume};
 pub use process::{ProcessId, is_alive, open as open_process};
-pub use ready::{Ready, Request};
+pub use ready::{LateCommandReader, Ready, Request};
 pub use run::{Execution, Outcome, RunOptions, run, run_bounded, run_detached};
 pub(crate) use security_modules::{has_apparmor, has_selinux};
 pub use signal_number::SignalNumber;

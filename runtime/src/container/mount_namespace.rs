@@ -30,18 +30,53 @@ pub(super) fn inside(pid: i32, body: impl FnOnce() -> Result<()>) -> Result<()> 
     if !geteuid().is_root() {
         return in_child(pid, WITH_MOUNTS, body);
     }
-    let way_back = WayBack::here()?;
-    if namespaces::is_ours(pid, "mnt")? {
-        enter_root(pid)?;
-    } else {
-        let path = format!("/proc/{pid}/ns/mnt");
-        let theirs = File::open(&path).map_err(Error::io("open", &path))?;
-        enter_mount_namespace(&theirs)
-            .map_err(Error::step("enter the container's mount namespace"))?;
+    Entrance::of(pid)?.inside(body)
+}
+
+/// The way into the mount namespace of a process, and back, which root can go.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pid: i32,
+    /// None where the process has none of its own.
+    theirs: Option<File>,
+    way_back: WayBack,
+}
+
+impl Entrance {
+    /// That of the process `pid`, for this one where it is now.
+    ///
+    /// # Errors
+    /// Where the process can't be looked at.
+    pub(super) fn of(pid: i32) -> Result<Self> {
+        let way_back = WayBack::here()?;
+        let theirs = match namespaces::is_ours(pid, "mnt")? {
+            true => None,
+            false => {
+                let path = format!("/proc/{pid}/ns/mnt");
+                Some(File::open(&path).map_err(Error::io("open", &path))?)
+            }
+        };
+        Ok(Self {
+            pid,
+            theirs,
+            way_back,
+        })
     }
-    let outcome = body();
-    way_back.go()?;
-    outcome
+
+    /// Does `body` there, as [`inside`].
+    ///
+    /// # Errors
+    /// As those.
+    pub(super) fn inside(self, body: impl FnOnce() -> Result<()>) -> Result<()> {
+        match &self.theirs {
+            None => enter_root(self.pid)?,
+            Some(theirs) => enter_mount_namespace(theirs)
+                .map_err(Error::step("enter the container's mount namespace"))?,
+        }
+        let outcome = body();
+        self.way_back.go()?;
+        outcome
+    }
 }
 
 /// A process without a mount namespace of its own has its root from chroot(2); paths from ours are the host's.

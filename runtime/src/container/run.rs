@@ -1,14 +1,17 @@
 //! A container in the foreground, from its bundle to its end.
 
+use oci_spec::runtime::Spec;
+
 use super::cgroup::Remembered;
 use super::guardian::{self, made_up_id, sweep_some};
 use super::leftovers;
 use super::process::ProcessId;
 use super::start::start_created;
-use super::store::Store;
+use super::store::{Container, Store};
 use super::supervise::{End, Hold, Signals, Supervised};
-use super::watch::{Bound, Bounds, Measured, Pump, Telling, Watch};
+use super::watch::{Baseline, Bound, Bounds, Measured, Moment, Pump, Telling, Watch};
 use super::{Bundle, CreateOptions, Created, Error, Placement, Result, create, delete, start};
+use crate::sys::UnmappedNamespace;
 
 /// The exit code of a command that SIGKILL ended, whether it was the first process or a shell tells it.
 const KILLED: u8 = 137;
@@ -170,6 +173,18 @@ pub(super) fn run_bundle(
 pub(super) struct Prepared {
     pub created: Created,
     pub pump: Option<Pump>,
+    pub ahead: Ahead,
+}
+
+/// What a sandbox that was ready before anybody asked for it has besides.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Absent where it is still to be taken.
+    pub baseline: Option<Baseline>,
+    /// What the container is completed to.
+    pub spec: Option<Spec>,
+    /// For ids that are mapped; to end it takes a while.
+    pub namespace: Option<UnmappedNamespace>,
 }
 
 impl Prepared {
@@ -189,7 +204,11 @@ impl Prepared {
             ..options
         };
         let created = create(store, id, bundle, &options)?;
-        Ok(Self { created, pump })
+        Ok(Self {
+            created,
+            pump,
+            ahead: Ahead::default(),
+        })
     }
 
     /// Runs the command to its end. The container is deleted then, but for `keep`.
@@ -200,13 +219,16 @@ impl Prepared {
         bounds: Option<&Bounds>,
         foreground: &mut Hold<'_>,
     ) -> Result<Execution> {
-        let Self { created, mut pump } = self;
+        let Self {
+            created,
+            mut pump,
+            ahead,
+        } = self;
         let snapshot = &created.container.snapshot;
         let id = snapshot.id.clone();
         let cgroup = snapshot.cgroup.clone();
         let is_held_together = snapshot.has_pid_namespace || !cgroup.is_anothers();
-        let begun = pump.as_mut().map_or(Ok(()), Pump::begin);
-        let ended = begun.and_then(|()| hold(created, bounds, pump.as_ref(), foreground));
+        let ended = hold(created, ahead, bounds, pump.as_mut(), foreground);
         let ended = ended.map(|execution| Execution {
             outcome: with_memory(execution.outcome, &cgroup),
             ..execution
@@ -254,8 +276,9 @@ fn with_memory(outcome: Outcome, cgroup: &Placement) -> Outcome {
 
 fn hold(
     created: Created,
+    ahead: Ahead,
     bounds: Option<&Bounds>,
-    pump: Option<&Pump>,
+    pump: Option<&mut Pump>,
     foreground: &mut Hold<'_>,
 ) -> Result<Execution> {
     let Created {
@@ -273,19 +296,32 @@ fn hold(
     if let (Some(guardian), Some(master)) = (guardian, terminal) {
         guardian.attach(&master)?;
     }
-    let watch = match (bounds, process) {
+    let cgroup = &container.snapshot.cgroup;
+    let watched = match (bounds, process) {
         (Some(bounds), Some(process)) => {
-            let cgroup = &container.snapshot.cgroup;
-            Some(Watch::begin(bounds, process.pid, cgroup, pump, refused)?)
+            let take = || Baseline::take(process.pid, cgroup, bounds.scratch.as_deref());
+            Some((bounds, ahead.baseline.map_or_else(take, Ok)?))
         }
         _ => None,
     };
-    let memory = match (&watch, process) {
-        (None, Some(_)) => container.snapshot.cgroup.remember_out_of_memory(),
+    let memory = match (&watched, process) {
+        (None, Some(_)) => cgroup.remember_out_of_memory(),
         // A watch looks by itself.
         _ => None,
     };
-    let ended = start_created(container, failures).and_then(|()| match supervised {
+    let mut watch = None;
+    let now = Moment::now();
+    // What the command needs of none of this waits for it: pipes hold what it prints, and who makes a call that is told of.
+    let meanwhile = |container: &mut Container| {
+        let pump = pump.map(|pump| pump.begin().map(|()| &*pump)).transpose()?;
+        watch = watched
+            .map(|(bounds, baseline)| Watch::begin(bounds, baseline, now, pump, refused))
+            .transpose()?;
+        drop(ahead.namespace);
+        ahead.spec.map_or(Ok(()), |spec| container.complete(spec))
+    };
+    let started = start_created(container, failures, meanwhile);
+    let ended = started.and_then(|()| match supervised {
         Some(supervised) => supervise(supervised, watch, memory, foreground),
         None => Ok(Execution {
             outcome: Outcome::default(),

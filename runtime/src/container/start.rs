@@ -14,7 +14,7 @@ use super::{Error, Result, hooks};
 /// [`Error::WrongStatus`] for any other status; why the command could not be executed.
 pub fn start(container: Container) -> Result<()> {
     must_be_created(&container)?;
-    start_created(container, None)
+    start_created(container, None, |_| Ok(()))
 }
 
 fn must_be_created(container: &Container) -> Result<()> {
@@ -22,13 +22,14 @@ fn must_be_created(container: &Container) -> Result<()> {
 }
 
 /// The same, of a container that this process has just created: whether it is still there is asked only where it can't be told
-/// to start. `failures`: as [`super::Created`] has it.
+/// to start. `failures`: as [`super::Created`] has it. `meanwhile` is done while the process executes its command.
 ///
 /// # Errors
-/// As [`start`].
+/// As [`start`]; those of `meanwhile`. The command may be running then.
 pub(super) fn start_created(
     mut container: Container,
     failures: Option<FailureReader>,
+    meanwhile: impl FnOnce(&mut Container) -> Result<()>,
 ) -> Result<()> {
     let (reader, named) = match failures {
         Some(reader) => (reader, None),
@@ -45,6 +46,7 @@ pub(super) fn start_created(
     if let Some(path) = named {
         std::fs::remove_file(&path).map_err(Error::io("remove", path))?;
     }
+    meanwhile(&mut container)?;
     container.snapshot.status = Status::Running;
     container.snapshot.started = Some(milliseconds_since_boot());
     container.save()?;

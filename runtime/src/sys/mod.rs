@@ -43,7 +43,7 @@ pub(crate) use keyring::join_new_session_keyring;
 pub use mount_attr::{MountAttr, mount_setattr};
 pub(crate) use namespace::{owner_of, parent_of, user_namespace_of};
 pub(crate) use network::bring_up_loopback;
-pub(crate) use populate::{populate_after_fork, populate_for_a_container};
+pub(crate) use populate::{populate_after_fork, populate_all, populate_for_a_container};
 pub(crate) use scheduler::set_scheduler;
 pub(crate) use seccomp::load_filter;
 pub(crate) use seccomp_listener::{Answer, Question, answer, is_waiting, next_question};

@@ -57,10 +57,7 @@ impl UnmappedNamespace {
         let process = format!("/proc/{}", self.child);
         kernel_file::write(format!("{process}/uid_map"), uid_map)?;
         kernel_file::write(format!("{process}/gid_map"), gid_map)?;
-        let namespace = File::open(format!("{process}/ns/user"))?;
-        // It isn't needed any more, and has ended by the time that it is waited for.
-        kill(self.child, Signal::SIGKILL)?;
-        Ok(namespace.into())
+        Ok(File::open(format!("{process}/ns/user"))?.into())
     }
 }
 

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, open};
 use super::source::{open_source, set_attributes};
 use super::target::attach;
 use crate::below::open_below;
-use crate::container::mount_namespace::inside;
+use crate::container::mount_namespace::Entrance;
 use crate::container::{Error, Result};
 use crate::sys::{MountAttr, UnmappedNamespace};
 
@@ -22,13 +22,13 @@ const SLAVE: MountAttr = MountAttr {
     user_namespace: 0,
 };
 
-/// Makes `mount` of a sealed bundle's `spec` in the mount namespace of the created process `pid`. Its target must be
-/// there, and is opened through no link. Only root may. `namespace` is for its ids.
+/// Makes `mount` of a sealed bundle's `spec` in the mount namespace of a created process, to which `entrance` leads. Its target
+/// must be there, and is opened through no link. Only root may. `namespace` is for its ids.
 ///
 /// # Errors
 /// The step, the path and the cause.
 pub(in crate::container) fn attach_late(
-    pid: i32,
+    entrance: Entrance,
     mount: &Mount,
     spec: &Spec,
     namespace: Option<&UnmappedNamespace>,
@@ -36,7 +36,7 @@ pub(in crate::container) fn attach_late(
     let source = open_source(mount, spec, true, namespace)?;
     set_attributes(&source, SLAVE, false)
         .map_err(Error::io("make private the mount", mount.destination()))?;
-    inside(pid, || {
+    entrance.inside(|| {
         let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(Error::step("open the container's root"))?;
         let target = open_below(root, mount.destination(), OFlags::DIRECTORY)

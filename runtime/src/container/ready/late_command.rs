@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, RawFd};
 
-use nix::unistd::dup2;
+use nix::sys::stat::fstat;
+use nix::unistd::{close, dup2};
 use oci_spec::runtime::Process;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::chdir;
 use serde::{Deserialize, Serialize};
 
+use crate::container::descriptors::open_numbers;
 use crate::container::{Error, Result};
 use crate::sys::read_from;
 
@@ -48,8 +50,12 @@ impl LateCommandFile {
         Ok(Self(file.into()))
     }
 
-    pub(super) fn number(&self) -> RawFd {
-        self.0.as_raw_fd()
+    /// The end of a process that is made from here on. What is open by now, beyond the standard descriptors, is of no use to it.
+    pub(super) fn reader(&self) -> Result<LateCommandReader> {
+        let number = self.0.as_raw_fd();
+        let mut others = open_numbers().map_err(Error::step("look at what is open"))?;
+        others.retain(|other| *other > 2 && *other != number);
+        Ok(LateCommandReader { number, others })
     }
 
     pub(super) fn write(&mut self, command: &LateCommand) -> Result<()> {
@@ -64,21 +70,40 @@ impl LateCommandFile {
     }
 }
 
-/// The process's end: a number, since it crosses a fork inside libcontainer.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::container) struct LateCommandReader(RawFd);
+fn is_socket(number: RawFd) -> bool {
+    fstat(number).is_ok_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFSOCK)
+}
+
+/// The process's end: numbers, since they cross a fork inside libcontainer.
+#[derive(Debug, Clone)]
+pub struct LateCommandReader {
+    number: RawFd,
+    /// What else was open before the process was made, and is of no use to it.
+    others: Vec<RawFd>,
+}
 
 impl LateCommandReader {
-    /// That of the file with this number.
-    pub(in crate::container) fn of(number: RawFd) -> Self {
-        Self(number)
-    }
-
     /// The command.
     ///
     /// # Errors
     /// Where there is none: whoever started the process was not who made it.
-    pub(in crate::container) fn read(self) -> io::Result<LateCommand> {
-        Ok(serde_json::from_slice(&read_from(self.0)?)?)
+    pub(in crate::container) fn read(&self) -> io::Result<LateCommand> {
+        Ok(serde_json::from_slice(&read_from(self.number)?)?)
+    }
+
+    /// Closes what the process has of the one that made it, but for `kept` and for sockets that were made with it: each open
+    /// file is one more to look at, and to close when the command is executed. Nobody comes back to use them here.
+    ///
+    /// # Errors
+    /// Those of close(2).
+    pub(in crate::container) fn close_others(&self, kept: RawFd) -> io::Result<()> {
+        for number in open_numbers()? {
+            let is_needed = number <= 2 || [self.number, kept].contains(&number);
+            let is_others = || self.others.contains(&number) || !is_socket(number);
+            if !is_needed && is_others() {
+                close(number)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -11,22 +11,24 @@ mod difference;
 mod late_command;
 mod sources;
 
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use oci_spec::runtime::Spec;
 use rustix::event::{PollFd, PollFlags, poll};
 
-pub(super) use late_command::LateCommandReader;
+pub use late_command::LateCommandReader;
 
 use super::guardian::{self, Guardian, made_up_id, sweep_some};
+use super::mount_namespace::Entrance;
 use super::prepare::attach_late;
 use super::process::ProcessId;
-use super::run::{Prepared, run_bundle};
+use super::run::{Ahead, Prepared, run_bundle};
 use super::store::Store;
 use super::supervise::{Hold, Signals};
-use super::watch::{Bounds, Pump};
+use super::watch::{Baseline, Bounds, Pump};
 use super::{Bundle, CreateOptions, Error, Execution, Result, RunOptions, delete, gate};
-use crate::sys::UnmappedNamespace;
+use crate::sys::{UnmappedNamespace, populate_all};
 use difference::Difference;
 use late_command::{LateCommand, LateCommandFile};
 use sources::Sources;
@@ -40,7 +42,7 @@ pub struct Request<B> {
     pub has_same_root: bool,
     /// Whether the command's standard error goes where its standard output does.
     pub is_one_output: bool,
-    /// What the command is held to.
+    /// What the command is held to; its temporary directory is where the ready one has it.
     pub bounds: Bounds,
     /// Makes the bundle, for the run with this id.
     pub anew: B,
@@ -57,8 +59,8 @@ pub struct Ready {
     sources: Sources,
     command: LateCommandFile,
     prepared: Prepared,
-    /// For the project's ids; none where it couldn't be made, which is tried again and told then.
-    namespace: Option<UnmappedNamespace>,
+    /// The way to where the project is mounted; none when it was gone.
+    entrance: Option<Entrance>,
 }
 
 impl Ready {
@@ -83,14 +85,15 @@ impl Ready {
             // Before they are mounted: what is another file by then is found to be one later.
             let sources = Sources::of(&bundle.spec)?;
             let command = LateCommandFile::new()?;
-            let prepared = prepare(store, &id, &bundle, bounds, &command)?;
-            Ok((bundle, sources, command, prepared))
+            let (prepared, entrance) = prepare(store, &id, &bundle, bounds, &command)?;
+            Ok((bundle, sources, command, prepared, entrance))
         });
         if made.is_err() {
             // The first error is the one to report.
             let _ = store.end_run_unless_left(&id, &id);
         }
-        let (bundle, sources, command, prepared) = made?;
+        let (bundle, sources, command, prepared, entrance) = made?;
+        populate_all();
         Ok(Self {
             store: store.clone(),
             id,
@@ -100,7 +103,7 @@ impl Ready {
             sources,
             command,
             prepared,
-            namespace: UnmappedNamespace::new().ok(),
+            entrance,
         })
     }
 
@@ -138,6 +141,7 @@ impl Ready {
     /// # Errors
     /// What stays in the way.
     pub fn discard(self) -> Result<()> {
+        drop(self.entrance);
         // With its lock.
         drop(self.prepared);
         delete(&self.store, &self.id, true)?;
@@ -160,8 +164,10 @@ impl Ready {
             signals,
             guardian,
             prepared,
+            entrance,
             ..
         } = self;
+        drop(entrance);
         let mut hold = Hold {
             signals: &signals,
             guardian: Some(&guardian),
@@ -206,19 +212,23 @@ impl Ready {
         let kind = self.bundle.kind;
         let kind = kind.ok_or_else(|| unfit("it isn't sealed"))?;
         gate::check(spec, kind)?;
-        let container = &mut self.prepared.created.container;
+        let Prepared {
+            created,
+            pump,
+            ahead,
+        } = &mut self.prepared;
+        let container = &mut created.container;
         let process = container.snapshot.process;
         let pid = process.map(|process| process.pid);
-        let pid = pid.ok_or_else(|| unfit("it has no process"))?;
-        // Waited for when all else is done.
-        let namespace = self.namespace.take();
-        attach_late(pid, &difference.project, spec, namespace.as_ref())?;
+        let entrance = pid.zip(self.entrance.take());
+        let (pid, entrance) = entrance.ok_or_else(|| unfit("it has no process"))?;
+        let namespace = ahead.namespace.as_ref();
+        attach_late(entrance, &difference.project, spec, namespace)?;
         if let Some(resources) = &difference.memory {
             container.snapshot.cgroup.update(resources)?;
         }
         gate::observe(pid, &container.snapshot.cgroup, spec, kind)?;
-        container.complete(spec)?;
-        if let Some(pump) = &self.prepared.pump {
+        if let Some(pump) = pump {
             pump.limit(request.bounds.output);
         }
         let process = spec.process().as_ref();
@@ -226,7 +236,9 @@ impl Ready {
         self.command.write(&LateCommand {
             arguments: arguments.unwrap_or_default(),
             is_one_output: request.is_one_output,
-        })
+        })?;
+        ahead.spec = Some(mem::take(&mut request.spec));
+        Ok(())
     }
 }
 
@@ -240,11 +252,37 @@ fn prepare(
     bundle: &Bundle,
     bounds: &Bounds,
     command: &LateCommandFile,
-) -> Result<Prepared> {
+) -> Result<(Prepared, Option<Entrance>)> {
     let options = CreateOptions {
-        late_command: Some(command.number()),
+        late_command: Some(command.reader()?),
         ..CreateOptions::default()
     };
     let pump = Pump::of_two(bounds.output, bounds.truncates_output)?;
-    Prepared::new(store, id, bundle, options, bounds.telling(), Some(pump))
+    let mut prepared = Prepared::new(store, id, bundle, options, bounds.telling(), Some(pump))?;
+    match look_ahead(&mut prepared, bounds) {
+        Ok(entrance) => Ok((prepared, entrance)),
+        Err(error) => {
+            // With its lock.
+            drop(prepared);
+            // The first error is the one to report.
+            let _ = delete(store, id, true);
+            Err(error)
+        }
+    }
+}
+
+/// Does what else can be done before anybody asks.
+fn look_ahead(prepared: &mut Prepared, bounds: &Bounds) -> Result<Option<Entrance>> {
+    let snapshot = &prepared.created.container.snapshot;
+    let Some(process) = snapshot.process else {
+        return Ok(None);
+    };
+    let baseline = Baseline::take(process.pid, &snapshot.cgroup, bounds.scratch.as_deref())?;
+    prepared.ahead = Ahead {
+        baseline: Some(baseline),
+        spec: None,
+        // Where it can't be made, that is tried again, and told, when it is needed.
+        namespace: UnmappedNamespace::new().ok(),
+    };
+    Entrance::of(process.pid).map(Some)
 }

@@ -95,11 +95,11 @@ impl Container {
         read_spec(&self.opened)
     }
 
-    /// Takes on a spec that the container is completed to.
-    pub(in crate::container) fn complete(&mut self, spec: &Spec) -> Result<()> {
-        write_spec(&self.directory, spec, write_whole)?;
-        self.snapshot.annotations = spec.annotations().clone().unwrap_or_default();
-        self.save()
+    /// Takes on a spec that the container is completed to. The state is still to be saved.
+    pub(in crate::container) fn complete(&mut self, mut spec: Spec) -> Result<()> {
+        write_spec(&self.directory, &spec, write_whole)?;
+        self.snapshot.annotations = spec.annotations_mut().take().unwrap_or_default();
+        Ok(())
     }
 
     /// Refuses what needs another status; `wanted` is how errors call it.

@@ -5,6 +5,7 @@
 //! and the whole sandbox is ended then: what is left of a command whose parts were killed or refused would
 //! only go on to fail in its own ways. Time and output are this process's own to measure.
 
+mod baseline;
 mod looked;
 mod output;
 mod refusals;
@@ -16,6 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use bundles::seccomp::Refusal;
 
+pub(super) use baseline::{Baseline, Moment};
 pub use looked::{Looked, Wanted};
 pub(super) use output::Pump;
 pub(super) use watcher::{Order, Watch};

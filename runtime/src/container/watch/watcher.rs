@@ -1,7 +1,7 @@
 //! A command's limits and counters while it runs.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bundles::seccomp::Filter;
 use nix::sys::signal::Signal;
@@ -12,7 +12,7 @@ use super::super::supervise::{End, ends_by_default};
 use super::super::{Error, Result};
 use super::refusals::Refusals;
 use super::scratch::Scratch;
-use super::{Bound, Bounds, Measured, Pump};
+use super::{Baseline, Bound, Bounds, Measured, Moment, Pump};
 
 /// How often to look at what nobody tells of: the temporary directory, and refused processes with cgroups of
 /// version 1.
@@ -46,8 +46,7 @@ pub(in crate::container) struct Watch<'a> {
     refusals: Option<Refusals>,
     before: Counters,
     processors: u32,
-    started: SystemTime,
-    began: Instant,
+    started: Moment,
     /// When to look at the processor time.
     next_cpu_look: Instant,
     next_look: Instant,
@@ -60,37 +59,31 @@ pub(in crate::container) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Takes up watching the created process `pid`; call right before it is started. `refused`: the listener of
-    /// its filter, and the filter by which to answer.
+    /// Takes up watching a process that was `started`, and was as `baseline` says before. `refused`: the listener of
+    /// its filter, and the filter by which to answer; what asks before this waits.
     pub(in crate::container) fn begin(
         bounds: &'a Bounds,
-        pid: i32,
-        cgroup: &Placement,
+        baseline: Baseline,
+        started: Moment,
         pump: Option<&'a Pump>,
         refused: Option<(OwnedFd, Filter)>,
     ) -> Result<Self> {
-        let scratch = bounds.scratch.as_deref();
         let refusals = refused
             .map(|(listener, filter)| Refusals::listen(listener, filter))
             .transpose()?;
-        cgroup.forget_peak();
-        let now = Instant::now();
         Ok(Self {
             bounds,
-            // A host that counts none limits none.
-            out_of_memory: cgroup.out_of_memory().ok(),
-            refused_forks: cgroup.refused_forks(),
-            scratch: scratch.map(|path| Scratch::open(pid, path)).transpose()?,
+            out_of_memory: baseline.out_of_memory,
+            refused_forks: baseline.refused_forks,
+            scratch: baseline.scratch,
             pump,
             refusals,
-            before: cgroup.counters(),
-            cgroup: cgroup.clone(),
-            processors: std::thread::available_parallelism()
-                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
-            started: SystemTime::now(),
-            began: now,
-            next_cpu_look: now,
-            next_look: now,
+            before: baseline.counters,
+            cgroup: baseline.cgroup,
+            processors: baseline.processors,
+            started,
+            next_cpu_look: started.clock,
+            next_look: started.clock,
             memory_suspect: None,
             kill_at: None,
             is_killed: false,
@@ -120,7 +113,10 @@ impl<'a> Watch<'a> {
         if self.is_killed {
             return None;
         }
-        let wall = self.bounds.wall_time.map(|limit| self.began + limit);
+        let wall = self
+            .bounds
+            .wall_time
+            .map(|limit| self.started.clock + limit);
         let next = [
             self.kill_at.or(wall),
             self.bounds.cpu_time.map(|_| self.next_cpu_look),
@@ -155,7 +151,7 @@ impl<'a> Watch<'a> {
             return (now >= at).then(|| self.kill()).flatten();
         }
         let wall = self.bounds.wall_time?;
-        if now < self.began + wall {
+        if now < self.started.clock + wall {
             return None;
         }
         self.exceeded.get_or_insert(Bound::WallTime);
@@ -249,14 +245,14 @@ impl<'a> Watch<'a> {
 
     /// What was measured, now that the command has ended and its cgroup is still there.
     pub(in crate::container) fn end(self, end: End) -> Result<Measured> {
-        let wall = self.began.elapsed();
+        let wall = self.started.clock.elapsed();
         let counters = self.cgroup.counters();
         let used = counters.since(&self.before);
         let used = used.map_or_else(of_children, Ok)?;
         let late = || self.found_late(&counters, end, used);
         let exceeded = self.exceeded.or_else(late);
         Ok(Measured {
-            started: self.started,
+            started: self.started.calendar,
             wall,
             user: used.0,
             system: used.1,

@@ -249,13 +249,21 @@ impl<'a> Called<'a> {
     }
 }
 
-/// A file in memory, which this process and its guardian share.
+/// What most notes fit into, bytes.
+const PAGE: usize = 4096;
+
+/// A file in memory, which this process and its guardian share: JSON, with blanks behind it.
 struct Note(File);
 
 impl Note {
     fn new() -> Result<Self> {
         let file = memfd_create("asked", MemfdFlags::CLOEXEC).context("make a file in memory")?;
-        Ok(Self(file.into()))
+        let note = Self(file.into());
+        // Its memory, now that there is time for that.
+        note.0
+            .write_all_at(&[b' '; PAGE], 0)
+            .context("make a file in memory")?;
+        Ok(note)
     }
 
     fn write(&self, asked: &Asked) -> Result<()> {
