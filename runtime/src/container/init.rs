@@ -23,7 +23,7 @@ use crate::sys::{
 };
 use crate::telling;
 
-/// How the first process and the command's part.
+/// How the first process and the command's part ways.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Split {
     /// Whether the command gets the terminal at standard input, in a session of its own: keys must reach it and what it
