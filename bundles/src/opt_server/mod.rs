@@ -30,7 +30,7 @@ pub use difference::{Change, Difference};
 pub use error::SandboxError;
 pub use identity::Identity;
 pub use request::Request;
-pub use sandbox::Sandbox;
+pub use sandbox::{CommandFilter, Sandbox};
 pub use writable::writable_near;
 
 /// Where the project directory is inside. Its place on the host is nobody's business there.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use oci_spec::runtime::{
-    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Mount,
-    Process, Root, Spec, User,
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, LinuxSeccomp,
+    Mount, Process, Root, Spec, User,
 };
 
-use super::config::Network;
+use super::config::{Command, Network};
 use super::mounts::Readable;
 use super::sandbox::Sandbox;
 use super::{Identity, PROJECT, TEMPORARY, resources};
@@ -18,7 +18,7 @@ use crate::seccomp;
 const OCI_VERSION: &str = "1.2.1";
 
 /// Builds the spec: what this command needs, then sealed, which adds what every sealed bundle has.
-pub(super) fn build(sandbox: &Sandbox<'_>) -> Spec {
+pub(super) fn build(sandbox: &Sandbox<'_>, filter: LinuxSeccomp) -> Spec {
     let mut spec = Spec::default();
     let mut root = Root::default();
     root.set_path("rootfs".into()).set_readonly(Some(true));
@@ -27,7 +27,7 @@ pub(super) fn build(sandbox: &Sandbox<'_>) -> Spec {
         .set_root(Some(root))
         .set_hostname(Some("sandbox".to_owned()))
         .set_process(Some(process(sandbox)))
-        .set_linux(Some(linux(sandbox)))
+        .set_linux(Some(linux(sandbox, filter)))
         .set_annotations(Some(annotations(sandbox, &mounts)))
         .set_mounts(Some(mounts.into_iter().map(|(mount, _)| mount).collect()));
     seal(&mut spec, Kind::OptServer);
@@ -199,7 +199,17 @@ fn id_mapping(inside: u32, on_host: u32, count: u32) -> LinuxIdMapping {
         .unwrap_or_default()
 }
 
-fn linux(sandbox: &Sandbox<'_>) -> Linux {
+/// What system calls the command may make.
+pub(super) fn filter(command: &Command) -> LinuxSeccomp {
+    let extensions = &command.extensions;
+    let profile = match extensions.network {
+        Network::None => seccomp::opt_server(),
+        Network::Host => seccomp::networked(),
+    };
+    seccomp::with_calls(profile.to_oci(), &extensions.seccomp)
+}
+
+fn linux(sandbox: &Sandbox<'_>, filter: LinuxSeccomp) -> Linux {
     use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network as Net, Pid, User, Uts};
     let extensions = &sandbox.request.command.extensions;
     let is_hosts = extensions.network == Network::Host;
@@ -210,11 +220,6 @@ fn linux(sandbox: &Sandbox<'_>) -> Linux {
         namespace.set_typ(typ);
         namespace
     });
-    let profile = match extensions.network {
-        Network::None => seccomp::opt_server(),
-        Network::Host => seccomp::networked(),
-    };
-    let profile = seccomp::with_calls(profile.to_oci(), &extensions.seccomp);
     let (uid, gid, count) = sandbox.request.identity.mapping();
     let mut linux = Linux::default();
     linux
@@ -226,7 +231,7 @@ fn linux(sandbox: &Sandbox<'_>) -> Linux {
             &sandbox.devices,
         )))
         .set_devices(resources::nodes(&sandbox.devices))
-        .set_seccomp(Some(profile))
+        .set_seccomp(Some(filter))
         .set_masked_paths(None)
         .set_readonly_paths(None);
     linux

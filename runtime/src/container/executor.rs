@@ -25,7 +25,7 @@ use super::resource_limits;
 use super::seccomp::SystemCallFilter;
 use super::user_hooks;
 use super::working_directory;
-use crate::sys::{exit_at_once, join_new_session_keyring, populate_all};
+use crate::sys::{exit_at_once, join_new_session_keyring, look_for_arguments, populate_all};
 use crate::telling;
 
 /// The command of a bundle. Cloned by libcontainer across its forks.
@@ -94,10 +94,11 @@ impl Payload {
             step("drop capabilities", || Ok(set_capabilities(None, own)?))?;
         }
         if let Some(late) = &self.late {
+            // There is time now, and none when it is told of the command.
             step("close what isn't needed", || {
                 late.close_others(self.failures.number())
             })?;
-            // There is time now, and none when it is told of the command.
+            step("look for the arguments", look_for_arguments)?;
             populate_all();
         }
         Ok(())

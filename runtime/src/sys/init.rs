@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use crate::known::Known;
 use crate::{kernel_file, process_stat};
 
 /// Ends the process without running any exit handler.
@@ -73,6 +74,27 @@ fn change_between(first: libc::c_uint, last: libc::c_uint, flags: libc::c_int) -
 /// # Errors
 /// Where `/proc/self/stat` can't be read.
 pub fn forget_arguments_and_environment() -> io::Result<()> {
+    for (start, length) in STRINGS.get_or(strings)? {
+        let strings = std::ptr::with_exposed_provenance_mut::<u8>(start);
+        // SAFETY: the kernel put the strings there, on the stack above any frame of ours, in memory that
+        // is the process's own and writable; zeros leave them valid C strings for whoever has pointers.
+        unsafe { strings.write_bytes(0, length) };
+    }
+    Ok(())
+}
+
+/// Finds out where they are, for a process that has no time for it when it is to forget them.
+///
+/// # Errors
+/// As those.
+pub(crate) fn look_for_arguments() -> io::Result<()> {
+    STRINGS.get_or(strings).map(|_| ())
+}
+
+static STRINGS: Known<[(usize, usize); 2]> = Known::new();
+
+/// Where the arguments begin, and the environment, and how many bytes each has.
+fn strings() -> io::Result<[(usize, usize); 2]> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self/stat");
     let text = kernel_file::read("/proc/self/stat")?;
     let address = |number| {
@@ -80,14 +102,11 @@ pub fn forget_arguments_and_environment() -> io::Result<()> {
         let address = field.and_then(|field| field.parse::<usize>().ok());
         address.ok_or_else(malformed)
     };
-    // arg_start, arg_end; env_start, env_end.
-    let (arguments, environment) = ((address(48)?, address(49)?), (address(50)?, address(51)?));
-    for (start, end) in [arguments, environment] {
+    let between = |start, end| {
+        let (start, end): (usize, usize) = (address(start)?, address(end)?);
         let length = end.checked_sub(start).ok_or_else(malformed)?;
-        let strings = std::ptr::with_exposed_provenance_mut::<u8>(start);
-        // SAFETY: the kernel put the strings there, on the stack above any frame of ours, in memory that
-        // is the process's own and writable; zeros leave them valid C strings for whoever has pointers.
-        unsafe { strings.write_bytes(0, length) };
-    }
-    Ok(())
+        Ok::<_, io::Error>((start, length))
+    };
+    // arg_start, arg_end; env_start, env_end.
+    Ok([between(48, 49)?, between(50, 51)?])
 }

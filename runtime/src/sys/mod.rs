@@ -38,6 +38,7 @@ pub use init::close_descriptors_except;
 pub use init::forget_arguments_and_environment;
 pub(crate) use init::{
     close_all_descriptors, close_descriptors_from, close_on_exec_from, exit_at_once,
+    look_for_arguments,
 };
 pub(crate) use keyring::join_new_session_keyring;
 pub use mount_attr::{MountAttr, mount_setattr};

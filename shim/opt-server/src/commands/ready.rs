@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use bundles::bundle::Skeleton;
 use bundles::elf::Resolver;
 use bundles::opt_server::config::{Command, Config, Limits};
-use bundles::opt_server::{Identity, Request, Sandbox};
+use bundles::opt_server::{CommandFilter, Identity, Request, Sandbox};
 use runtime::container::{self, Ready, Store};
 use runtime::{own_executable, telling};
 use rustix::fs::{FileType, MemfdFlags, fstat, memfd_create};
@@ -70,6 +70,8 @@ struct Ahead {
     resolver: Resolver,
     /// The ready sandbox's root file system.
     skeleton: Skeleton,
+    /// A copy of its system call filter, which is the command's.
+    filter: CommandFilter,
 }
 
 /// What the process was called for.
@@ -109,6 +111,7 @@ impl<'a> Called<'a> {
         let ready = Ready::make(&store, &bounds, bundle, |id| self.report_killed(id))?;
         let ahead = Ahead {
             skeleton: sandbox.skeleton(),
+            filter: sandbox.filter(),
             claimed,
             resolver,
         };
@@ -165,12 +168,18 @@ impl<'a> Called<'a> {
                 return Ok(ExitCode::from(telling::OURS));
             }
         };
+        let Ahead {
+            claimed,
+            resolver,
+            skeleton,
+            filter,
+        } = ahead;
         let mut loan = None;
-        let ended = match self.plan(&ahead.claimed, asked, begun.limits, ahead.resolver) {
+        let ended = match self.plan(&claimed, asked, begun.limits, resolver) {
             Ok((wanted, identity)) => {
                 let request = container::Request {
-                    spec: wanted.spec(),
-                    has_same_root: wanted.skeleton() == ahead.skeleton,
+                    spec: wanted.spec_with(filter),
+                    has_same_root: wanted.skeleton() == skeleton,
                     is_one_output: asked.stderr.is_none(),
                     bounds: execution::bounds(self.command, &begun.limits, true, false),
                     anew: |id: &str| make_bundle(store, id, &wanted, identity, &mut loan),
