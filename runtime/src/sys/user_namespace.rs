@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::ptr;
 
@@ -22,7 +23,11 @@ const STACK: usize = 16 << 10;
 /// # Errors
 /// Where the namespace can't be made or the kernel refuses a map.
 pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd> {
-    UnmappedNamespace::new()?.map(uid_map, gid_map)
+    let held = UnmappedNamespace::new()?;
+    let namespace = held.map(uid_map, gid_map)?;
+    // Told where it fails: who holds it would have what this process has open.
+    kill(held.child, Signal::SIGKILL)?;
+    Ok(namespace)
 }
 
 /// A user namespace that maps nothing yet. A child of this process holds it until it is mapped and open here.
@@ -30,7 +35,7 @@ pub(crate) fn user_namespace(uid_map: &str, gid_map: &str) -> io::Result<OwnedFd
 pub(crate) struct UnmappedNamespace {
     child: Pid,
     /// The child's, until it is waited for.
-    _stack: Vec<u8>,
+    stack: Vec<u8>,
 }
 
 impl UnmappedNamespace {
@@ -39,10 +44,7 @@ impl UnmappedNamespace {
     pub(crate) fn new() -> io::Result<Self> {
         let mut stack = vec![0; STACK];
         match hold_namespace(&mut stack) {
-            Ok(child) => Ok(Self {
-                child,
-                _stack: stack,
-            }),
+            Ok(child) => Ok(Self { child, stack }),
             Err(errno) => {
                 let error = io::Error::from(errno);
                 let text = format!("user namespaces can't be made here: {error}");
@@ -63,8 +65,12 @@ impl UnmappedNamespace {
 
 impl Drop for UnmappedNamespace {
     fn drop(&mut self) {
+        if kill(self.child, Signal::SIGKILL).is_err() {
+            // It ends with this process then, and until that it needs its stack.
+            mem::forget(mem::take(&mut self.stack));
+            return;
+        }
         // It can't fail: nobody else waits for this child.
-        let _ = kill(self.child, Signal::SIGKILL);
         let _ = waitpid(self.child, None);
     }
 }
