@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::stat::fstat;
 use nix::unistd::dup3;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Dir, Mode, OFlags, open};
 
 use super::guardian::early;
 use super::{Error, Result};
@@ -57,10 +57,7 @@ pub(crate) fn make_descriptors_sane(preserved: u16) -> Result<()> {
 pub(super) fn lead_nowhere() -> io::Result<()> {
     let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     for number in open_numbers()?.into_iter().filter(|number| *number > 2) {
-        // A descriptor that is gone by now is the directory's own.
-        let Ok(status) = fstat(number) else {
-            continue;
-        };
+        let status = fstat(number)?;
         if ![libc::S_IFSOCK, libc::S_IFIFO, 0].contains(&(status.st_mode & libc::S_IFMT)) {
             dup3(null.as_raw_fd(), number, OFlag::O_CLOEXEC).or_else(|errno| match errno {
                 // It is that one itself.
@@ -72,13 +69,18 @@ pub(super) fn lead_nowhere() -> io::Result<()> {
     Ok(())
 }
 
-/// The descriptors that are open here.
+/// The descriptors that are open here, but for the one by which this looks.
 pub(super) fn open_numbers() -> io::Result<Vec<RawFd>> {
-    let entries = std::fs::read_dir("/proc/self/fd")?;
-    let number =
-        |entry: io::Result<std::fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
-    let mut numbers: Vec<RawFd> = entries.filter_map(number).collect();
-    // The directory's own is gone by now.
-    numbers.retain(|number| fcntl(*number, FcntlArg::F_GETFD).is_ok());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = open("/proc/self/fd", flags, Mode::empty())?;
+    let own = directory.as_raw_fd();
+    let mut numbers = vec![];
+    for entry in Dir::new(directory)? {
+        // The directory itself and the one above have names.
+        let entry = entry?;
+        let name = entry.file_name().to_str();
+        let number: Option<RawFd> = name.ok().and_then(|name| name.parse().ok());
+        numbers.extend(number.filter(|number| *number != own));
+    }
     Ok(numbers)
 }

@@ -84,7 +84,7 @@ pub(super) fn split(how: Split, execute: impl FnOnce() -> i32) -> io::Result<Inf
         Some(Err(_)) | None => fork_child(as_child)?,
     };
     let code = close_all_descriptors().and_then(|()| reap(child));
-    exit_at_once(code.unwrap_or(125));
+    exit_at_once(code.unwrap_or(telling::OURS.into()));
 }
 
 /// Nothing of the runtime's is left for the command to see: no memory or files (ptrace(2) access is denied

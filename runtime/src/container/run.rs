@@ -5,6 +5,7 @@ use oci_spec::runtime::Spec;
 use super::cgroup::Remembered;
 use super::guardian::{self, made_up_id, sweep_some};
 use super::leftovers;
+use super::mount_namespace::Entrance;
 use super::process::ProcessId;
 use super::start::start_created;
 use super::store::{Container, Store};
@@ -185,6 +186,8 @@ pub(super) struct Ahead {
     pub spec: Option<Spec>,
     /// For ids that are mapped; to end it takes a while.
     pub namespace: Option<UnmappedNamespace>,
+    /// The way to where mounts are made, until one is.
+    pub entrance: Option<Entrance>,
 }
 
 impl Prepared {

@@ -52,10 +52,10 @@ impl LateCommandFile {
 
     /// The end of a process that is made from here on. What is open by now, beyond the standard descriptors, is of no use to it.
     pub(super) fn reader(&self) -> Result<LateCommandReader> {
-        let number = self.0.as_raw_fd();
-        let mut others = open_numbers().map_err(Error::step("look at what is open"))?;
-        others.retain(|other| *other > 2 && *other != number);
-        Ok(LateCommandReader { number, others })
+        Ok(LateCommandReader {
+            number: self.0.as_raw_fd(),
+            before: open_numbers().map_err(Error::step("look at what is open"))?,
+        })
     }
 
     pub(super) fn write(&mut self, command: &LateCommand) -> Result<()> {
@@ -78,8 +78,8 @@ fn is_socket(number: RawFd) -> bool {
 #[derive(Debug, Clone)]
 pub struct LateCommandReader {
     number: RawFd,
-    /// What else was open before the process was made, and is of no use to it.
-    others: Vec<RawFd>,
+    /// What was open before the process was made.
+    before: Vec<RawFd>,
 }
 
 impl LateCommandReader {
@@ -99,7 +99,7 @@ impl LateCommandReader {
     pub(in crate::container) fn close_others(&self, kept: RawFd) -> io::Result<()> {
         for number in open_numbers()? {
             let is_needed = number <= 2 || [self.number, kept].contains(&number);
-            let is_others = || self.others.contains(&number) || !is_socket(number);
+            let is_others = || self.before.contains(&number) || !is_socket(number);
             if !is_needed && is_others() {
                 close(number)?;
             }

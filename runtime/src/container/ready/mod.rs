@@ -24,6 +24,7 @@ use super::mount_namespace::Entrance;
 use super::prepare::attach_late;
 use super::process::ProcessId;
 use super::run::{Ahead, Prepared, run_bundle};
+use super::snapshot::Snapshot;
 use super::store::Store;
 use super::supervise::{Hold, Signals};
 use super::watch::{Baseline, Bounds, Pump};
@@ -59,8 +60,6 @@ pub struct Ready {
     sources: Sources,
     command: LateCommandFile,
     prepared: Prepared,
-    /// The way to where the project is mounted; none when it was gone.
-    entrance: Option<Entrance>,
 }
 
 impl Ready {
@@ -85,14 +84,14 @@ impl Ready {
             // Before they are mounted: what is another file by then is found to be one later.
             let sources = Sources::of(&bundle.spec)?;
             let command = LateCommandFile::new()?;
-            let (prepared, entrance) = prepare(store, &id, &bundle, bounds, &command)?;
-            Ok((bundle, sources, command, prepared, entrance))
+            let prepared = prepare(store, &id, &bundle, bounds, &command)?;
+            Ok((bundle, sources, command, prepared))
         });
         if made.is_err() {
             // The first error is the one to report.
             let _ = store.end_run_unless_left(&id, &id);
         }
-        let (bundle, sources, command, prepared, entrance) = made?;
+        let (bundle, sources, command, prepared) = made?;
         populate_all();
         Ok(Self {
             store: store.clone(),
@@ -103,7 +102,6 @@ impl Ready {
             sources,
             command,
             prepared,
-            entrance,
         })
     }
 
@@ -141,7 +139,6 @@ impl Ready {
     /// # Errors
     /// What stays in the way.
     pub fn discard(self) -> Result<()> {
-        drop(self.entrance);
         // With its lock.
         drop(self.prepared);
         delete(&self.store, &self.id, true)?;
@@ -164,10 +161,8 @@ impl Ready {
             signals,
             guardian,
             prepared,
-            entrance,
             ..
         } = self;
-        drop(entrance);
         let mut hold = Hold {
             signals: &signals,
             guardian: Some(&guardian),
@@ -220,7 +215,7 @@ impl Ready {
         let container = &mut created.container;
         let process = container.snapshot.process;
         let pid = process.map(|process| process.pid);
-        let entrance = pid.zip(self.entrance.take());
+        let entrance = pid.zip(ahead.entrance.take());
         let (pid, entrance) = entrance.ok_or_else(|| unfit("it has no process"))?;
         let namespace = ahead.namespace.as_ref();
         attach_late(entrance, &difference.project, spec, namespace)?;
@@ -252,37 +247,37 @@ fn prepare(
     bundle: &Bundle,
     bounds: &Bounds,
     command: &LateCommandFile,
-) -> Result<(Prepared, Option<Entrance>)> {
+) -> Result<Prepared> {
     let options = CreateOptions {
         late_command: Some(command.reader()?),
         ..CreateOptions::default()
     };
     let pump = Pump::of_two(bounds.output, bounds.truncates_output)?;
     let mut prepared = Prepared::new(store, id, bundle, options, bounds.telling(), Some(pump))?;
-    match look_ahead(&mut prepared, bounds) {
-        Ok(entrance) => Ok((prepared, entrance)),
+    match look_ahead(&prepared.created.container.snapshot, bounds) {
+        Ok(ahead) => prepared.ahead = ahead,
         Err(error) => {
             // With its lock.
             drop(prepared);
             // The first error is the one to report.
             let _ = delete(store, id, true);
-            Err(error)
+            return Err(error);
         }
     }
+    Ok(prepared)
 }
 
 /// Does what else can be done before anybody asks.
-fn look_ahead(prepared: &mut Prepared, bounds: &Bounds) -> Result<Option<Entrance>> {
-    let snapshot = &prepared.created.container.snapshot;
+fn look_ahead(snapshot: &Snapshot, bounds: &Bounds) -> Result<Ahead> {
     let Some(process) = snapshot.process else {
-        return Ok(None);
+        return Ok(Ahead::default());
     };
-    let baseline = Baseline::take(process.pid, &snapshot.cgroup, bounds.scratch.as_deref())?;
-    prepared.ahead = Ahead {
-        baseline: Some(baseline),
+    let scratch = bounds.scratch.as_deref();
+    Ok(Ahead {
+        baseline: Some(Baseline::take(process.pid, &snapshot.cgroup, scratch)?),
         spec: None,
         // Where it can't be made, that is tried again, and told, when it is needed.
         namespace: UnmappedNamespace::new().ok(),
-    };
-    Entrance::of(process.pid).map(Some)
+        entrance: Some(Entrance::of(process.pid)?),
+    })
 }

@@ -1,7 +1,6 @@
 //! What a created process is before it is started: what was counted of it, and how to learn of more.
 
 use std::path::Path;
-use std::time::{Instant, SystemTime};
 
 use super::super::Result;
 use super::super::cgroup::{Counters, OutOfMemory, Placement, RefusedForks};
@@ -38,21 +37,5 @@ impl Baseline {
             processors: std::thread::available_parallelism()
                 .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1)),
         })
-    }
-}
-
-/// A moment by the calendar, and by the clock that nobody sets.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::container) struct Moment {
-    pub(super) calendar: SystemTime,
-    pub(super) clock: Instant,
-}
-
-impl Moment {
-    pub(in crate::container) fn now() -> Self {
-        Self {
-            calendar: SystemTime::now(),
-            clock: Instant::now(),
-        }
     }
 }

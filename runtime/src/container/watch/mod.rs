@@ -17,10 +17,10 @@ use std::time::{Duration, SystemTime};
 
 use bundles::seccomp::Refusal;
 
-pub(super) use baseline::{Baseline, Moment};
+pub(super) use baseline::Baseline;
 pub use looked::{Looked, Wanted};
 pub(super) use output::Pump;
-pub(super) use watcher::{Order, Watch};
+pub(super) use watcher::{Moment, Order, Watch};
 
 /// What a command is held to, and what is to be found out about it. Limits that the kernel enforces (memory,
 /// processes, the size of a file) are in the bundle.

@@ -1,18 +1,18 @@
 //! A command's limits and counters while it runs.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bundles::seccomp::Filter;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags};
 
-use super::super::cgroup::{Counters, OutOfMemory, Placement, RefusedForks};
+use super::super::cgroup::{Counters, OutOfMemory, RefusedForks};
 use super::super::supervise::{End, ends_by_default};
 use super::super::{Error, Result};
 use super::refusals::Refusals;
 use super::scratch::Scratch;
-use super::{Baseline, Bound, Bounds, Measured, Moment, Pump};
+use super::{Baseline, Bound, Bounds, Measured, Pump};
 
 /// How often to look at what nobody tells of: the temporary directory, and refused processes with cgroups of
 /// version 1.
@@ -34,18 +34,29 @@ pub(in crate::container) enum Order {
     Kill,
 }
 
+/// A moment by the calendar, and by the clock that nobody sets.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::container) struct Moment {
+    calendar: SystemTime,
+    clock: Instant,
+}
+
+impl Moment {
+    pub(in crate::container) fn now() -> Self {
+        Self {
+            calendar: SystemTime::now(),
+            clock: Instant::now(),
+        }
+    }
+}
+
 /// A command that is held to its bounds.
 #[derive(Debug)]
 pub(in crate::container) struct Watch<'a> {
     bounds: &'a Bounds,
-    cgroup: Placement,
-    out_of_memory: Option<OutOfMemory>,
-    refused_forks: Option<RefusedForks>,
-    scratch: Option<Scratch>,
+    baseline: Baseline,
     pump: Option<&'a Pump>,
     refusals: Option<Refusals>,
-    before: Counters,
-    processors: u32,
     started: Moment,
     /// When to look at the processor time.
     next_cpu_look: Instant,
@@ -73,14 +84,9 @@ impl<'a> Watch<'a> {
             .transpose()?;
         Ok(Self {
             bounds,
-            out_of_memory: baseline.out_of_memory,
-            refused_forks: baseline.refused_forks,
-            scratch: baseline.scratch,
+            baseline,
             pump,
             refusals,
-            before: baseline.counters,
-            cgroup: baseline.cgroup,
-            processors: baseline.processors,
             started,
             next_cpu_look: started.clock,
             next_look: started.clock,
@@ -98,8 +104,12 @@ impl<'a> Watch<'a> {
             // Nobody takes the news any more, so they would never be over.
             return vec![];
         }
-        let out_of_memory = self.out_of_memory.as_ref().map(AsFd::as_fd);
-        let refused_forks = self.refused_forks.as_ref().and_then(RefusedForks::news);
+        let out_of_memory = self.baseline.out_of_memory.as_ref().map(AsFd::as_fd);
+        let refused_forks = self
+            .baseline
+            .refused_forks
+            .as_ref()
+            .and_then(RefusedForks::news);
         let printed = self.pump.map(Pump::news);
         let all = [out_of_memory, refused_forks, printed];
         all.into_iter()
@@ -176,7 +186,7 @@ impl<'a> Watch<'a> {
         if is_time {
             self.next_look = now + INTERVAL;
         }
-        let mut forks = self.refused_forks.iter_mut();
+        let mut forks = self.baseline.refused_forks.iter_mut();
         if forks.any(|forks| (is_time || forks.is_told()) && forks.has_happened()) {
             return Some(Bound::Processes);
         }
@@ -194,12 +204,15 @@ impl<'a> Watch<'a> {
 
     /// Whether there is something that nobody tells of.
     fn is_to_be_looked_at(&self) -> bool {
-        let forks = self.refused_forks.as_ref();
+        let forks = self.baseline.refused_forks.as_ref();
         self.limited_scratch().is_some() || forks.is_some_and(|forks| !forks.is_told())
     }
 
     fn limited_scratch(&self) -> Option<&Scratch> {
-        self.scratch.as_ref().filter(|_| self.bounds.limits_scratch)
+        self.baseline
+            .scratch
+            .as_ref()
+            .filter(|_| self.bounds.limits_scratch)
     }
 
     /// Whether it printed more than it may, and that is the end of it.
@@ -209,7 +222,7 @@ impl<'a> Watch<'a> {
     }
 
     fn is_out_of_memory(&mut self, now: Instant) -> bool {
-        let events = self.out_of_memory.as_mut();
+        let events = self.baseline.out_of_memory.as_mut();
         if events.is_some_and(OutOfMemory::has_happened) {
             self.memory_suspect = Some(now + KILL_COMES_WITHIN);
         }
@@ -219,7 +232,7 @@ impl<'a> Watch<'a> {
         if now > until {
             self.memory_suspect = None;
         }
-        self.cgroup.counters().is_out_of_memory()
+        self.baseline.cgroup.counters().is_out_of_memory()
     }
 
     fn has_used_up_cpu_time(&mut self, now: Instant) -> bool {
@@ -233,21 +246,21 @@ impl<'a> Watch<'a> {
         };
         let limit = limit + self.bounds.grace;
         // It can't use more than all processors meanwhile.
-        let left = limit.saturating_sub(used) / self.processors;
+        let left = limit.saturating_sub(used) / self.baseline.processors;
         self.next_cpu_look = now + left.max(CPU_INTERVAL);
         used >= limit
     }
 
     fn cpu_time(&self) -> Option<Duration> {
-        let used = self.cgroup.cpu_time()?.total;
-        Some(used.saturating_sub(self.before.cpu_total()))
+        let used = self.baseline.cgroup.cpu_time()?.total;
+        Some(used.saturating_sub(self.baseline.counters.cpu_total()))
     }
 
     /// What was measured, now that the command has ended and its cgroup is still there.
     pub(in crate::container) fn end(self, end: End) -> Result<Measured> {
         let wall = self.started.clock.elapsed();
-        let counters = self.cgroup.counters();
-        let used = counters.since(&self.before);
+        let counters = self.baseline.cgroup.counters();
+        let used = counters.since(&self.baseline.counters);
         let used = used.map_or_else(of_children, Ok)?;
         let late = || self.found_late(&counters, end, used);
         let exceeded = self.exceeded.or_else(late);
@@ -279,7 +292,7 @@ impl<'a> Watch<'a> {
         let has_failed = end != End::Exited(0);
         let died_of = |signal: Signal| end == End::Signalled(signal as i32);
         let cpu = self.bounds.cpu_time;
-        let is_full = || self.scratch.as_ref().is_some_and(Scratch::is_full);
+        let is_full = || self.baseline.scratch.as_ref().is_some_and(Scratch::is_full);
         let found = [
             (counters.is_out_of_memory(), Bound::Memory),
             (
@@ -287,7 +300,7 @@ impl<'a> Watch<'a> {
                 Bound::CpuTime,
             ),
             (
-                counters.refused_forks > self.before.refused_forks,
+                counters.refused_forks > self.baseline.counters.refused_forks,
                 Bound::Processes,
             ),
             (self.is_truncated(), Bound::Output),
